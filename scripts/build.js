@@ -1,0 +1,41 @@
+// Compiles src/ to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
+// build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const STAMP = 'dist/.stamp'
+const INPUTS = ['src', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'vite.config.js', 'scripts/build.js']
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+if (isStale()) build()
+
+function isStale() {
+  if (!existsSync(STAMP)) return true
+  const builtAt = statSync(STAMP).mtimeMs
+  return INPUTS.some((path) => newestChange(path) > builtAt)
+}
+
+function newestChange(path) {
+  const info = statSync(path)
+  if (!info.isDirectory()) return info.mtimeMs
+  return Math.max(info.mtimeMs, ...readdirSync(path).map((name) => newestChange(`${path}/${name}`)))
+}
+
+function build() {
+  console.log('build: compiling src/ to dist/')
+  const startedAt = new Date()
+  rmSync('dist', { recursive: true, force: true })
+  mkdirSync('dist')
+  run('tsc', ['-p', 'tsconfig.build.json'])
+  run('vite', ['build', '--logLevel', 'warn'])
+  writeFileSync(STAMP, '')
+  utimesSync(STAMP, startedAt, startedAt)
+}
+
+function run(tool, args) {
+  const result = spawnSync('node_modules/.bin/node', [`node_modules/.bin/${tool}`, ...args], { stdio: 'inherit' })
+  if (result.status === 0) return
+  console.error(`build: ${tool} failed`)
+  process.exit(1)
+}

@@ -1,0 +1,64 @@
+// Makes a checkout ready to run: npm packages, the compiled program, and (with --tests) the Debian packages that the
+// tests use. Plain JavaScript for Node 20, because it runs before the pinned Node is there. Idempotent and quick when
+// there is nothing to do; says what it does.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** Debian packages that tests need, each with a file that shows that it is there. */
+const DEBIAN_PACKAGES = [
+  { name: 'chromium', provides: '/usr/bin/chromium', neededFor: 'browser tests' },
+  { name: 'fonts-dejavu-core', provides: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf', neededFor: 'browser tests' },
+  { name: 'curl', provides: '/usr/bin/curl', neededFor: 'HTTP tests' },
+  { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
+]
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+installNpmPackages()
+build()
+if (process.argv.includes('--tests')) installDebianPackages()
+
+function installNpmPackages() {
+  const stamp = 'node_modules/.holdfast-lock'
+  const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
+  const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
+  if (installed === wanted && existsSync('node_modules/node/bin/node')) return
+  run('npm', ['ci', '--no-audit', '--no-fund', '--include=dev'], 'installing npm packages')
+  if (!existsSync('node_modules/node/bin/node')) {
+    fail('npm installed no Node 26 at node_modules/node/bin/node: its install script did not run (ignore-scripts set?)')
+  }
+  writeFileSync(stamp, wanted)
+}
+
+function build() {
+  const result = spawnSync('node_modules/.bin/node', ['scripts/build.js'], { stdio: 'inherit' })
+  if (result.status !== 0) fail('the build failed (above)')
+}
+
+function installDebianPackages() {
+  const missing = DEBIAN_PACKAGES.filter((pkg) => !existsSync(pkg.provides))
+  if (missing.length === 0) return
+  const names = missing.map((pkg) => pkg.name)
+  const list = missing.map((pkg) => `${pkg.name} (${pkg.neededFor})`).join(', ')
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.log(`setup: missing, and only root can install them: ${list}; tests that need them will be skipped`)
+    return
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  run('apt-get', ['update', '-qq'], 'refreshing the list of Debian packages', env)
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], `installing ${list}`, env)
+}
+
+function run(command, args, purpose, env = process.env) {
+  console.log(`setup: ${purpose}`)
+  const result = spawnSync(command, args, { env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  if (result.status === 0) return
+  console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`)
+  fail(`'${command} ${args.join(' ')}' failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}`)
+}
+
+function fail(message) {
+  console.error(`setup: ${message}`)
+  process.exit(1)
+}

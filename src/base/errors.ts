@@ -1,0 +1,65 @@
+/**
+ * The errors of Holdfast: one class, one table of stable codes. A room throws `HoldfastError` with a code of the table;
+ * only the server reads its HTTP status and only the command line its exit code. Absence is `null`, not an error.
+ */
+
+/** Every code: the HTTP status, the exit code (sysexits.h where one fits) and the meaning, as docs/reference/errors.md has them. */
+export const ERROR_CODES = {
+  INVALID_REQUEST: { http: 400, exit: 65, meaning: 'A request or argument is malformed; the message names the field.' },
+  INVALID_ID: { http: 400, exit: 65, meaning: 'An id has the wrong length or characters.' },
+  AUTH_REQUIRED: { http: 401, exit: 77, meaning: 'The request needs a session or an API token.' },
+  WRONG_SECRET: { http: 401, exit: 77, meaning: 'The shared secret or passphrase is wrong.' },
+  GUEST_LINK_INACTIVE: { http: 401, exit: 77, meaning: 'The guest link is expired, disabled or used up.' },
+  FORBIDDEN_ORIGIN: { http: 403, exit: 77, meaning: 'A browser sent the request from another site.' },
+  NOT_FOUND: { http: 404, exit: 66, meaning: 'There is no such thing, or no longer.' },
+  METHOD_NOT_ALLOWED: { http: 405, exit: 65, meaning: 'The path exists, but not for this HTTP method.' },
+  CONFLICT: { http: 409, exit: 65, meaning: 'The thing is in a state that does not allow this.' },
+  DOWNLOADS_USED_UP: { http: 410, exit: 66, meaning: 'The file has reached its download limit.' },
+  TOO_LARGE: { http: 413, exit: 65, meaning: 'The body is larger than allowed.' },
+  RANGE_NOT_SATISFIABLE: { http: 416, exit: 65, meaning: 'The requested byte range lies outside the file.' },
+  UPLOAD_INTERRUPTED: { http: 400, exit: 74, meaning: 'The client went away before the upload was whole.' },
+  TOO_MANY_ATTEMPTS: { http: 429, exit: 75, meaning: 'Too many wrong secrets; wait as long as Retry-After says.' },
+  INTERNAL: { http: 500, exit: 70, meaning: 'A fault of Holdfast; the log has the details under the request id.' },
+  DRAINING: { http: 503, exit: 75, meaning: 'The server is shutting down and takes no new work.' },
+  NOT_READY: { http: 503, exit: 75, meaning: 'A part that the server needs does not work.' },
+  NO_SPACE: { http: 507, exit: 74, meaning: 'The disk has too little free space for the upload.' },
+  BLOB_DAMAGED: { http: 500, exit: 74, meaning: 'A stored file is missing or its bytes have changed.' },
+  DATA_FOLDER_BUSY: { http: 500, exit: 75, meaning: 'Another Holdfast server uses the data folder.' },
+  DATA_FOLDER_UNUSABLE: { http: 500, exit: 74, meaning: 'The data folder cannot be created, read or written.' },
+  ADDRESS_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The address to listen on is taken or not allowed.' },
+  INVALID_CONFIG: { http: 500, exit: 78, meaning: 'The configuration has mistakes; all are listed.' },
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export interface ErrorOptions {
+  /** What the reader can do about it, one sentence. */
+  hint?: string
+  /** Whether the same call may succeed later. Default false. */
+  retryable?: boolean
+  cause?: unknown
+  /** Facts for programs: field names, limits, seconds to wait. Never a secret. */
+  details?: Record<string, unknown>
+}
+
+/** A failure that Holdfast understands. The message is for a person and names the thing, what was given, what is allowed. */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError'
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly retryable: boolean
+  readonly details: Record<string, unknown>
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+    this.retryable = options.retryable ?? false
+    this.details = options.details ?? {}
+  }
+}
+
+/** The code of an error of the operating system or of Node (`ENOSPC`, `ERR_...`), or undefined. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

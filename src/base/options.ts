@@ -1,0 +1,188 @@
+/**
+ * Every setting of Holdfast: its names, its default, what it accepts. The parser, `--help`, `holdfast config check` and
+ * docs/reference/configuration.md are all made from this table.
+ */
+import { formatBytes, parseBytes } from './bytes.ts'
+import { formatDuration, parseDuration } from './durations.ts'
+import { LOG_FORMATS, LOG_LEVELS } from './log.ts'
+import { Secret } from './secret.ts'
+
+export interface Option<T> {
+  /** Names in the environment, the strongest first. */
+  env: readonly string[]
+  /** The long command line flag without `--`, or null when a flag would show a secret to other users of the machine. */
+  flag: string | null
+  /** What it does, for `--help` and the reference. */
+  summary: string
+  /** What may be given, in words. */
+  allowed: string
+  default: T
+  /** @returns the value, or null when the text is not allowed. */
+  parse(text: string): T | null
+  /** The value in a form that {@link parse} takes; secrets masked. */
+  format(value: T): string
+}
+
+export const OPTIONS = {
+  host: text({
+    env: ['HOLDFAST_HOST'],
+    flag: 'host',
+    summary: 'Address to listen on; 0.0.0.0 or :: for all.',
+    allowed: 'an IP address or a host name',
+    default: '127.0.0.1',
+    pattern: /^[\w.:-]+$/,
+  }),
+  port: integer({
+    env: ['HOLDFAST_PORT', 'PORT'],
+    flag: 'port',
+    summary: 'TCP port to listen on; 0 takes a free one.',
+    default: 4001,
+    min: 0,
+    max: 65_535,
+  }),
+  dataFolder: text({
+    env: ['HOLDFAST_DATA'],
+    flag: 'data',
+    summary: 'Folder of the database and the files; made when missing.',
+    allowed: 'a path',
+    default: './data',
+    pattern: /^[^\0]+$/,
+  }),
+  sharedSecret: {
+    env: ['HOLDFAST_SHARED_SECRET', 'PS_SHARED_SECRET'],
+    flag: null,
+    summary: 'Passphrase of the owner. Without one, the first start makes one and keeps it in the data folder.',
+    allowed: 'a non-empty text',
+    default: null,
+    parse: (given) => (given === '' ? null : new Secret(given)),
+    format: (value) => (value ? '***' : ''),
+  } satisfies Option<Secret | null> as Option<Secret | null>,
+  sharedSecretFile: text({
+    env: ['HOLDFAST_SHARED_SECRET_FILE', 'PS_SHARED_SECRET_FILE'],
+    flag: 'shared-secret-file',
+    summary: 'File with the passphrase of the owner; wins over the passphrase itself.',
+    allowed: 'a path of a readable, non-empty file',
+    default: '',
+    pattern: /^[^\0]+$/,
+  }),
+  behindProxy: boolean({
+    env: ['HOLDFAST_BEHIND_PROXY'],
+    presence: ['PS_BEHIND_PROXY'],
+    flag: 'behind-proxy',
+    summary: 'Trust X-Forwarded-For, -Proto and -Host: set it behind a reverse proxy, and only there.',
+    default: false,
+  }),
+  shutdownGrace: duration({
+    env: ['HOLDFAST_SHUTDOWN_GRACE'],
+    flag: 'shutdown-grace',
+    summary: 'How long running uploads and downloads may go on after SIGTERM.',
+    default: 30_000,
+    min: 0,
+    max: 86_400_000,
+  }),
+  idleTimeout: duration({
+    env: ['HOLDFAST_IDLE_TIMEOUT'],
+    flag: 'idle-timeout',
+    summary: 'A connection on which no byte moves for this long is closed; a slow but moving one never is.',
+    default: 120_000,
+    min: 1000,
+    max: 86_400_000,
+  }),
+  maxFileSize: bytes({
+    env: ['HOLDFAST_MAX_FILE_SIZE'],
+    flag: 'max-file-size',
+    summary: 'Largest file that may be uploaded; 0 is no limit but the disk.',
+    default: 0,
+  }),
+  minFreeSpace: bytes({
+    env: ['HOLDFAST_MIN_FREE_SPACE'],
+    flag: 'min-free-space',
+    summary: 'Space that uploads leave free on the disk.',
+    default: 64_000_000,
+  }),
+  sweepInterval: duration({
+    env: ['HOLDFAST_SWEEP_INTERVAL'],
+    flag: 'sweep-interval',
+    summary: 'How often expired and orphaned files are removed (they are never served, whatever this is).',
+    default: 300_000,
+    min: 1000,
+    max: 86_400_000,
+  }),
+  fsync: boolean({
+    env: ['HOLDFAST_FSYNC'],
+    flag: 'fsync',
+    summary: 'Wait for the disk before an upload is acknowledged. Off: a power failure may lose the newest files.',
+    default: true,
+  }),
+  publicMetrics: boolean({
+    env: ['HOLDFAST_PUBLIC_METRICS'],
+    flag: 'public-metrics',
+    summary: 'Serve /api/metrics and /metrics without a login.',
+    default: true,
+  }),
+  logLevel: choice({
+    env: ['HOLDFAST_LOG_LEVEL'],
+    flag: 'log-level',
+    summary: 'Least important lines that are logged.',
+    default: 'info',
+    choices: LOG_LEVELS,
+  }),
+  logFormat: choice({
+    env: ['HOLDFAST_LOG_FORMAT'],
+    flag: 'log-format',
+    summary: 'Form of the log; auto is pretty on a terminal and json elsewhere.',
+    default: 'auto',
+    choices: LOG_FORMATS,
+  }),
+} as const
+
+type Named<T> = Pick<Option<T>, 'env' | 'flag' | 'summary' | 'default'>
+
+function text(given: Named<string> & { allowed: string; pattern: RegExp }): Option<string> {
+  const { pattern, ...named } = given
+  return { ...named, parse: (value) => (pattern.test(value) ? value : null), format: (value) => value }
+}
+
+function integer(given: Named<number> & { min: number; max: number }): Option<number> {
+  const { min, max, ...named } = given
+  const parse = (value: string) => (/^\d{1,15}$/.test(value) ? within(Number(value), min, max) : null)
+  return { ...named, allowed: `a whole number from ${min} to ${max}`, parse, format: String }
+}
+
+function duration(given: Named<number> & { min: number; max: number }): Option<number> {
+  const { min, max, ...named } = given
+  const allowed = `a duration from ${formatDuration(min)} to ${formatDuration(max)}, such as 30s or 5m`
+  return { ...named, allowed, parse: (value) => within(parseDuration(value), min, max), format: formatDuration }
+}
+
+function bytes(given: Named<number>): Option<number> {
+  const format = (value: number) => (value === 0 ? '0' : formatBytes(value).replace(' ', ''))
+  return { ...given, allowed: 'a size such as 500M, 1.5GB or 64MiB', parse: parseBytes, format }
+}
+
+function choice<const T extends string>(given: Named<NoInfer<T>> & { choices: readonly T[] }): Option<T> {
+  const { choices, ...named } = given
+  const parse = (value: string) => choices.find((candidate) => candidate === value) ?? null
+  return { ...named, allowed: `one of ${choices.join(', ')}`, parse, format: String }
+}
+
+const TRUE = ['true', '1', 'yes', 'on']
+const FALSE = ['false', '0', 'no', 'off']
+
+/** `presence` names are true whenever they are set to anything at all, as PicoShare reads them. */
+function boolean(given: Named<boolean> & { presence?: readonly string[] }): PresenceOption {
+  const { presence = [], ...named } = given
+  const parse = (value: string) => {
+    const word = value.toLowerCase()
+    return TRUE.includes(word) ? true : FALSE.includes(word) ? false : null
+  }
+  return { ...named, presence, allowed: 'true or false', parse, format: String }
+}
+
+export interface PresenceOption extends Option<boolean> {
+  readonly presence: readonly string[]
+}
+
+function within(value: number | null, min: number, max: number): number | null {
+  return value !== null && value >= min && value <= max ? value : null
+}

@@ -1,0 +1,67 @@
+/** The port for the bytes of files. Drivers stand beside this file; `test/storage/blobs/conformance.ts` holds them to it. */
+
+/** Part of a blob: bytes `start` up to but not including `end`. */
+export interface ByteRange {
+  start: number
+  end: number
+}
+
+export interface StoredBlob {
+  key: string
+  sizeBytes: number
+}
+
+export interface FinishedBlob extends StoredBlob {
+  /** SHA-256 of the bytes, lower-case hex. */
+  sha256: string
+}
+
+/** Takes a chunk and resolves when it no longer needs it: the chunk's memory is used again. */
+export type ChunkSink = (chunk: Uint8Array) => Promise<void>
+
+/**
+ * Blobs are written once, under keys that the store makes, and never change. All methods may be called at the same time.
+ * A blob exists from the moment `finish` resolves, or not at all, whatever happens in between; what a crash leaves
+ * behind is removed by `removeLeftovers`.
+ */
+export interface BlobStore {
+  /** Begins a blob. @throws NO_SPACE, or an error of the driver. */
+  create(): Promise<BlobWriter>
+  /**
+   * Copies a part of a blob to `sink`, in order, one chunk at a time.
+   * @throws BLOB_DAMAGED when the blob is missing or shorter than `range.end`; what `sink` throws.
+   */
+  copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void>
+  /** The size of a blob, or null when there is none. */
+  stat(key: string): Promise<StoredBlob | null>
+  /** Removes a blob. Absent is no error; a copy that runs goes on to its end. */
+  delete(key: string): Promise<void>
+  /** All finished blobs, in no order. May or may not show those that come and go meanwhile. */
+  list(): AsyncIterable<StoredBlob>
+  /** Removes what unfinished writers of earlier processes left. @returns how many there were. */
+  removeLeftovers(): Promise<number>
+  /** Bytes that can still be stored, or null when the store knows no limit. */
+  freeBytes(): Promise<number | null>
+  /** Ends background work. Writers that run fail. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface BlobWriter {
+  /** The key that the blob will have. */
+  readonly key: string
+  /** Bytes taken so far. */
+  readonly sizeBytes: number
+  /** Aborted as soon as writing has failed, with the error as its reason. */
+  readonly failed: AbortSignal
+  /**
+   * Takes bytes, copying them: the caller may use the chunk again at once.
+   * @returns false when the writer has more than it can store right now: wait for `drained` before the next.
+   */
+  write(chunk: Uint8Array): boolean
+  /** Resolves when `write` would return true. Rejects when writing has failed. */
+  drained(): Promise<void>
+  /** Resolves when the blob is whole, durable (unless the store was told otherwise) and readable under its key. */
+  finish(): Promise<FinishedBlob>
+  /** Gives up and leaves nothing behind. Idempotent; after `finish` it does nothing. */
+  abort(): Promise<void>
+}

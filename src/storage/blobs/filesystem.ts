@@ -1,0 +1,201 @@
+/**
+ * Blobs as plain files: `files/ab/abcdef...` when finished, `uploads/abcdef....part` while being written. A name is 32
+ * random hex digits of ours; nothing that a client sends ever becomes part of a path.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { HoldfastError, systemErrorCode, type Log } from '../../base/index.ts'
+import type { BlobStore, BlobWriter, ByteRange, ChunkSink, StoredBlob } from './blob-store.ts'
+import { FileWriter } from './file-writer.ts'
+import { SegmentPool } from './segment-pool.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
+
+/** Bytes of one of the two buffers of a copy: one is read into while the other is being sent. */
+const COPY_BUFFER_BYTES = 256 * 1024
+const KEY_PATTERN = /^[0-9a-f]{32}$/
+
+export interface FilesystemBlobsOptions {
+  /** Holds `files/` and `uploads/`, which exist. */
+  dataFolder: string
+  /** Whether `finish` waits until the bytes are on the disk. */
+  durable: boolean
+  log: Log
+}
+
+export class FilesystemBlobs implements BlobStore {
+  readonly #options: FilesystemBlobsOptions
+  readonly #pool = new SegmentPool()
+  readonly #writers = new Map<number, FileWriter>()
+  #worker: Worker | null = null
+  #lastId = 0
+
+  constructor(options: FilesystemBlobsOptions) {
+    this.#options = options
+  }
+
+  /** Starts the write worker ahead of the first upload. Called by `create` when nobody has. */
+  warmUp(): void {
+    if (this.#worker) return
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const setup: WorkerSetup = { segments: this.#pool.buffers, durable: this.#options.durable }
+    const worker = new Worker(new URL(`./write-worker.${extension}`, import.meta.url), {
+      name: 'holdfast-write',
+      workerData: setup,
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
+    })
+    worker.on('message', (message: FromWorker) => this.#receive(message))
+    worker.on('error', (error) => this.#workerDied(worker, error as Error))
+    worker.on('exit', () => this.#workerDied(worker, new Error('the write worker ended')))
+    worker.unref()
+    this.#worker = worker
+  }
+
+  async create(): Promise<BlobWriter> {
+    this.warmUp()
+    const id = ++this.#lastId
+    const key = randomBytes(16).toString('hex')
+    const partialPath = join(this.#options.dataFolder, 'uploads', `${key}.part`)
+    const writer = new FileWriter({
+      id,
+      key,
+      partialPath,
+      pool: this.#pool,
+      post: (message: ToWorker) => this.#worker?.postMessage(message),
+      publish: () => this.#publish(partialPath, key),
+      discard: () => rm(partialPath, { force: true }),
+      onSettled: () => this.#forget(id),
+    })
+    this.#writers.set(id, writer)
+    this.#worker?.ref()
+    await writer.opened
+    return writer
+  }
+
+  async copy(key: string, { start, end }: ByteRange, sink: ChunkSink): Promise<void> {
+    const file = await this.#openBlob(key)
+    const size = Math.min(COPY_BUFFER_BYTES, end - start)
+    const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const
+    let sending = Promise.resolve()
+    try {
+      for (let position = start, turn = 0; position < end; turn ^= 1) {
+        const buffer = turn === 0 ? buffers[0] : buffers[1]
+        const { bytesRead } = await file.read(buffer, 0, Math.min(size, end - position), position)
+        if (bytesRead === 0) throw damaged(key, `it ends at byte ${position}, expected ${end}`)
+        await sending
+        sending = sink(buffer.subarray(0, bytesRead))
+        // Awaited in the next turn; until then a rejection must not count as unhandled.
+        sending.catch(() => {})
+        position += bytesRead
+      }
+      await sending
+    } finally {
+      await file.close()
+    }
+    // Nobody refers to the buffers any more: free them now rather than when the collector gets to it.
+    for (const buffer of buffers) buffer.buffer.transfer(0)
+  }
+
+  async stat(key: string): Promise<StoredBlob | null> {
+    try {
+      const info = await stat(this.#path(key))
+      return { key, sizeBytes: info.size }
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(this.#path(key), { force: true })
+  }
+
+  async *list(): AsyncIterable<StoredBlob> {
+    const root = join(this.#options.dataFolder, 'files')
+    for (const folder of await readdir(root)) {
+      for (const key of await readdir(join(root, folder))) {
+        const blob = KEY_PATTERN.test(key) ? await this.stat(key) : null
+        if (blob) yield blob
+      }
+    }
+  }
+
+  async removeLeftovers(): Promise<number> {
+    const folder = join(this.#options.dataFolder, 'uploads')
+    const active = new Set([...this.#writers.values()].map((writer) => `${writer.key}.part`))
+    const leftovers = (await readdir(folder)).filter((name) => name.endsWith('.part') && !active.has(name))
+    for (const name of leftovers) await rm(join(folder, name), { force: true })
+    return leftovers.length
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#options.dataFolder)
+    return bavail * bsize
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = null
+    for (const writer of this.#writers.values()) writer.fail(new Error('the blob store is closed'))
+    await worker?.terminate()
+  }
+
+  async #publish(partialPath: string, key: string): Promise<void> {
+    const path = this.#path(key)
+    const folder = join(path, '..')
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+    await rename(partialPath, path)
+    if (!this.#options.durable) return
+    await syncFolder(folder)
+    if (made) await syncFolder(join(folder, '..'))
+  }
+
+  async #openBlob(key: string) {
+    try {
+      return await open(this.#path(key))
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') throw damaged(key, 'it is missing')
+      throw error
+    }
+  }
+
+  #path(key: string): string {
+    if (!KEY_PATTERN.test(key)) throw new HoldfastError('INTERNAL', `${JSON.stringify(key)} is no blob key`)
+    return join(this.#options.dataFolder, 'files', key.slice(0, 2), key)
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'warning') this.#options.log.warn({ err: message.error }, 'a partial file was not removed')
+    this.#writers.get(message.id)?.receive(message)
+  }
+
+  #forget(id: number): void {
+    this.#writers.delete(id)
+    if (this.#writers.size === 0) this.#worker?.unref()
+  }
+
+  #workerDied(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return
+    this.#worker = null
+    this.#options.log.error({ err: error }, 'the write worker died; its uploads fail, the next one starts a new worker')
+    for (const writer of this.#writers.values()) writer.fail(error)
+    this.#writers.clear()
+  }
+}
+
+function damaged(key: string, what: string): HoldfastError {
+  return new HoldfastError('BLOB_DAMAGED', `the stored file ${key} is damaged: ${what}`, {
+    hint: "Run 'holdfast verify' to find all damaged files.",
+  })
+}
+
+/** Makes a rename in the folder survive a power failure. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,22 @@
+/** What the main thread and the write worker say to each other. Jobs and segments go by number. */
+
+export interface WorkerSetup {
+  /** All segments, made once; a `write` names one by its index. */
+  segments: SharedArrayBuffer[]
+  /** Whether `finished` waits for the disk. */
+  durable: boolean
+}
+
+export type ToWorker =
+  | { type: 'open'; id: number; path: string }
+  | { type: 'write'; id: number; segment: number; length: number }
+  | { type: 'finish'; id: number }
+  | { type: 'abort'; id: number }
+
+export type FromWorker =
+  | { type: 'opened'; id: number }
+  | { type: 'written'; id: number; segment: number }
+  | { type: 'finished'; id: number; sha256: string }
+  | { type: 'failed'; id: number; error: Error }
+  | { type: 'aborted'; id: number }
+  | { type: 'warning'; id: number; error: Error }

@@ -1,0 +1,62 @@
+/** The data folder: `holdfast.db`, `files/`, `uploads/`; one server at a time. */
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { HoldfastError, systemErrorCode } from '../base/index.ts'
+
+export interface DataFolder {
+  /** Absolute path. */
+  path: string
+  databasePath: string
+  /** Lets another server have the folder. */
+  release(): void
+}
+
+/**
+ * Makes the folder when it is missing (0700) and takes it for this process. The hold is a lock of the operating system
+ * on `server.lock`, so it ends with the process, however that ends.
+ * @throws DATA_FOLDER_BUSY when another server has it; DATA_FOLDER_UNUSABLE when it cannot be made or written.
+ */
+export function openDataFolder(given: string): DataFolder {
+  const path = resolve(given)
+  try {
+    for (const folder of [path, join(path, 'files'), join(path, 'uploads')]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+    }
+  } catch (error) {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${(error as Error).message}`, {
+      hint: 'Give a folder that this user may write to with --data.',
+      cause: error,
+    })
+  }
+  const release = lock(join(path, 'server.lock'), path)
+  return { path, databasePath: join(path, 'holdfast.db'), release }
+}
+
+/** A data folder for reading only, beside a server that may be running. @throws DATA_FOLDER_UNUSABLE when it is none. */
+export function inspectDataFolder(given: string): DataFolder {
+  const path = resolve(given)
+  const databasePath = join(path, 'holdfast.db')
+  if (!existsSync(databasePath)) {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is no data folder of Holdfast: it has no holdfast.db`)
+  }
+  return { path, databasePath, release: () => {} }
+}
+
+/** Node has no flock(2); an exclusive transaction of SQLite on an empty file takes the same kind of lock. */
+function lock(file: string, folder: string): () => void {
+  const connection = new DatabaseSync(file, { timeout: 0 })
+  try {
+    connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    connection.close()
+    const isBusy = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && /locked/.test((error as Error).message)
+    if (!isBusy) throw error
+    throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${folder}`, {
+      hint: 'Stop it, or give this one another folder with --data.',
+      cause: error,
+    })
+  }
+  return () => connection.close()
+}

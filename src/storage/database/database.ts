@@ -1,0 +1,15 @@
+/** The relational database: opened, migrated and closed here; its tables belong to the rooms that use them. */
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/** Migrations by name. Names sort in the order of application: `share-001-files`. Applied ones never change. */
+export type Migrations = Readonly<Record<string, Migration>>
+
+export interface Database {
+  /** The query builder, typed for one room's tables. */
+  tables<Tables>(): Kysely<Tables>
+  /** Answers when the database can be read. @throws whatever the driver says when it cannot. */
+  ping(): Promise<void>
+  /** Waits for running queries, writes back what is only in the log, and closes. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,88 @@
+/**
+ * SQLite through node:sqlite: WAL, synchronous=FULL (a commit survives a power failure), one connection. Calls block the
+ * event loop for the time of the query, so queries stay small; see shared design.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { Kysely, SqliteDialect, sql, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { HoldfastError } from '../../base/index.ts'
+import type { Database, Migrations } from './database.ts'
+
+/** How long a query waits for a writer in another process, ms. Only `holdfast verify` ever is one. */
+const BUSY_TIMEOUT_MS = 2000
+const STATEMENT_CACHE_SIZE = 100
+
+export interface SqliteOptions {
+  migrations: Migrations
+  /** Open without writing or migrating; the file must exist. Default false. */
+  readOnly?: boolean
+}
+
+/** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened or is no SQLite database. */
+export async function openSqlite(path: string, { migrations, readOnly = false }: SqliteOptions): Promise<Database> {
+  const connection = connect(path, readOnly)
+  const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: adapt(connection) }) })
+  if (!readOnly) await migrate(kysely, migrations)
+  return {
+    tables: <Tables>() => kysely as unknown as Kysely<Tables>,
+    async ping() {
+      await sql`select 1`.execute(kysely)
+    },
+    async close() {
+      if (!connection.isOpen) return
+      if (!readOnly) connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      await kysely.destroy()
+    },
+  }
+}
+
+function connect(path: string, readOnly: boolean): DatabaseSync {
+  try {
+    const connection = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
+    connection.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000')
+    if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    return connection
+  } catch (error) {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be opened: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise<void> {
+  const migrator = new Migrator({
+    db: kysely,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    // Rooms add migrations independently, so a new one may sort before an applied one of another room.
+    allowUnorderedMigrations: true,
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error) {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database cannot be migrated: ${String(error)}`, { cause: error })
+  }
+}
+
+/** Gives node:sqlite the shape that Kysely's SQLite dialect expects, and keeps prepared statements. */
+function adapt(connection: DatabaseSync): SqliteDatabase {
+  const cache = new Map<string, SqliteStatement>()
+  return {
+    close: () => connection.close(),
+    prepare(text) {
+      const cached = cache.get(text)
+      if (cached) return cached
+      const statement = adaptStatement(connection.prepare(text))
+      if (cache.size >= STATEMENT_CACHE_SIZE) cache.clear()
+      cache.set(text, statement)
+      return statement
+    },
+  }
+}
+
+function adaptStatement(statement: StatementSync): SqliteStatement {
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+    run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+    iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+  }
+}
