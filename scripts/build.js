@@ -5,7 +5,14 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, write
 import { fileURLToPath } from 'node:url'
 
 const STAMP = 'dist/.stamp'
-const INPUTS = ['src', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'vite.config.js', 'scripts/build.js']
+const INPUTS = [
+  'src',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'vite.config.js',
+  'scripts/build.js',
+]
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 if (isStale()) build()

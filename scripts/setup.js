@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url'
 /** Debian packages that tests need, each with a file that shows that it is there. */
 const DEBIAN_PACKAGES = [
   { name: 'chromium', provides: '/usr/bin/chromium', neededFor: 'browser tests' },
-  { name: 'fonts-dejavu-core', provides: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf', neededFor: 'browser tests' },
+  {
+    name: 'fonts-dejavu-core',
+    provides: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
+    neededFor: 'browser tests',
+  },
   { name: 'curl', provides: '/usr/bin/curl', neededFor: 'HTTP tests' },
   { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
 ]
@@ -55,7 +59,9 @@ function run(command, args, purpose, env = process.env) {
   const result = spawnSync(command, args, { env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (result.status === 0) return
   console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`)
-  fail(`'${command} ${args.join(' ')}' failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}`)
+  fail(
+    `'${command} ${args.join(' ')}' failed${result.error ? `: ${result.error.message}` : ` with exit code ${result.status}`}`,
+  )
 }
 
 function fail(message) {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { closest } from './closest.ts'
-import { HoldfastError } from './errors.ts'
+import { HoldfastError, messageOf } from './errors.ts'
 import { OPTIONS, type Option } from './options.ts'
 import { Secret } from './secret.ts'
 
@@ -34,7 +34,11 @@ export interface ConfigSources {
 const OTHER_VARIABLES = ['HOLDFAST_CONFIG']
 
 /** Parses the configuration; never throws for a mistake in it. */
-export function parseConfig({ flags = {}, env = process.env, file = env.HOLDFAST_CONFIG }: ConfigSources): ConfigResult {
+export function parseConfig({
+  flags = {},
+  env = process.env,
+  file = env.HOLDFAST_CONFIG,
+}: ConfigSources): ConfigResult {
   const issues: ConfigIssue[] = []
   const fromFile = file ? readConfigFile(file, issues) : {}
   const values: Record<string, unknown> = {}
@@ -108,7 +112,7 @@ function readConfigFile(path: string, issues: ConfigIssue[]): Record<string, unk
   try {
     content = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    issues.push({ source: path, message: `cannot be read as JSON: ${(error as Error).message}` })
+    issues.push({ source: path, message: `cannot be read as JSON: ${messageOf(error)}` })
     return {}
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
@@ -141,6 +145,6 @@ function readSecretFile(values: Record<string, unknown>, issues: ConfigIssue[]):
     if (secret === '') issues.push({ source: path, message: 'the shared secret file is empty' })
     else values.sharedSecret = new Secret(secret)
   } catch (error) {
-    issues.push({ source: path, message: `the shared secret file cannot be read: ${(error as Error).message}` })
+    issues.push({ source: path, message: `the shared secret file cannot be read: ${messageOf(error)}` })
   }
 }

@@ -1,6 +1,4 @@
 /** What a room's routes and the server agree on. The server enforces it; see server/auth. */
-import type {} from 'fastify'
-
 /** Who may call a route: anyone, or only the owner by session cookie or API token. */
 export type Access = 'public' | 'owner'
 

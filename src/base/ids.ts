@@ -3,6 +3,8 @@ import { randomBytes, randomInt } from 'node:crypto'
 /** PicoShare's alphabet: letters and digits without the look-alikes I, l, 1, O and 0. */
 export const ID_ALPHABET = 'abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 
+const ID_PATTERN = new RegExp(`^[${ID_ALPHABET}]*$`)
+
 /** A random id of `length` characters from {@link ID_ALPHABET} (5.8 bits each), from the system's CSPRNG. */
 export function randomId(length: number): string {
   let id = ''
@@ -12,7 +14,7 @@ export function randomId(length: number): string {
 
 /** Whether `text` could have come from {@link randomId} with this length. */
 export function isId(text: string, length: number): boolean {
-  return text.length === length && [...text].every((character) => ID_ALPHABET.includes(character))
+  return text.length === length && ID_PATTERN.test(text)
 }
 
 /** A random secret of `bytes` bytes from the system's CSPRNG, in base64url. */

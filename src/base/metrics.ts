@@ -20,8 +20,14 @@ export function createMetrics(): Metrics {
         this.set(read())
       },
     })
-  gauge('process_resident_memory_bytes', 'Resident memory of the process as the OS counts it.', () => process.memoryUsage.rss())
-  gauge('process_start_time_seconds', 'Start of the process, seconds since 1970.', () => Date.now() / 1000 - process.uptime())
+  gauge('process_resident_memory_bytes', 'Resident memory of the process as the OS counts it.', () =>
+    process.memoryUsage.rss(),
+  )
+  gauge(
+    'process_start_time_seconds',
+    'Start of the process, seconds since 1970.',
+    () => Date.now() / 1000 - process.uptime(),
+  )
   gauge('nodejs_heap_used_bytes', 'Part of the memory that is the JS heap.', () => process.memoryUsage().heapUsed)
   new Counter({
     name: 'process_cpu_seconds_total',

@@ -1,1 +1,2 @@
-export {}
+import { log } from 'node:console'
+log('holdfast')

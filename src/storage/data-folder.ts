@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { HoldfastError, systemErrorCode } from '../base/index.ts'
+import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 
 export interface DataFolder {
   /** Absolute path. */
@@ -25,7 +25,7 @@ export function openDataFolder(given: string): DataFolder {
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     }
   } catch (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${(error as Error).message}`, {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${messageOf(error)}`, {
       hint: 'Give a folder that this user may write to with --data.',
       cause: error,
     })
@@ -51,7 +51,7 @@ function lock(file: string, folder: string): () => void {
     connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     connection.close()
-    const isBusy = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && /locked/.test((error as Error).message)
+    const isBusy = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && /locked/.test(messageOf(error))
     if (!isBusy) throw error
     throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${folder}`, {
       hint: 'Stop it, or give this one another folder with --data.',

@@ -86,7 +86,7 @@ function writeNext(job: Job): void {
   const view = next && views[next.segment]
   if (!view) throw new Error('no such segment')
   const bytes = view.subarray(0, next.length)
-  for (let offset = 0; offset < bytes.length; ) offset += writeSync(job.fd, bytes, offset)
+  for (let offset = 0; offset < bytes.length;) offset += writeSync(job.fd, bytes, offset)
   job.hash.update(bytes)
   job.queue.shift()
   if (durable) job.unflushedBytes += bytes.length

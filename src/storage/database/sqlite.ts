@@ -5,7 +5,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, SqliteDialect, sql, type SqliteDatabase, type SqliteStatement } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { HoldfastError } from '../../base/index.ts'
+import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { Database, Migrations } from './database.ts'
 
 /** How long a query waits for a writer in another process, ms. Only `holdfast verify` ever is one. */
@@ -43,7 +43,7 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
     if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     return connection
   } catch (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be opened: ${(error as Error).message}`, {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be opened: ${messageOf(error)}`, {
       cause: error,
     })
   }
@@ -58,7 +58,9 @@ async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise
   })
   const { error } = await migrator.migrateToLatest()
   if (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database cannot be migrated: ${String(error)}`, { cause: error })
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database cannot be migrated: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
 }
 

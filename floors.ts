@@ -1,0 +1,49 @@
+/**
+ * The house: which rooms there are and what each may import. Imports only go down, and a room is entered by its index.ts.
+ * The linter reads this table (oxlint.config.ts); test/floors shows that it does.
+ */
+interface Room {
+  /** Rooms that this one may import, by their index.ts. */
+  mayImport: readonly string[]
+  reason: string
+}
+
+export const ROOMS: Readonly<Record<string, Room>> = {
+  base: { mayImport: [], reason: 'base is the ground: everything stands on it, so it stands on nothing' },
+  storage: { mayImport: ['base'], reason: 'storage keeps bytes and rows and knows nothing of what they mean' },
+  lock: { mayImport: ['base', 'storage'], reason: 'locks work without any state' },
+  state: { mayImport: ['base', 'storage', 'lock'], reason: 'state stands on locks and storage only' },
+  share: { mayImport: ['base', 'storage'], reason: 'the share, the builds and the lab can each be lifted out' },
+  build: {
+    mayImport: ['base', 'storage', 'lock', 'state'],
+    reason: 'the share, the builds and the lab can each be lifted out',
+  },
+  lab: { mayImport: ['base', 'storage', 'lock'], reason: 'to the lab every server is a black box with a URL' },
+  server: {
+    mayImport: ['base', 'storage', 'lock', 'state', 'share', 'build'],
+    reason: 'the server composes the rooms below it; the command line starts it',
+  },
+  cli: {
+    mayImport: ['base', 'storage', 'lock', 'state', 'share', 'build', 'lab', 'server'],
+    reason: 'the command line is the roof: nothing imports it',
+  },
+  web: { mayImport: [], reason: 'the browser app talks to the server over its public HTTP API only' },
+}
+
+/** Import patterns (gitignore syntax) that are closed to a room's files, each with what to tell the author. */
+export function closedTo(room: string): { group: string[]; message: string }[] {
+  const own = ROOMS[room]
+  if (!own) throw new Error(`there is no room ${room}`)
+  return Object.keys(ROOMS)
+    .filter((other) => other !== room)
+    .map((other) => {
+      const everything = `../**/${other}/**`
+      if (!own.mayImport.includes(other)) {
+        return { group: [everything], message: `${room}/ may not import ${other}/: ${own.reason}.` }
+      }
+      return {
+        group: [everything, `!../**/${other}/index.ts`],
+        message: `enter ${other}/ by its index.ts: what that does not export is private to the room.`,
+      }
+    })
+}

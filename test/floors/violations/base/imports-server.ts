@@ -1,0 +1,2 @@
+import { closedTo } from '../server/index.ts'
+export const wrong = closedTo

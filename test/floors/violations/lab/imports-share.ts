@@ -1,0 +1,2 @@
+import { share } from '../share/index.ts'
+export const wrong = share

@@ -1,0 +1,2 @@
+import { state } from '../state/index.ts'
+export const wrong = state

@@ -1,0 +1,2 @@
+import { cli } from '../cli/index.ts'
+export const wrong = cli

@@ -1,0 +1,2 @@
+import { build } from '../build/index.ts'
+export const wrong = build

@@ -1,0 +1,2 @@
+import { openSqlite } from '../../storage/database/sqlite.ts'
+export const wrong = openSqlite

@@ -1,0 +1,2 @@
+import { formatBytes } from '../base/index.ts'
+export const wrong = formatBytes
