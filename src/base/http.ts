@@ -1,3 +1,4 @@
+/// <reference types="fastify" />
 /** What a room's routes and the server agree on. The server enforces it; see server/auth. */
 /** Who may call a route: anyone, or only the owner by session cookie or API token. */
 export type Access = 'public' | 'owner'
@@ -6,9 +7,17 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Default `owner`: a route that says nothing is closed. */
     access?: Access
+    /** The handler reads the body itself and calls `acceptBody` before it does. Default false: the body is parsed. */
+    streamsBody?: boolean
+    /** Answers during shutdown too. Default false. */
+    whileDraining?: boolean
   }
   interface FastifyRequest {
     /** Whether the request carries a valid session or API token. */
     isOwner: boolean
+    /** Scheme and host as the client sees them, without a slash at the end: `https://files.example.org`. */
+    baseUrl: string
+    /** Tells a client that sent `Expect: 100-continue` to go on. Does nothing for others. */
+    acceptBody(): void
   }
 }

@@ -1,3 +1,4 @@
+export { AttemptThrottle } from './attempt-throttle.ts'
 export { formatBytes, parseBytes } from './bytes.ts'
 export { systemClock, type Clock } from './clock.ts'
 export { describeConfig, loadConfig, parseConfig, type Config, type ConfigIssue } from './config.ts'

@@ -1,4 +1,12 @@
-export type { BlobStore, BlobWriter, ByteRange, ChunkSink, FinishedBlob, StoredBlob } from './blobs/blob-store.ts'
+export type {
+  BlobStore,
+  BlobWriter,
+  ByteRange,
+  ChunkSink,
+  FinishedBlob,
+  StoredBlob,
+  StoreSpace,
+} from './blobs/blob-store.ts'
 export { FilesystemBlobs } from './blobs/filesystem.ts'
 export { inspectDataFolder, openDataFolder, type DataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'

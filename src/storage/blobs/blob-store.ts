@@ -16,6 +16,11 @@ export interface FinishedBlob extends StoredBlob {
   sha256: string
 }
 
+export interface StoreSpace {
+  freeBytes: number
+  totalBytes: number
+}
+
 /** Takes a chunk and resolves when it no longer needs it: the chunk's memory is used again. */
 export type ChunkSink = (chunk: Uint8Array) => Promise<void>
 
@@ -40,8 +45,8 @@ export interface BlobStore {
   list(): AsyncIterable<StoredBlob>
   /** Removes what unfinished writers of earlier processes left. @returns how many there were. */
   removeLeftovers(): Promise<number>
-  /** Bytes that can still be stored, or null when the store knows no limit. */
-  freeBytes(): Promise<number | null>
+  /** Bytes that can still be stored and that there are in all, or null when the store knows no limit. */
+  space(): Promise<StoreSpace | null>
   /** Ends background work. Writers that run fail. Idempotent. */
   close(): Promise<void>
 }

@@ -7,7 +7,7 @@ import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { HoldfastError, systemErrorCode, type Log } from '../../base/index.ts'
-import type { BlobStore, BlobWriter, ByteRange, ChunkSink, StoredBlob } from './blob-store.ts'
+import type { BlobStore, BlobWriter, ByteRange, ChunkSink, StoredBlob, StoreSpace } from './blob-store.ts'
 import { FileWriter } from './file-writer.ts'
 import { SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
@@ -129,9 +129,9 @@ export class FilesystemBlobs implements BlobStore {
     return leftovers.length
   }
 
-  async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#options.dataFolder)
-    return bavail * bsize
+  async space(): Promise<StoreSpace> {
+    const { bavail, blocks, bsize } = await statfs(this.#options.dataFolder)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   }
 
   async close(): Promise<void> {

@@ -40,6 +40,8 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
   try {
     const connection = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
     connection.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000')
+    // SQLite's own knows ASCII only; people's file names do not.
+    connection.function('lower', { deterministic: true }, (text) => (text === null ? null : String(text).toLowerCase()))
     if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     return connection
   } catch (error) {

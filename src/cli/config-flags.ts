@@ -1,0 +1,33 @@
+/** Command line flags for the settings, made from their table. */
+import { type Command, Option } from 'commander'
+import { loadConfig, OPTIONS, type Config } from '../base/index.ts'
+
+type OptionName = keyof typeof OPTIONS
+
+/** Adds `--config` and the flags of the named settings (default: all that have one). */
+export function addConfigFlags(
+  command: Command,
+  names: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[],
+): Command {
+  for (const name of names) {
+    const option = OPTIONS[name]
+    if (option.flag === null) continue
+    const fallback = option.format(option.default as never)
+    const text = `${option.summary} (${fallback ? `default: ${fallback}; ` : ''}env: ${option.env[0]})`
+    command.addOption(new Option(`--${option.flag} <${isSwitch(option.default) ? 'true|false' : 'value'}>`, text))
+  }
+  return command.option('--config <file>', 'JSON file of settings (env: HOLDFAST_CONFIG)')
+}
+
+/** The configuration from flags, environment and file. @throws INVALID_CONFIG */
+export function readConfig(command: Command): Config {
+  const given = command.opts<Record<string, string | undefined>>()
+  const flags = Object.fromEntries(
+    command.options.map((option) => [option.long?.slice(2) ?? '', given[option.attributeName()]]),
+  )
+  return loadConfig({ flags, ...(flags.config !== undefined && { file: flags.config }) })
+}
+
+function isSwitch(value: unknown): boolean {
+  return typeof value === 'boolean'
+}

@@ -1,0 +1,85 @@
+/** The HTTP application: Fastify, what holds for every request, and the rooms' routes. Opens no port. */
+import fastifyCookie from '@fastify/cookie'
+import fastifySwagger from '@fastify/swagger'
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
+import { VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
+import type { Share } from '../share/index.ts'
+import type { BlobStore, Database } from '../storage/index.ts'
+import { ApiTokens } from './auth/api-tokens.ts'
+import { sessionRoutes, tokenRoutes } from './auth/auth-routes.ts'
+import { guard } from './auth/guard.ts'
+import { Sessions } from './auth/sessions.ts'
+import type { Draining } from './draining.ts'
+import { handleErrors } from './error-handling.ts'
+import { pages } from './pages.ts'
+import { describeRequests } from './requests.ts'
+import { statusRoutes } from './status-routes.ts'
+
+export interface AppDependencies {
+  config: Config
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  database: Database
+  blobs: BlobStore
+  share: Share
+  sharedSecret: Secret
+  draining: Draining
+}
+
+/** Largest body that is read into memory: JSON and forms without a file. */
+const MAX_PARSED_BODY_BYTES = 256 * 1024
+/** Against clients that send their headers a byte at a time. */
+const HEADERS_TIMEOUT_MS = 15_000
+const CONNECTIONS_CHECK_MS = 5000
+/** The longest file name, percent-encoded. */
+const MAX_PARAM_LENGTH = 255 * 3
+
+export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
+  const { config, database, clock, draining } = deps
+  const app: FastifyInstance = fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    trustProxy: config.behindProxy,
+    bodyLimit: MAX_PARSED_BODY_BYTES,
+    // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
+    requestTimeout: 0,
+    connectionTimeout: config.idleTimeout,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    forceCloseConnections: true,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  // Answers are built by our own code from typed values; checking each against its schema again would only cost time.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value))
+  handleErrors(app)
+  describeRequests(app, config.behindProxy)
+  parseJsonWhateverItIsCalled(app)
+  await app.register(fastifyCookie)
+  await app.register(fastifySwagger, {
+    openapi: {
+      info: { title: 'Holdfast', version: VERSION, description: 'A self-hosted file share.' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  })
+  draining.guard(app)
+  const sessions = new Sessions(database, deps.sharedSecret, clock)
+  const tokens = new ApiTokens(database, clock)
+  guard(app, sessions, tokens)
+  sessionRoutes(app, sessions, clock)
+  tokenRoutes(app, tokens)
+  statusRoutes(app, { ...deps, maxFileBytes: config.maxFileSize || null, publicMetrics: config.publicMetrics })
+  await deps.share.register(app)
+  await pages(app)
+  app.get('/api/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () => app.swagger())
+  return app
+}
+
+/** PicoShare reads JSON whatever the Content-Type says, and `curl -d` says that it is a form. */
+function parseJsonWhateverItIsCalled(app: FastifyInstance): void {
+  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
+}

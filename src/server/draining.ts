@@ -1,0 +1,44 @@
+/** The way out: no new work, running transfers finish, then the end. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { HoldfastError } from '../base/index.ts'
+
+const POLL_MS = 50
+
+/** Resolves when `isDone`, or after `timeoutMs`. */
+export async function waitFor(isDone: () => boolean, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!isDone() && performance.now() < deadline) await sleep(POLL_MS)
+}
+
+export class Draining {
+  #isDraining = false
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /**
+   * From now on new work is refused with 503 DRAINING; health, metrics and progress still answer.
+   * Resolves when `activeTransfers` has come down to 0, or after `graceMs`.
+   * @returns how many transfers were left.
+   */
+  async drain(activeTransfers: () => number, graceMs: number): Promise<number> {
+    this.#isDraining = true
+    await waitFor(() => activeTransfers() === 0, graceMs)
+    return activeTransfers()
+  }
+
+  /** Refuses requests while draining, except to routes whose config says `whileDraining`. */
+  guard(app: FastifyInstance): void {
+    app.addHook('onRequest', async (request, reply) => {
+      if (!this.#isDraining) return
+      reply.header('connection', 'close')
+      if (request.routeOptions.config.whileDraining) return
+      throw new HoldfastError('DRAINING', 'the server is shutting down', {
+        retryable: true,
+        details: { retryAfterSeconds: 5 },
+      })
+    })
+  }
+}

@@ -1,0 +1,71 @@
+/** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ERROR_CODES, HoldfastError } from '../base/index.ts'
+
+/** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
+const LINGER_MS = 5000
+
+export function handleErrors(app: FastifyInstance): void {
+  const routes: { method: string; pattern: RegExp }[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const name of [method].flat()) routes.push({ method: name, pattern: pathPattern(url) })
+  })
+
+  app.setErrorHandler((error: FastifyError | HoldfastError, request, reply) => {
+    const known = error instanceof HoldfastError ? error : translate(error)
+    if (known.code === 'INTERNAL') request.log.error({ err: error }, 'request failed')
+    else if (known.code === 'BLOB_DAMAGED') request.log.error({ reason: known.message }, 'request failed')
+    return answer(request, reply, known)
+  })
+
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?')
+    const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+    if (allowed.length === 0)
+      return answer(request, reply, new HoldfastError('NOT_FOUND', `there is nothing at ${path}`))
+    reply.header('allow', [...new Set(allowed)].join(', '))
+    return answer(
+      request,
+      reply,
+      new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`),
+    )
+  })
+
+  app.addHook('onResponse', async ({ raw }) => {
+    if (!raw.complete) setTimeout(() => raw.complete || raw.destroy(), LINGER_MS).unref()
+  })
+}
+
+function pathPattern(url: string): RegExp {
+  const escaped = url.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
+  return new RegExp(`^${escaped.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
+}
+
+/** What Fastify and Node throw for a bad request says so by its status; anything else is a fault of ours. */
+function translate(error: FastifyError): HoldfastError {
+  const status = error.statusCode ?? 500
+  if (error.validation) return new HoldfastError('INVALID_REQUEST', `invalid request: ${describeValidation(error)}`)
+  if (status === 413) return new HoldfastError('TOO_LARGE', 'the body is too large')
+  if (status >= 400 && status < 500) return new HoldfastError('INVALID_REQUEST', error.message)
+  return new HoldfastError('INTERNAL', 'something went wrong inside the server', { cause: error })
+}
+
+function describeValidation(error: FastifyError): string {
+  const issues = error.validation ?? []
+  return issues
+    .map(({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'body'}: ${message}`)
+    .join('; ')
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, error: HoldfastError): FastifyReply {
+  const { retryAfterSeconds } = error.details
+  if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds)
+  reply.code(ERROR_CODES[error.code].http)
+  if (!request.headers.accept?.includes('application/json')) {
+    return reply.type('text/plain; charset=utf-8').send(`${error.message}\n`)
+  }
+  const { code, message, hint } = error
+  return reply
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify({ error: { code, message, ...(hint && { hint }) } }))
+}

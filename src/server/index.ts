@@ -1,0 +1,1 @@
+export { startServer, type Server } from './server.ts'

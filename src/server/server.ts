@@ -1,0 +1,88 @@
+/** Starts and ends the server: data folder, database, blobs, HTTP, in that order and back. */
+import type { AddressInfo } from 'node:net'
+import { createMetrics, HoldfastError, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
+import { Share, shareMigrations } from '../share/index.ts'
+import { FilesystemBlobs, openDataFolder, openSqlite } from '../storage/index.ts'
+import { createApp } from './app.ts'
+import { authMigrations } from './auth/tables.ts'
+import { Draining, waitFor } from './draining.ts'
+import { keptSharedSecret } from './shared-secret.ts'
+
+/** How long cut-off transfers get to remove their partial files. */
+const CLEAN_UP_MS = 2000
+
+export interface Server {
+  /** Where it listens, e.g. `http://127.0.0.1:4001`. */
+  url: string
+  /** The passphrase that was made at this, the first start, and its file; null when there was one already. */
+  madeSecret: { passphrase: string; path: string } | null
+  /**
+   * Takes no new work, lets running transfers finish within the grace period of the configuration, checkpoints and
+   * closes everything. @returns how many transfers were cut.
+   */
+  stop(): Promise<number>
+}
+
+/**
+ * @throws DATA_FOLDER_BUSY, DATA_FOLDER_UNUSABLE, ADDRESS_UNAVAILABLE; whatever had been opened is closed again.
+ */
+export async function startServer(config: Config, log: Log): Promise<Server> {
+  await using opened = new AsyncDisposableStack()
+  const folder = openDataFolder(config.dataFolder)
+  opened.defer(() => folder.release())
+  const kept = config.sharedSecret ? null : keptSharedSecret(folder.path)
+  const sharedSecret = config.sharedSecret ?? kept?.secret
+  if (!sharedSecret) throw new HoldfastError('INTERNAL', 'there is no shared secret')
+  const database = await openSqlite(folder.databasePath, { migrations: { ...authMigrations, ...shareMigrations } })
+  opened.defer(() => database.close())
+  const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
+  opened.defer(() => blobs.close())
+  const metrics = createMetrics()
+  const clock = systemClock
+  const maxFileBytes = config.maxFileSize || null
+  const share = new Share({ database, blobs, clock, log, metrics, maxFileBytes, minFreeBytes: config.minFreeSpace })
+  const draining = new Draining()
+  // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.
+  opened.defer(() => waitFor(() => share.activeTransfers === 0, CLEAN_UP_MS))
+  const app = await createApp({ config, clock, log, metrics, database, blobs, share, sharedSecret, draining })
+  opened.defer(() => app.close())
+  await listen(app.listen.bind(app), config)
+  const { address, family, port } = app.server.address() as AddressInfo
+  blobs.warmUp()
+  share.sweeper.start(config.sweepInterval)
+  opened.defer(() => share.sweeper.stop())
+  const ending = opened.move()
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    madeSecret: kept?.madeAt ? { passphrase: kept.secret.reveal(), path: kept.madeAt } : null,
+    async stop() {
+      const cut = await draining.drain(() => share.activeTransfers, config.shutdownGrace)
+      await ending.disposeAsync()
+      return cut
+    },
+  }
+}
+
+async function listen(
+  open: (options: { host: string; port: number }) => Promise<string>,
+  config: Config,
+): Promise<void> {
+  const { host, port } = config
+  try {
+    await open({ host, port })
+  } catch (error) {
+    const code = systemErrorCode(error)
+    const reasons: Record<string, string> = {
+      EADDRINUSE: 'another program listens there',
+      EACCES: 'this user may not listen there (ports below 1024 need a privilege)',
+      EADDRNOTAVAIL: 'this machine has no such address',
+      ENOTFOUND: 'there is no such host',
+    }
+    const reason = reasons[code ?? '']
+    if (!reason) throw error
+    throw new HoldfastError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port}: ${reason}`, {
+      hint: 'Give another address with --host and --port.',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,83 @@
+/** What a client says about a file: name, note, expiry, passphrase, limit. The rules are PicoShare's where it has one. */
+import { HoldfastError, parseBytes } from '../base/index.ts'
+
+/** PicoShare's way to say never. */
+export const NEVER = '2999-12-31T00:00:00Z'
+export const MIN_LIFETIME_MS = 3_600_000
+export const MAX_FILENAME_BYTES = 255
+export const MAX_NOTE_BYTES = 500
+export const MAX_PASSPHRASE_CHARACTERS = 100
+
+// RFC 3339, section 5.6.
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const FORBIDDEN_IN_FILENAME = /[\u0000-\u001f\u007f/\\]/
+
+/** @throws INVALID_REQUEST unless the name is 1-255 bytes, no `.` or `..`, and free of slashes and control characters. */
+export function parseFilename(given: string): string {
+  const bytes = Buffer.byteLength(given)
+  if (bytes === 0) throw invalid('filename', 'it is empty')
+  if (bytes > MAX_FILENAME_BYTES)
+    throw invalid('filename', `it has ${bytes} bytes, at most ${MAX_FILENAME_BYTES} are allowed`)
+  if (given === '.' || given.startsWith('..')) throw invalid('filename', 'it may not be "." or begin with ".."')
+  if (FORBIDDEN_IN_FILENAME.test(given)) {
+    throw invalid('filename', 'it may not contain slashes, backslashes or control characters')
+  }
+  return given
+}
+
+/** The note, or null for an empty one. @throws INVALID_REQUEST when it is too long or looks like a mistake or an attack. */
+export function parseNote(given: string | null | undefined): string | null {
+  if (given === undefined || given === null || given === '') return null
+  const bytes = Buffer.byteLength(given)
+  if (bytes > MAX_NOTE_BYTES) throw invalid('note', `it has ${bytes} bytes, at most ${MAX_NOTE_BYTES} are allowed`)
+  if (given === 'null' || given === 'undefined')
+    throw invalid('note', `the word ${JSON.stringify(given)} is not allowed`)
+  if (/<\s*\/?\s*(script|iframe)\b/i.test(given)) throw invalid('note', 'it may not contain script or iframe tags')
+  return given
+}
+
+/**
+ * The moment of expiry in ms since 1970, or null for never (the year 2999 and later).
+ * @throws INVALID_REQUEST when it is no RFC 3339 time or less than an hour ahead of `now`.
+ */
+export function parseExpiration(given: string | undefined, now: number): number | null {
+  if (!given) throw invalid('expiration', `it is missing; give an RFC 3339 time such as ${NEVER} (never)`)
+  // A plus sign that was not escaped in a query arrives as a space.
+  const text = given.replace(' ', '+')
+  const at = RFC3339.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at)) throw invalid('expiration', `${JSON.stringify(given)} is no RFC 3339 time such as ${NEVER}`)
+  if (at >= Date.parse(NEVER)) return null
+  if (at < now + MIN_LIFETIME_MS) throw invalid('expiration', 'it must be at least one hour from now')
+  return at
+}
+
+/** How a time is written in answers; null stays null. */
+export function formatTime(at: number): string
+export function formatTime(at: number | null): string | null
+export function formatTime(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
+}
+
+/** The passphrase, or null for none. @throws INVALID_REQUEST when it is too long. */
+export function parsePassphrase(given: string | null | undefined): string | null {
+  if (given === undefined || given === null || given === '') return null
+  const characters = Array.from(given).length
+  if (characters <= MAX_PASSPHRASE_CHARACTERS) return given
+  throw invalid(
+    'downloadPassphrase',
+    `it has ${characters} characters, at most ${MAX_PASSPHRASE_CHARACTERS} are allowed`,
+  )
+}
+
+/** The download limit, or null for none. @throws INVALID_REQUEST unless it is a whole number from 1. */
+export function parseMaxDownloads(given: string | undefined): number | null {
+  if (given === undefined || given === '') return null
+  const limit = /^\d+$/.test(given) ? parseBytes(given) : null
+  if (limit !== null && limit >= 1 && limit <= 1e9) return limit
+  throw invalid('maxDownloads', `${JSON.stringify(given)} is no whole number from 1`)
+}
+
+export function invalid(field: string, problem: string): HoldfastError {
+  return new HoldfastError('INVALID_REQUEST', `invalid ${field}: ${problem}`, { details: { field } })
+}

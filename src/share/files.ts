@@ -1,0 +1,194 @@
+/** The list of files: what is known about each, without its bytes. */
+import { sql, type Kysely, type Selectable } from 'kysely'
+import { HoldfastError, randomId, type Clock } from '../base/index.ts'
+import type { BlobStore, Database, FinishedBlob } from '../storage/index.ts'
+import type { FilesTable, ShareTables } from './tables.ts'
+
+export const FILE_ID_LENGTH = 10
+
+export type FileRow = Selectable<FilesTable>
+
+/** A file with what the lists show besides. */
+export type ListedFile = FileRow & { guest_link_label: string | null }
+
+export interface NewFile {
+  filename: string
+  contentType: string
+  /** Null is never. */
+  expiresAt: number | null
+  note: string | null
+  guestLinkId: string | null
+  passphraseHash: string | null
+  maxDownloads: number | null
+}
+
+/** Fields to replace; those that are absent stay. */
+export type FileChange = Partial<
+  Pick<FilesTable, 'filename' | 'expires_at' | 'note' | 'passphrase_hash' | 'max_downloads'>
+>
+
+export const SORT_COLUMNS = {
+  uploaded: 'uploaded_at',
+  name: 'filename',
+  size: 'size_bytes',
+  expires: 'expires_at',
+  downloads: 'download_count',
+} as const
+
+export interface FileQuery {
+  /** Words that all occur in the name or the note, in any case. */
+  search: string
+  sort: keyof typeof SORT_COLUMNS
+  order: 'asc' | 'desc'
+  limit: number
+  offset: number
+}
+
+export class Files {
+  readonly #db: Kysely<ShareTables>
+  readonly #blobs: BlobStore
+  readonly #clock: Clock
+
+  constructor(database: Database, blobs: BlobStore, clock: Clock) {
+    this.#db = database.tables<ShareTables>()
+    this.#blobs = blobs
+    this.#clock = clock
+  }
+
+  /** The file, or null when there is none or it has expired: an expired file is never shown, swept or not. */
+  async find(id: string): Promise<ListedFile | null> {
+    const row = await this.#listed().where('files.id', '=', id).executeTakeFirst()
+    return row ?? null
+  }
+
+  async list(query: FileQuery): Promise<{ files: ListedFile[]; total: number; totalBytes: number }> {
+    const words = query.search.split(/\s+/).filter((word) => word !== '')
+    let matching = this.#listed()
+    for (const word of words) matching = matching.where(containsWord(word))
+    const sums = await matching
+      .clearSelect()
+      .select(({ fn }) => [fn.countAll<number>().as('total'), fn.sum<number | null>('files.size_bytes').as('bytes')])
+      .executeTakeFirstOrThrow()
+    const column = SORT_COLUMNS[query.sort]
+    const sorted = query.sort === 'name' ? sql`lower(files.filename)` : sql.ref(`files.${column}`)
+    const files = await matching
+      .orderBy(sorted, query.order)
+      .orderBy('files.id')
+      .limit(query.limit)
+      .offset(query.offset)
+      .execute()
+    return { files, total: sums.total, totalBytes: sums.bytes ?? 0 }
+  }
+
+  /**
+   * Records a finished blob as a file: from here on it exists. When the row cannot be written the blob is removed.
+   * @throws GUEST_LINK_INACTIVE when the guest link has filled up meanwhile.
+   */
+  async add(blob: FinishedBlob, file: NewFile): Promise<FileRow> {
+    const row: FileRow = {
+      id: randomId(FILE_ID_LENGTH),
+      blob_key: blob.key,
+      filename: file.filename,
+      content_type: file.contentType,
+      size_bytes: blob.sizeBytes,
+      sha256: blob.sha256,
+      uploaded_at: this.#clock.now(),
+      expires_at: file.expiresAt,
+      note: file.note,
+      guest_link_id: file.guestLinkId,
+      passphrase_hash: file.passphraseHash,
+      max_downloads: file.maxDownloads,
+      download_count: 0,
+    }
+    try {
+      await this.#db.transaction().execute(async (transaction) => {
+        if (file.guestLinkId) await refuseWhenFull(transaction, file.guestLinkId)
+        await transaction.insertInto('files').values(row).execute()
+      })
+    } catch (error) {
+      await this.#blobs.delete(blob.key)
+      throw error
+    }
+    return row
+  }
+
+  /** @returns false when there is no such file. */
+  async change(id: string, change: FileChange): Promise<boolean> {
+    const result = await this.#db.updateTable('files').set(change).where('id', '=', id).executeTakeFirst()
+    return result.numUpdatedRows > 0n
+  }
+
+  /** Removes the row first, then the bytes: a crash between the two leaves an orphan for the sweeper, not a broken file. */
+  async remove(id: string): Promise<void> {
+    const row = await this.#db.deleteFrom('files').where('id', '=', id).returning('blob_key').executeTakeFirst()
+    if (row) await this.#blobs.delete(row.blob_key)
+  }
+
+  /** Ids of files whose time is over. */
+  async expired(): Promise<string[]> {
+    const rows = await this.#db.selectFrom('files').select('id').where('expires_at', '<=', this.#clock.now()).execute()
+    return rows.map((row) => row.id)
+  }
+
+  /** Every file, expired or not, in the order of ids, a page at a time. */
+  async *all(): AsyncIterable<FileRow> {
+    for (let last = ''; ;) {
+      const rows = await this.#db
+        .selectFrom('files')
+        .selectAll()
+        .where('id', '>', last)
+        .orderBy('id')
+        .limit(500)
+        .execute()
+      yield* rows
+      const end = rows.at(-1)
+      if (!end) return
+      last = end.id
+    }
+  }
+
+  async hasBlob(key: string): Promise<boolean> {
+    const row = await this.#db.selectFrom('files').select('id').where('blob_key', '=', key).executeTakeFirst()
+    return row !== undefined
+  }
+
+  /** Number and bytes of the files that are there. */
+  async totals(): Promise<{ count: number; totalBytes: number }> {
+    const {
+      files: _,
+      total,
+      totalBytes,
+    } = await this.list({ search: '', sort: 'uploaded', order: 'asc', limit: 0, offset: 0 })
+    return { count: total, totalBytes }
+  }
+
+  #listed() {
+    const now = this.#clock.now()
+    return this.#db
+      .selectFrom('files')
+      .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
+      .selectAll('files')
+      .select('guest_links.label as guest_link_label')
+      .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
+  }
+}
+
+function containsWord(word: string) {
+  const pattern = `%${word.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
+  return sql<boolean>`(lower(files.filename) like ${pattern} escape '\\' or lower(files.note) like ${pattern} escape '\\')`
+}
+
+async function refuseWhenFull(db: Kysely<ShareTables>, guestLinkId: string): Promise<void> {
+  const link = await db
+    .selectFrom('guest_links')
+    .select(['max_file_uploads', countUploads().as('uploads')])
+    .where('id', '=', guestLinkId)
+    .executeTakeFirst()
+  const isFull = !link || (link.max_file_uploads !== null && link.uploads >= link.max_file_uploads)
+  if (isFull) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link was used up or removed during the upload')
+}
+
+/** Number of files that exist now and came through the guest link of the row. */
+export function countUploads() {
+  return sql<number>`(select count(*) from files where files.guest_link_id = guest_links.id)`
+}

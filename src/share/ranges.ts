@@ -1,0 +1,56 @@
+/** Which part of a file a request wants (RFC 9110, sections 13 and 14). */
+import type { IncomingHttpHeaders } from 'node:http'
+import parseRange from 'range-parser'
+import { HoldfastError } from '../base/index.ts'
+import type { ByteRange } from '../storage/index.ts'
+
+/** More ranges than this in one request are no honest client; the whole file is sent instead. */
+const MAX_RANGES = 16
+
+export interface Validators {
+  /** With its quotes. */
+  etag: string
+  lastModified: Date
+}
+
+/** Whether the client's copy is still good, so that 304 is the answer. */
+export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+  const noneMatch = headers['if-none-match']
+  if (noneMatch !== undefined) {
+    return noneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
+  }
+  const since = Date.parse(headers['if-modified-since'] ?? '')
+  return since >= wholeSeconds(lastModified)
+}
+
+/**
+ * The ranges to send, sorted and joined where they touch, or null for the whole file.
+ * @throws RANGE_NOT_SATISFIABLE when none of the ranges lies inside the file.
+ */
+export function requestedRanges(
+  headers: IncomingHttpHeaders,
+  sizeBytes: number,
+  validators: Validators,
+): ByteRange[] | null {
+  const { range } = headers
+  if (range === undefined || !isCurrent(headers['if-range'], validators)) return null
+  const parsed = parseRange(sizeBytes, range, { combine: true })
+  if (parsed === -1) {
+    throw new HoldfastError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the file of ${sizeBytes} bytes`, {
+      details: { sizeBytes },
+    })
+  }
+  if (parsed === -2 || parsed.type !== 'bytes' || parsed.length > MAX_RANGES) return null
+  return parsed.map(({ start, end }) => ({ start, end: end + 1 }))
+}
+
+function isCurrent(ifRange: string | string[] | undefined, { etag, lastModified }: Validators): boolean {
+  if (ifRange === undefined) return true
+  const given = String(ifRange)
+  return given.includes('"') ? given === etag : Date.parse(given) === wholeSeconds(lastModified)
+}
+
+/** HTTP dates have no fractions of a second. */
+function wholeSeconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000) * 1000
+}

@@ -1,0 +1,115 @@
+/** The links that are handed round: `/-{id}`, with anything after it, and PicoShare's older `/!{id}`. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { create as contentDisposition } from 'content-disposition'
+import { contentType as typeOfExtension } from 'mime-types'
+import { HoldfastError, messageOf } from '../../base/index.ts'
+import type { BlobStore } from '../../storage/index.ts'
+import type { DownloadLog } from '../download-log.ts'
+import type { Files, ListedFile } from '../files.ts'
+import { isNotModified, requestedRanges } from '../ranges.ts'
+import { sendFile } from '../send-file.ts'
+import type { Transfers } from '../transfers.ts'
+import type { Unlocking } from '../unlocking.ts'
+import { requireFile } from './params.ts'
+
+export interface DownloadRoutesDependencies {
+  files: Files
+  blobs: BlobStore
+  downloadLog: DownloadLog
+  unlocking: Unlocking
+  transfers: Transfers
+}
+
+interface DownloadRequest {
+  Params: { id: string }
+  Querystring: { download?: string }
+}
+
+export function downloadRoutes(app: FastifyInstance, deps: DownloadRoutesDependencies): void {
+  const options = { config: { access: 'public' as const }, schema: { hide: true } }
+  // Whatever a stranger uploaded runs without scripts, forms or our cookies; errors on these paths too.
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('content-security-policy', 'sandbox').header('x-content-type-options', 'nosniff')
+  })
+  for (const sign of ['-', '!']) {
+    for (const path of [`/${sign}:id`, `/${sign}:id/*`]) {
+      app.route<DownloadRequest>({
+        method: ['GET', 'HEAD'],
+        url: path,
+        ...options,
+        handler: async (request, reply) => download(deps, request, reply),
+      })
+    }
+  }
+}
+
+async function download(
+  deps: DownloadRoutesDependencies,
+  request: FastifyRequest<DownloadRequest>,
+  reply: FastifyReply,
+) {
+  const file = await requireFile(deps.files, request.params.id)
+  if (file.passphrase_hash !== null) {
+    reply.header('cache-control', 'no-store')
+    if (!request.isOwner && !deps.unlocking.isUnlocked(file, request)) return reply.redirect(`/-${file.id}/unlock`, 302)
+  }
+  const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
+  reply.headers({
+    'accept-ranges': 'bytes',
+    etag: validators.etag,
+    'last-modified': validators.lastModified.toUTCString(),
+    'content-disposition': disposition(file, request.query.download !== undefined),
+  })
+  if (isNotModified(request.headers, validators)) return reply.code(304).send()
+  const ranges = findRanges(request, reply, file, validators)
+  const headersOnly = request.method === 'HEAD'
+  if (!headersOnly) {
+    const start = ranges?.[0]?.start ?? 0
+    await deps.downloadLog.begin({
+      fileId: file.id,
+      clientIp: request.ip,
+      userAgent: request.headers['user-agent'] ?? '',
+      start,
+    })
+  }
+  reply.hijack()
+  using _ = deps.transfers.begin()
+  const headers = reply.getHeaders()
+  const { blob_key: key, size_bytes: sizeBytes } = file
+  const sending = { blobs: deps.blobs, key, sizeBytes, contentType: effectiveType(file), ranges, headersOnly, headers }
+  try {
+    await sendFile(reply.raw, sending)
+  } catch (error) {
+    const isOurFault = error instanceof HoldfastError
+    request.log[isOurFault ? 'error' : 'debug']({ file: file.id, reason: messageOf(error) }, 'download cut short')
+  }
+  return reply
+}
+
+function findRanges(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: ListedFile,
+  validators: { etag: string; lastModified: Date },
+) {
+  try {
+    return requestedRanges(request.headers, file.size_bytes, validators)
+  } catch (error) {
+    reply.header('content-range', `bytes */${file.size_bytes}`).removeHeader('content-disposition')
+    throw error
+  }
+}
+
+function disposition(file: ListedFile, asAttachment: boolean): string {
+  return contentDisposition(file.filename, { type: asAttachment ? 'attachment' : 'inline' })
+}
+
+/** The type that browsers can do something with: where the uploader gave none, that of the extension. */
+function effectiveType(file: ListedFile): string {
+  const given = file.content_type
+  // A form's part may claim anything, even what no header may hold.
+  const isUsable = /^[\x20-\x7e]+$/.test(given) && given !== 'application/octet-stream'
+  if (isUsable) return given
+  const extension = /\.[^.]+$/.exec(file.filename)?.[0]
+  return (extension && typeOfExtension(extension)) || 'application/octet-stream'
+}

@@ -1,0 +1,127 @@
+/** Guest links: made and managed by the owner, seen by the guest who holds one. */
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
+import { invalid, parseExpiration } from '../fields.ts'
+import type { GuestLinks } from '../guest-links.ts'
+import { idParams, requireGuestLink, requireGuestLinkId } from './params.ts'
+import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
+
+const MAX_LABEL_BYTES = 200
+const MIN_FILE_LIFETIME_MS = 86_400_000
+/** PicoShare's way to say forever: a hundred years. */
+const FOREVER_MS = 876_000 * 3_600_000
+const tags = ['guest links']
+
+const newLinkBody = z.object({
+  label: z.string().nullish(),
+  urlExpirationTime: z.string().describe('RFC 3339, at least an hour ahead'),
+  fileLifetime: z.string().describe('At least 24h; 876000h0m0s is forever'),
+  maxFileBytes: z.int().min(1_048_576).nullish(),
+  maxFileUploads: z.int().min(1).nullish(),
+})
+
+const guestView = guestLinkView
+  .pick({ id: true, label: true, isActive: true, maxFileBytes: true, fileLifetime: true })
+  .extend({
+    uploadsLeft: z.int().nullable().describe('Null is no limit'),
+  })
+
+export function guestLinkRoutes(app: FastifyInstance, guestLinks: GuestLinks, clock: Clock): void {
+  ownersRoutes(app, guestLinks, clock)
+  guestsRoute(app, guestLinks)
+}
+
+function ownersRoutes(instance: FastifyInstance, guestLinks: GuestLinks, clock: Clock): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
+
+  app.get(
+    '/api/guest-links',
+    {
+      schema: {
+        summary: 'List guest links',
+        tags,
+        response: { 200: z.object({ guestLinks: z.array(guestLinkView) }) },
+      },
+    },
+    async (request) => {
+      const links = await guestLinks.list()
+      return { guestLinks: links.map((link) => viewGuestLink(link, guestLinks.isActive(link), request.baseUrl)) }
+    },
+  )
+
+  app.post(
+    '/api/guest-links',
+    {
+      schema: {
+        summary: 'Make a guest link',
+        tags,
+        body: newLinkBody,
+        response: { 200: z.object({ id: z.string() }) },
+      },
+    },
+    async (request) => ({ id: await guestLinks.add(readNewLink(request.body, clock.now())) }),
+  )
+
+  app.delete(
+    '/api/guest-links/:id',
+    { schema: { summary: 'Delete a guest link; its files stay', tags, params: idParams } },
+    async (request, reply) => {
+      await guestLinks.remove(requireGuestLinkId(request.params.id))
+      return reply.send()
+    },
+  )
+
+  for (const action of ['enable', 'disable'] as const) {
+    app.put(
+      `/api/guest-links/:id/${action}`,
+      { schema: { summary: `${action === 'enable' ? 'Enable' : 'Disable'} a guest link`, tags, params: idParams } },
+      async (request, reply) => {
+        const id = requireGuestLinkId(request.params.id)
+        if (await guestLinks.setDisabled(id, action === 'disable')) return reply.code(204).send()
+        throw new HoldfastError('NOT_FOUND', `there is no guest link with the id ${id}`)
+      },
+    )
+  }
+}
+
+function guestsRoute(instance: FastifyInstance, guestLinks: GuestLinks): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
+  app.get(
+    '/api/guest/:id',
+    {
+      config: { access: 'public' },
+      schema: { summary: 'What a guest link allows', tags, params: idParams, response: { 200: guestView } },
+    },
+    async (request) => {
+      const link = await requireGuestLink(guestLinks, request.params.id)
+      return {
+        id: link.id,
+        label: link.label,
+        isActive: guestLinks.isActive(link),
+        maxFileBytes: link.max_file_bytes,
+        fileLifetime: viewLifetime(link),
+        uploadsLeft: link.max_file_uploads === null ? null : Math.max(0, link.max_file_uploads - link.uploads),
+      }
+    },
+  )
+}
+
+function readNewLink(body: z.infer<typeof newLinkBody>, now: number) {
+  const label = body.label || null
+  const labelBytes = Buffer.byteLength(label ?? '')
+  if (labelBytes > MAX_LABEL_BYTES)
+    throw invalid('label', `it has ${labelBytes} bytes, at most ${MAX_LABEL_BYTES} are allowed`)
+  const lifetimeMs = parseDuration(body.fileLifetime)
+  if (lifetimeMs === null || lifetimeMs < MIN_FILE_LIFETIME_MS) {
+    throw invalid('fileLifetime', `${JSON.stringify(body.fileLifetime)} is no duration of at least 24h, such as 720h`)
+  }
+  return {
+    label,
+    url_expires_at: parseExpiration(body.urlExpirationTime, now),
+    file_lifetime_ms: lifetimeMs >= FOREVER_MS ? null : lifetimeMs,
+    max_file_bytes: body.maxFileBytes ?? null,
+    max_file_uploads: body.maxFileUploads ?? null,
+  }
+}

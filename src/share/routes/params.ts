@@ -1,0 +1,37 @@
+/** Ids in paths. A malformed one is 400, an unknown one 404, as with PicoShare. */
+import { z } from 'zod'
+import { HoldfastError, isId } from '../../base/index.ts'
+import { FILE_ID_LENGTH, type Files, type ListedFile } from '../files.ts'
+import { GUEST_LINK_ID_LENGTH, type GuestLink, type GuestLinks } from '../guest-links.ts'
+
+export const idParams = z.object({ id: z.string() })
+
+/** @throws INVALID_ID, NOT_FOUND */
+export async function requireFile(files: Files, id: string): Promise<ListedFile> {
+  const file = await files.find(requireFileId(id))
+  if (!file) throw new HoldfastError('NOT_FOUND', `there is no file with the id ${id}; it may have expired`)
+  return file
+}
+
+export function requireFileId(id: string): string {
+  return requireId(id, FILE_ID_LENGTH)
+}
+
+/** @throws INVALID_ID, NOT_FOUND */
+export async function requireGuestLink(links: GuestLinks, id: string): Promise<GuestLink> {
+  const link = await links.find(requireGuestLinkId(id))
+  if (!link) throw new HoldfastError('NOT_FOUND', `there is no guest link with the id ${id}`)
+  return link
+}
+
+export function requireGuestLinkId(id: string): string {
+  return requireId(id, GUEST_LINK_ID_LENGTH)
+}
+
+function requireId(id: string, length: number): string {
+  if (isId(id, length)) return id
+  throw new HoldfastError(
+    'INVALID_ID',
+    `${JSON.stringify(id.slice(0, 40))} is no id: one has ${length} letters and digits`,
+  )
+}

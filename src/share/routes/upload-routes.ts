@@ -1,0 +1,239 @@
+/** Routes whose body is a file: PicoShare's form for owner and guests, and a raw PUT for `curl -T`. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { Clock } from '../../base/index.ts'
+import {
+  formatTime,
+  invalid,
+  parseExpiration,
+  parseFilename,
+  parseMaxDownloads,
+  parseNote,
+  parsePassphrase,
+} from '../fields.ts'
+import type { FileRow, Files, NewFile } from '../files.ts'
+import type { GuestLink, GuestLinks } from '../guest-links.ts'
+import { hashPassphrase } from '../passphrase.ts'
+import { receiveBody } from '../receive-body.ts'
+import { receiveForm, type UploadForm } from '../receive-form.ts'
+import type { Settings } from '../settings.ts'
+import type { Uploads } from '../uploads.ts'
+import { requireFile, requireGuestLink } from './params.ts'
+import { fileView, viewFile } from './views.ts'
+
+export interface UploadRoutesDependencies {
+  uploads: Uploads
+  files: Files
+  guestLinks: GuestLinks
+  settings: Settings
+  clock: Clock
+  /** Largest upload, bytes, or null. */
+  maxFileBytes: number | null
+}
+
+const MS_A_DAY = 86_400_000
+
+const query = z.object({
+  expiration: z.string().optional().describe('RFC 3339, at least an hour ahead; 2999-12-31T00:00:00Z is never'),
+  note: z.string().optional().describe('At most 500 bytes'),
+  maxDownloads: z.string().optional().describe('How often the file may be downloaded'),
+  upload: z.string().optional().describe('An id of your choice for GET /api/uploads/{id}/events'),
+})
+type Query = z.infer<typeof query>
+
+/** The answer to `Accept: application/json` is the first, to anything else the link as a line of text. */
+const linkText = z.string().describe('text/plain: the link, for clients that do not ask for JSON')
+const uploaded = z.object({ id: z.string() }).meta({ id: 'Uploaded' })
+type ZodApp = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
+
+const form = { consumes: ['multipart/form-data'], tags: ['upload'] }
+
+export function uploadRoutes(instance: FastifyInstance, deps: UploadRoutesDependencies): void {
+  // The body is left in the request, whatever its type: the handlers stream it.
+  instance.removeAllContentTypeParsers()
+  instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  const app = instance.withTypeProvider<ZodTypeProvider>()
+  ownersFormRoute(app, deps)
+  rawRoute(app, deps)
+  guestsFormRoute(app, deps)
+}
+
+function ownersFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
+  app.post(
+    '/api/entry',
+    {
+      config: { streamsBody: true },
+      schema: {
+        ...form,
+        summary: 'Upload a file from a form (field: file)',
+        querystring: query,
+        response: { 200: uploaded },
+      },
+    },
+    async (request) => {
+      const expiresAt = parseExpiration(request.query.expiration, deps.clock.now())
+      const file = await receiveFormUpload(deps, request, (given) => ownersFile(given, request.query, expiresAt))
+      return { id: file.id }
+    },
+  )
+}
+
+function rawRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
+  app.put(
+    '/api/files/*',
+    {
+      config: { streamsBody: true },
+      schema: {
+        summary: 'Upload a file as the raw body (curl -T)',
+        tags: ['upload'],
+        params: z.object({ '*': z.string().describe('The file name, percent-encoded') }),
+        querystring: query,
+        response: { 201: z.union([fileView, linkText]) },
+      },
+    },
+    async (request, reply) => {
+      const file = await receiveRawUpload(deps, request, request.params['*'])
+      const view = viewFile(await requireFile(deps.files, file.id), request.baseUrl)
+      reply.code(201).header('location', view.url)
+      return wantsJson(request) ? view : reply.type('text/plain; charset=utf-8').send(`${view.url}\r\n`)
+    },
+  )
+}
+
+function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
+  app.post(
+    '/api/guest/:id',
+    {
+      config: { access: 'public', streamsBody: true },
+      schema: {
+        ...form,
+        summary: 'Upload a file through a guest link',
+        params: z.object({ id: z.string() }),
+        querystring: query.pick({ expiration: true, upload: true, note: true }),
+        response: { 200: z.union([uploaded, linkText]) },
+      },
+    },
+    async (request, reply) => {
+      const link = await requireGuestLink(deps.guestLinks, request.params.id)
+      deps.guestLinks.requireActive(link)
+      const expiresAt = guestExpiration(link, request.query.expiration, deps.clock.now())
+      const describe = async (given: UploadForm) => guestsFile(given, request.query, link, expiresAt)
+      const file = await receiveFormUpload(deps, request, describe, link.max_file_bytes)
+      if (wantsJson(request)) return { id: file.id }
+      return reply.type('text/plain; charset=utf-8').send(`${request.baseUrl}/-${file.id}\r\n`)
+    },
+  )
+}
+
+async function receiveFormUpload(
+  deps: UploadRoutesDependencies,
+  request: FastifyRequest<{ Querystring: Query }>,
+  describe: (form: UploadForm) => Promise<NewFile>,
+  guestLimit: number | null = null,
+): Promise<FileRow> {
+  return await deps.uploads.receive({
+    request: request.raw,
+    uploadId: request.query.upload,
+    maxBytes: smaller(deps.maxFileBytes, guestLimit),
+    read: async (writer, onBytes) => {
+      request.acceptBody()
+      return describe(await receiveForm(request.raw, writer, onBytes))
+    },
+  })
+}
+
+async function receiveRawUpload(
+  deps: UploadRoutesDependencies,
+  request: FastifyRequest<{ Querystring: Query }>,
+  name: string,
+): Promise<FileRow> {
+  const { expiration, note, maxDownloads, upload } = request.query
+  const passphrase = decodeHeader(request, 'x-download-passphrase')
+  const file: NewFile = {
+    filename: parseFilename(name),
+    // What curl says when it knows nothing is nothing.
+    contentType: request.headers['content-type'] ?? '',
+    expiresAt: expiration ? parseExpiration(expiration, deps.clock.now()) : await defaultExpiration(deps),
+    note: parseNote(note),
+    guestLinkId: null,
+    passphraseHash: passphrase === null ? null : await hashPassphrase(passphrase),
+    maxDownloads: parseMaxDownloads(maxDownloads),
+  }
+  return await deps.uploads.receive({
+    request: request.raw,
+    uploadId: upload,
+    maxBytes: deps.maxFileBytes,
+    read: async (writer, onBytes) => {
+      request.acceptBody()
+      await receiveBody(request.raw, writer, onBytes)
+      return file
+    },
+  })
+}
+
+async function ownersFile(
+  given: UploadForm,
+  { note, maxDownloads }: Query,
+  expiresAt: number | null,
+): Promise<NewFile> {
+  const passphrase = parsePassphrase(given.fields.get('downloadPassphrase'))
+  return {
+    filename: parseFilename(given.filename),
+    contentType: given.contentType,
+    expiresAt,
+    note: parseNote(note ?? given.fields.get('note')),
+    guestLinkId: null,
+    passphraseHash: passphrase === null ? null : await hashPassphrase(passphrase),
+    maxDownloads: parseMaxDownloads(maxDownloads ?? given.fields.get('maxDownloads')),
+  }
+}
+
+function guestsFile(given: UploadForm, { note }: Query, link: GuestLink, expiresAt: number | null): NewFile {
+  if (note || given.fields.get('note')) throw invalid('note', 'guests cannot leave one')
+  return {
+    filename: parseFilename(given.filename),
+    contentType: given.contentType,
+    expiresAt,
+    note: null,
+    guestLinkId: link.id,
+    passphraseHash: null,
+    maxDownloads: null,
+  }
+}
+
+function guestExpiration(link: GuestLink, given: string | undefined, now: number): number | null {
+  const latest = link.file_lifetime_ms === null ? null : now + link.file_lifetime_ms
+  if (!given) return latest
+  const wanted = parseExpiration(given, now)
+  if (latest !== null && (wanted === null || wanted > latest)) {
+    throw invalid('expiration', `this guest link keeps files until ${formatTime(latest)} at the latest`)
+  }
+  return wanted
+}
+
+async function defaultExpiration({ settings, clock }: UploadRoutesDependencies): Promise<number | null> {
+  const { defaultNeverExpire, defaultExpirationDays } = await settings.load()
+  return defaultNeverExpire ? null : clock.now() + defaultExpirationDays * MS_A_DAY
+}
+
+function smaller(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.min(a, b)
+}
+
+/** A header carries ASCII only, so the passphrase in it is percent-encoded. */
+function decodeHeader(request: FastifyRequest, name: string): string | null {
+  const given = request.headers[name]
+  if (given === undefined) return null
+  try {
+    return parsePassphrase(decodeURIComponent(String(given)))
+  } catch (error) {
+    if (error instanceof URIError) throw invalid(name, 'it is not percent-encoded')
+    throw error
+  }
+}
+
+function wantsJson(request: FastifyRequest): boolean {
+  return request.headers.accept?.includes('application/json') ?? false
+}

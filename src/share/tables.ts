@@ -1,0 +1,106 @@
+/** The share's tables. Times are milliseconds since 1970, sizes bytes, booleans 0 or 1. */
+import type { Generated, Kysely } from 'kysely'
+import type { Migrations } from '../storage/index.ts'
+
+export interface FilesTable {
+  id: string
+  blob_key: string
+  filename: string
+  /** As the uploader gave it; may be empty. */
+  content_type: string
+  size_bytes: number
+  /** Lower-case hex. */
+  sha256: string
+  uploaded_at: number
+  /** Null is never. */
+  expires_at: number | null
+  note: string | null
+  guest_link_id: string | null
+  /** From passphrase.ts; null is none. */
+  passphrase_hash: string | null
+  max_downloads: number | null
+  download_count: Generated<number>
+}
+
+export interface GuestLinksTable {
+  id: string
+  label: string | null
+  created_at: number
+  url_expires_at: number | null
+  /** Null is forever. */
+  file_lifetime_ms: number | null
+  max_file_bytes: number | null
+  max_file_uploads: number | null
+  is_disabled: Generated<number>
+}
+
+export interface DownloadsTable {
+  file_id: string
+  at: number
+  client_ip: string
+  user_agent: string
+}
+
+export interface ShareSettingsTable {
+  id: number
+  default_expiration_days: number
+  default_never_expire: number
+}
+
+export interface ShareTables {
+  files: FilesTable
+  guest_links: GuestLinksTable
+  downloads: DownloadsTable
+  share_settings: ShareSettingsTable
+}
+
+export const shareMigrations: Migrations = {
+  'share-001-tables': { up: createTables },
+}
+
+async function createTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('guest_links')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('label', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('url_expires_at', 'bigint')
+    .addColumn('file_lifetime_ms', 'bigint')
+    .addColumn('max_file_bytes', 'bigint')
+    .addColumn('max_file_uploads', 'integer')
+    .addColumn('is_disabled', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await db.schema
+    .createTable('files')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('blob_key', 'text', (column) => column.notNull().unique())
+    .addColumn('filename', 'text', (column) => column.notNull())
+    .addColumn('content_type', 'text', (column) => column.notNull())
+    .addColumn('size_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('sha256', 'text', (column) => column.notNull())
+    .addColumn('uploaded_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .addColumn('note', 'text')
+    .addColumn('guest_link_id', 'text', (column) => column.references('guest_links.id').onDelete('set null'))
+    .addColumn('passphrase_hash', 'text')
+    .addColumn('max_downloads', 'integer')
+    .addColumn('download_count', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  for (const column of ['uploaded_at', 'expires_at', 'guest_link_id']) {
+    await db.schema.createIndex(`files_${column}`).on('files').column(column).execute()
+  }
+  await db.schema
+    .createTable('downloads')
+    .addColumn('file_id', 'text', (column) => column.notNull().references('files.id').onDelete('cascade'))
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('client_ip', 'text', (column) => column.notNull())
+    .addColumn('user_agent', 'text', (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('downloads_file_id_at').on('downloads').columns(['file_id', 'at']).execute()
+  await db.schema
+    .createTable('share_settings')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('default_expiration_days', 'integer', (column) => column.notNull())
+    .addColumn('default_never_expire', 'integer', (column) => column.notNull())
+    .execute()
+}
