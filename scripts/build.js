@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
+// Builds the program to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
 // build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ const INPUTS = [
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'rolldown.config.js',
   'vite.config.js',
   'scripts/build.js',
 ]
@@ -30,10 +31,11 @@ function newestChange(path) {
 }
 
 function build() {
-  console.log('build: compiling src/ to dist/')
+  console.log('build: src/ to dist/')
   const startedAt = new Date()
   rmSync('dist', { recursive: true, force: true })
   mkdirSync('dist')
+  run('rolldown', ['--config', 'rolldown.config.js', '--log-level', 'warn'])
   run('tsc', ['-p', 'tsconfig.build.json'])
   run('vite', ['build', '--logLevel', 'warn'])
   writeFileSync(STAMP, '')

@@ -1,8 +1,8 @@
 /** Serves the browser app: its assets, and its one HTML page under every path that the app knows. */
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { packagePath } from '../base/index.ts'
 
 /** PicoShare's paths, so that bookmarks keep working. */
 const PUBLIC_PAGES = ['/', '/login', '/g/:id']
@@ -24,8 +24,8 @@ const A_YEAR_SECONDS = 31_536_000
 
 /** Registers the app's routes. Without a built app (a checkout that was never built) there are none, only the API. */
 export async function pages(app: FastifyInstance): Promise<void> {
-  const root = builtApp()
-  if (!root) {
+  const root = packagePath('dist/web')
+  if (!existsSync(`${root}/index.html`)) {
     app.log.warn('the browser app is not built: run `npm run build`; the API works without it')
     return
   }
@@ -57,10 +57,4 @@ export async function pages(app: FastifyInstance): Promise<void> {
 
 function sendPage(reply: FastifyReply, status: number): FastifyReply {
   return reply.code(status).header('content-security-policy', POLICY).sendFile('index.html')
-}
-
-/** dist/web, seen from dist/server or from src/server. */
-function builtApp(): string | null {
-  const candidates = ['../web', '../../dist/web'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  return candidates.find((folder) => existsSync(`${folder}/index.html`) && !existsSync(`${folder}/main.tsx`)) ?? null
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { HoldfastError, systemErrorCode, type Log } from '../../base/index.ts'
+import { HoldfastError, modulePath, systemErrorCode, type Log } from '../../base/index.ts'
 import type { BlobStore, BlobWriter, ByteRange, ChunkSink, StoredBlob, StoreSpace } from './blob-store.ts'
 import { FileWriter } from './file-writer.ts'
 import { SegmentPool } from './segment-pool.ts'
@@ -38,9 +38,8 @@ export class FilesystemBlobs implements BlobStore {
   /** Starts the write worker ahead of the first upload. Called by `create` when nobody has. */
   warmUp(): void {
     if (this.#worker) return
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const setup: WorkerSetup = { segments: this.#pool.buffers, durable: this.#options.durable }
-    const worker = new Worker(new URL(`./write-worker.${extension}`, import.meta.url), {
+    const worker = new Worker(modulePath('storage/blobs/write-worker'), {
       name: 'holdfast-write',
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
