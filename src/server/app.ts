@@ -1,7 +1,7 @@
 /** The HTTP application: Fastify, what holds for every request, and the rooms' routes. Opens no port. */
 import fastifyCookie from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
-import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
 import { VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
@@ -38,9 +38,11 @@ const MAX_PARAM_LENGTH = 255 * 3
 
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const { config, database, clock, draining } = deps
+  const logger: FastifyBaseLogger = deps.log
   const app: FastifyInstance = fastify({
-    loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: logger,
+    // One line a request, ours: see requests.ts.
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.behindProxy,
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
@@ -81,5 +83,6 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 
 /** PicoShare reads JSON whatever the Content-Type says, and `curl -d` says that it is a form. */
 function parseJsonWhateverItIsCalled(app: FastifyInstance): void {
+  app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
 }

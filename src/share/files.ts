@@ -65,10 +65,7 @@ export class Files {
     const words = query.search.split(/\s+/).filter((word) => word !== '')
     let matching = this.#listed()
     for (const word of words) matching = matching.where(containsWord(word))
-    const sums = await matching
-      .clearSelect()
-      .select(({ fn }) => [fn.countAll<number>().as('total'), fn.sum<number | null>('files.size_bytes').as('bytes')])
-      .executeTakeFirstOrThrow()
+    const { count: total, totalBytes } = await sums(matching)
     const column = SORT_COLUMNS[query.sort]
     const sorted = query.sort === 'name' ? sql`lower(files.filename)` : sql.ref(`files.${column}`)
     const files = await matching
@@ -77,7 +74,7 @@ export class Files {
       .limit(query.limit)
       .offset(query.offset)
       .execute()
-    return { files, total: sums.total, totalBytes: sums.bytes ?? 0 }
+    return { files, total, totalBytes }
   }
 
   /**
@@ -154,23 +151,30 @@ export class Files {
 
   /** Number and bytes of the files that are there. */
   async totals(): Promise<{ count: number; totalBytes: number }> {
-    const {
-      files: _,
-      total,
-      totalBytes,
-    } = await this.list({ search: '', sort: 'uploaded', order: 'asc', limit: 0, offset: 0 })
-    return { count: total, totalBytes }
+    return await sums(this.#listed())
   }
 
   #listed() {
-    const now = this.#clock.now()
-    return this.#db
-      .selectFrom('files')
-      .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
-      .selectAll('files')
-      .select('guest_links.label as guest_link_label')
-      .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
+    return listed(this.#db, this.#clock.now())
   }
+}
+
+/** Files that have not expired, with the labels of their guest links. */
+function listed(db: Kysely<ShareTables>, now: number) {
+  return db
+    .selectFrom('files')
+    .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
+    .selectAll('files')
+    .select('guest_links.label as guest_link_label')
+    .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
+}
+
+async function sums(files: ReturnType<typeof listed>): Promise<{ count: number; totalBytes: number }> {
+  const { count, bytes } = await files
+    .clearSelect()
+    .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('files.size_bytes').as('bytes')])
+    .executeTakeFirstOrThrow()
+  return { count, totalBytes: bytes ?? 0 }
 }
 
 function containsWord(word: string) {
