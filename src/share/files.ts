@@ -44,12 +44,19 @@ export interface FileQuery {
   offset: number
 }
 
+export interface FileSums {
+  count: number
+  totalBytes: number
+}
+
 export class Files {
+  readonly #database: Database
   readonly #db: Kysely<ShareTables>
   readonly #blobs: BlobStore
   readonly #clock: Clock
 
   constructor(database: Database, blobs: BlobStore, clock: Clock) {
+    this.#database = database
     this.#db = database.tables<ShareTables>()
     this.#blobs = blobs
     this.#clock = clock
@@ -61,20 +68,19 @@ export class Files {
     return row ?? null
   }
 
-  async list(query: FileQuery): Promise<{ files: ListedFile[]; total: number; totalBytes: number }> {
+  /**
+   * Shows the files of a page to `visit`, one after the other, so that a page may be long.
+   * @returns number and bytes of all that match, beyond the page too.
+   */
+  async list(query: FileQuery, visit: (file: ListedFile) => void): Promise<FileSums> {
     const words = query.search.split(/\s+/).filter((word) => word !== '')
     let matching = this.#listed()
     for (const word of words) matching = matching.where(containsWord(word))
-    const { count: total, totalBytes } = await sums(matching)
     const column = SORT_COLUMNS[query.sort]
     const sorted = query.sort === 'name' ? sql`lower(files.filename)` : sql.ref(`files.${column}`)
-    const files = await matching
-      .orderBy(sorted, query.order)
-      .orderBy('files.id')
-      .limit(query.limit)
-      .offset(query.offset)
-      .execute()
-    return { files, total, totalBytes }
+    const page = matching.orderBy(sorted, query.order).orderBy('files.id').limit(query.limit).offset(query.offset)
+    await this.#database.each(page.compile(), visit)
+    return await sums(matching)
   }
 
   /**
@@ -150,7 +156,7 @@ export class Files {
   }
 
   /** Number and bytes of the files that are there. */
-  async totals(): Promise<{ count: number; totalBytes: number }> {
+  async totals(): Promise<FileSums> {
     return await sums(this.#listed())
   }
 
@@ -169,7 +175,7 @@ function listed(db: Kysely<ShareTables>, now: number) {
     .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
 }
 
-async function sums(files: ReturnType<typeof listed>): Promise<{ count: number; totalBytes: number }> {
+async function sums(files: ReturnType<typeof listed>): Promise<FileSums> {
   const { count, bytes } = await files
     .clearSelect()
     .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('files.size_bytes').as('bytes')])
