@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { formatBytes, parseBytes } from '../src/base/index.ts'
+import { lastByteToAnswerMs } from './support/last-byte.ts'
 import { listingMs } from './support/listing.ts'
 import { inRandomOrder, median, speedRatio } from './support/pairs.ts'
 import { cpuSeconds, memoryMb, resetPeak } from './support/process-usage.ts'
@@ -57,6 +58,13 @@ async function main(): Promise<void> {
     }
     await compareDownloads(relaxed, nginx, source, size)
     rmSync(source)
+  }
+  console.log('\nlast byte to answer, sent at 115 MB/s, durable:')
+  for (const size of sizesThatFit()) {
+    const { ms, id } = await lastByteToAnswerMs(durable.url, durable.token, size)
+    console.log(`  ${formatBytes(size)}: ${ms.toFixed(0)} ms`)
+    await durable.remove(JSON.stringify({ id }), '')
+    settle()
   }
   console.log(`\nlist of 10,000 files: ${(await listingMs(durable.url, durable.token)).join(', ')}`)
 }
