@@ -51,8 +51,10 @@ function CurrentPage({ match }: { match: Match | null }) {
   if ('error' in rest) return <ErrorNotice error={rest.error} onRetry={() => void loadSession()} />
   const isOwner = status === 'owner'
   if (match.page === 'login') return isOwner ? <AfterLogin /> : <LoginPage />
+  // A session that has ended is told of on the login page, which then leads back.
+  const hasEnded = 'hasEnded' in rest && rest.hasEnded && match.page === 'home'
+  if (!isOwner && (hasEnded || !match.isPublic)) return <ToLogin />
   if (match.page === 'home') return isOwner ? <UploadPage /> : <LandingPage />
-  if (!isOwner && !match.isPublic) return <ToLogin />
   const PageOf = PAGES[match.page]
   // Another file's page is another page: nothing of the first one's state may stay.
   return <PageOf key={match.page + match.id} id={match.id} />

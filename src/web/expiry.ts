@@ -25,7 +25,7 @@ export const DAY_CHOICES: readonly Choice[] = [
   { value: '365', label: '1 year' },
 ]
 export const NEVER_CHOICE: Choice = { value: 'never', label: 'Never' }
-export const CUSTOM_CHOICE: Choice = { value: 'custom', label: 'Until a date…' }
+export const CUSTOM_CHOICE: Choice = { value: 'custom', label: 'On a date…' }
 
 /** What the owner is offered; an unusual default gets a line of its own. */
 export function ownerChoices(defaultDays: number): Choice[] {

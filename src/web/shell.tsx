@@ -77,8 +77,8 @@ function ProgressPill({ fraction }: { fraction: number }) {
 function LogOutButton() {
   const leave = async () => {
     try {
-      await endSession()
       navigate('/')
+      await endSession()
     } catch (error) {
       toast(`Not logged out: ${asApiError(error).message}`, 'bad')
     }

@@ -35,7 +35,7 @@ function DownloadLog({ file }: { file: SharedFile }) {
 
 function DownloadTable({ downloads }: { downloads: readonly Download[] }) {
   return (
-    <table class="table downloads-table">
+    <table class="table downloads-table" role="table">
       <thead>
         <tr>
           <th scope="col">Time</th>

@@ -11,7 +11,11 @@ import { Ago, Expiry } from '../ui/time.tsx'
 import { OneFile } from './one-file.tsx'
 
 export function FileInfoPage({ id }: { id: string }) {
-  return <OneFile id={id}>{(file) => <FileInfo file={file} />}</OneFile>
+  return (
+    <OneFile id={id} isInfo>
+      {(file) => <FileInfo file={file} />}
+    </OneFile>
+  )
 }
 
 function FileInfo({ file }: { file: SharedFile }) {
@@ -28,7 +32,7 @@ function FileInfo({ file }: { file: SharedFile }) {
   )
   const lead = `${formatBytes(sizeBytes)}${contentType ? `, ${contentType}` : ''}`
   return (
-    <Page title={filename} width="narrow" lead={lead} actions={actions}>
+    <Page title={filename} isName width="narrow" lead={lead} actions={actions}>
       {note && <p class="note">{note}</p>}
       <section class="card" aria-label="Links">
         <LinkRow label="Link" url={url} />
@@ -69,7 +73,7 @@ function Facts({ file }: { file: SharedFile }) {
         <Expiry at={expiresAt} /> {expiresAt && <span class="muted">({formatDateTime(expiresAt)})</span>}
       </Fact>
       <Fact name="Downloads">
-        {maxDownloads === null ? plural(downloadCount, 'time') : tellLimit(downloadCount, maxDownloads)}{' '}
+        {maxDownloads === null ? tellCount(downloadCount) : tellLimit(downloadCount, maxDownloads)}{' '}
         <Link href={`/files/${file.id}/downloads`}>Show the log</Link>
       </Fact>
       <Fact name="Passphrase">{hasPassphrase ? 'Needed to download' : 'None'}</Fact>
@@ -82,6 +86,10 @@ function Facts({ file }: { file: SharedFile }) {
       </Fact>
     </dl>
   )
+}
+
+function tellCount(count: number): string {
+  return count === 0 ? 'Not yet' : plural(count, 'time')
 }
 
 function tellLimit(count: number, max: number): string {

@@ -74,16 +74,18 @@ function FileRow({ file }: { file: SharedFile }) {
 function NameCell({ file }: { file: SharedFile }) {
   return (
     <>
-      <a class="file-name" href={file.url} target="_blank" rel="noreferrer" title={file.filename}>
-        <bdi>{file.filename}</bdi>
-      </a>
-      {file.hasPassphrase && (
-        <span class="tag" title="Needs a passphrase">
-          <Icon name="key" />
-          <span class="visually-hidden">Needs a passphrase</span>
-        </span>
-      )}
-      {file.guestLink && <span class="tag">{file.guestLink.label ?? 'guest'}</span>}
+      <span class="file-line">
+        <a class="file-name" href={file.url} target="_blank" rel="noreferrer" title={file.filename}>
+          <bdi>{file.filename}</bdi>
+        </a>
+        {file.hasPassphrase && (
+          <span class="tag" title="Needs a passphrase">
+            <Icon name="key" />
+            <span class="visually-hidden">Needs a passphrase</span>
+          </span>
+        )}
+        {file.guestLink && <span class="tag">{file.guestLink.label ?? 'guest'}</span>}
+      </span>
       {file.note && (
         <p class="file-note" title={file.note}>
           {file.note}

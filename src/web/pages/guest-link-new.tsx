@@ -18,7 +18,7 @@ const UNITS = [
   { value: '1000000000', label: 'GB' },
   { value: '1000000000000', label: 'TB' },
 ]
-const LIFETIMES = [...DAY_CHOICES, { value: 'never', label: 'As long as I keep them' }]
+const LIFETIMES = [...DAY_CHOICES, { value: 'never', label: 'Never' }]
 
 interface Draft {
   label: string
@@ -76,13 +76,13 @@ function Fields({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) =>
       />
       <div class="columns">
         <ExpiryField
-          label="The link works for"
+          label="Expiry of the link"
           value={draft.expiry}
           onValue={(expiry) => set({ expiry })}
           choices={ownerChoices(DEFAULT_DAYS)}
         />
         <SelectField
-          label="Its files are kept for"
+          label="Expiry of its files"
           hint="At most: a guest may choose less."
           value={draft.lifetime}
           onValue={(lifetime) => set({ lifetime })}

@@ -40,7 +40,7 @@ function GuestUploader({ link }: { link: GuestView }) {
       {choices.length > 1 && (
         <div class="options">
           <div class="columns">
-            <ExpiryField label="Keep for" value={expiry} onValue={setExpiry} choices={choices} />
+            <ExpiryField label="Expiry" value={expiry} onValue={setExpiry} choices={choices} />
           </div>
         </div>
       )}

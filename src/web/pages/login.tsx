@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, asApiError } from '../api-error.ts'
 import { formatDuration } from '../format.ts'
 import { session, startSession } from '../session.ts'
@@ -34,6 +34,8 @@ function LoginForm() {
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
   const form = useRef<HTMLFormElement>(null)
+  const focusField = () => form.current?.querySelector<HTMLInputElement>('input[type=password]')?.focus()
+  useEffect(focusField, [])
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
     if (isBusy) return
@@ -44,7 +46,7 @@ function LoginForm() {
     } catch (error) {
       setProblem(explain(asApiError(error)))
       setBusy(false)
-      form.current?.querySelector('input')?.focus()
+      focusField()
     }
   }
   return (
@@ -65,7 +67,6 @@ function LoginForm() {
         type="password"
         name="passphrase"
         autocomplete="current-password"
-        autoFocus
         value={passphrase}
         onValue={setPassphrase}
       />

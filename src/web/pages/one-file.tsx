@@ -6,8 +6,15 @@ import { Loading, useLoaded } from '../ui/loaded.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { NotFoundPage } from './not-found.tsx'
 
+interface Props {
+  id: string
+  /** The page whose title is the name already. */
+  isInfo?: boolean
+  children: (file: SharedFile) => ComponentChildren
+}
+
 /** Loads a file for the pages about one; when there is none, says so in their place. */
-export function OneFile({ id, children }: { id: string; children: (file: SharedFile) => ComponentChildren }) {
+export function OneFile({ id, isInfo = false, children }: Props) {
   const { data, error, reload } = useLoaded(id, (signal) => getFile(id, signal))
   if (error?.status === 404 || error?.status === 400) return <NotFoundPage />
   if (error) return <ErrorNotice error={error} onRetry={reload} />
@@ -17,9 +24,11 @@ export function OneFile({ id, children }: { id: string; children: (file: SharedF
       <nav class="crumbs" aria-label="Breadcrumb">
         <Link href="/files">Files</Link>
         <span aria-hidden="true">/</span>
-        <Link href={`/files/${id}/info`}>
-          <bdi>{data.filename}</bdi>
-        </Link>
+        {!isInfo && (
+          <Link href={`/files/${id}/info`}>
+            <bdi>{data.filename}</bdi>
+          </Link>
+        )}
       </nav>
       {children(data)}
     </>

@@ -22,9 +22,7 @@ export function Tokens() {
   return (
     <section class="section" aria-labelledby="tokens-title">
       <h2 id="tokens-title">API tokens</h2>
-      <p class="muted">
-        For scripts and other machines, in place of your passphrase. Sent as <code>Authorization: Bearer …</code>
-      </p>
+      <p class="muted">For scripts and other machines, in place of your passphrase.</p>
       <NewToken onMade={onMade} />
       <Show from={tokens}>{(list) => <TokenList tokens={list.tokens} onChange={tokens.reload} />}</Show>
       {made !== null && <MadeDialog token={made} onClose={() => setMade(null)} />}

@@ -14,7 +14,12 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const opened = dialog.current
+    opened?.showModal()
+    // Closing before it is taken away is what gives the focus back to where it was.
+    return () => opened?.close()
+  }, [])
   const closeOnBackdrop = (event: MouseEvent) => {
     if (event.target === dialog.current) onClose()
   }

@@ -17,10 +17,11 @@ interface Ties {
 
 function Field({ label, hint, error, children }: FieldProps & { children: (ties: Ties) => ComponentChildren }) {
   const id = useId()
+  const described = [hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter((part) => part !== '')
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {children({ id, 'aria-describedby': `${id}-hint ${id}-error`, 'aria-invalid': Boolean(error) })}
+      {children({ id, 'aria-describedby': described.join(' '), 'aria-invalid': Boolean(error) })}
       {hint && (
         <p class="hint" id={`${id}-hint`}>
           {hint}
@@ -47,16 +48,22 @@ interface TextFieldProps extends Own {
   placeholder?: string
   autocomplete?: 'off' | 'current-password'
   inputMode?: 'numeric' | 'decimal'
-  autoFocus?: boolean
   spellcheck?: boolean
   required?: boolean
 }
 
+// The attribute types ask which roles go with which type; no role is given here, so any type will do.
 export function TextField({ label, hint, error = null, value, onValue, type = 'text', ...rest }: TextFieldProps) {
   return (
     <Field label={label} hint={hint} error={error}>
       {(ties) => (
-        <input {...ties} {...rest} type={type} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+        <input
+          {...ties}
+          {...rest}
+          type={type as 'text'}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
       )}
     </Field>
   )

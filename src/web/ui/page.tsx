@@ -6,6 +6,8 @@ interface Props {
   title: string
   lead?: ComponentChildren
   actions?: ComponentChildren
+  /** The title is a file's name: longer than other titles, and in any script. */
+  isName?: boolean
   /** `narrow` for forms and facts, which are hard to read when wide. */
   width?: 'narrow' | 'wide'
   children?: ComponentChildren
@@ -14,7 +16,7 @@ interface Props {
 let isFirstPage = true
 
 /** A page's frame: its title in the tab and as the heading, which gets the focus so that a screen reader begins there. */
-export function Page({ title, lead, actions, width = 'wide', children }: Props) {
+export function Page({ title, lead, actions, width = 'wide', isName = false, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => pageTitle.set(title), [title])
   useEffect(() => {
@@ -27,8 +29,8 @@ export function Page({ title, lead, actions, width = 'wide', children }: Props) 
     <div class={`page ${width}`}>
       <header class="page-head">
         <div>
-          <h1 tabIndex={-1} ref={heading}>
-            {title}
+          <h1 class={isName ? 'name-title' : ''} tabIndex={-1} ref={heading}>
+            <bdi>{title}</bdi>
           </h1>
           {lead && <p class="lead">{lead}</p>}
         </div>

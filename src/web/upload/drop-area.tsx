@@ -5,6 +5,9 @@ import { toast } from '../toasts.ts'
 import { filesFromDrop, pastedName } from './dropped-files.ts'
 import { TextDialog } from './text-dialog.tsx'
 
+/** Fingers cannot drop. */
+const INVITATION = matchMedia('(pointer: coarse)').matches ? 'Add files' : 'Drop files anywhere on this page'
+
 interface Props {
   onFiles: (files: File[]) => void
   hint: string
@@ -26,7 +29,7 @@ export function DropArea({ onFiles, hint }: Props) {
       <span class="drop-picture">
         <Icon name="upload" />
       </span>
-      <p class="drop-title">{isDragging ? 'Let go to upload' : 'Drop files anywhere on this page'}</p>
+      <p class="drop-title">{isDragging ? 'Let go to upload' : INVITATION}</p>
       <p class="muted">{hint}</p>
       <div class="actions center">
         <Button kind="primary" onClick={() => picker.current?.click()}>

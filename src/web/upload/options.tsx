@@ -24,7 +24,7 @@ export function OptionsForm({ value, onValue, choices }: Props) {
     <fieldset class="options">
       <legend class="visually-hidden">Options for the files you add</legend>
       <div class="columns">
-        <ExpiryField label="Keep for" value={value.expiry} onValue={(expiry) => set({ expiry })} choices={choices} />
+        <ExpiryField label="Expiry" value={value.expiry} onValue={(expiry) => set({ expiry })} choices={choices} />
         <TextField
           label="Note"
           hint="Only you see it. You can search for it."

@@ -31,7 +31,8 @@ export type Send<J, R> = (job: J, onProgress: (sentBytes: number) => void, signa
 
 interface Options<J, R> {
   send: Send<J, R>
-  onDone?: (job: J, result: R) => void
+  /** Called once an item is done, has failed or was refused; not when it was cancelled. */
+  onEnd?: (item: UploadItem<J, R>) => void
   parallel?: number
   now?: () => number
 }
@@ -46,7 +47,7 @@ export class UploadQueue<J extends Job, R> implements Readable<readonly UploadIt
   #options: Required<Options<J, R>>
 
   constructor(options: Options<J, R>) {
-    this.#options = { parallel: 2, now: Date.now, onDone: () => {}, ...options }
+    this.#options = { parallel: 2, now: Date.now, onEnd: () => {}, ...options }
   }
 
   get(): readonly UploadItem<J, R>[] {
@@ -70,6 +71,7 @@ export class UploadQueue<J extends Job, R> implements Readable<readonly UploadIt
       result: null,
     }
     this.#items = [...this.#items, item]
+    if (refusal) this.#options.onEnd(item)
     this.#fill()
   }
 
@@ -111,16 +113,21 @@ export class UploadQueue<J extends Job, R> implements Readable<readonly UploadIt
     this.#change(id, { state: 'sending' })
     try {
       const result = await this.#options.send(job, this.#progressOf(id, job, controller.signal), controller.signal)
-      this.#change(id, { state: 'done', sentBytes: job.sizeBytes, bytesPerSecond: null, result })
-      this.#options.onDone(job, result)
+      this.#end(id, { state: 'done', sentBytes: job.sizeBytes, bytesPerSecond: null, result })
     } catch (error) {
       if (!controller.signal.aborted) {
-        this.#change(id, { state: 'failed', bytesPerSecond: null, error: asApiError(error) })
+        this.#end(id, { state: 'failed', bytesPerSecond: null, error: asApiError(error) })
       }
     } finally {
       this.#running.delete(id)
       this.#fill()
     }
+  }
+
+  #end(id: number, change: Partial<UploadItem<J, R>>): void {
+    this.#change(id, change)
+    const item = this.#items.find((one) => one.id === id)
+    if (item) this.#options.onEnd(item)
   }
 
   #progressOf(id: number, job: J, signal: AbortSignal): (sentBytes: number) => void {

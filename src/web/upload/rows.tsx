@@ -49,7 +49,7 @@ function tell(items: readonly UploadItem<Job, unknown>[]): string {
   if (underWay > 0) {
     parts.push(`${plural(underWay, 'file')} to go`, `${formatPercent(sentBytes / totalBytes)} of all`)
     const left = secondsLeft(totalBytes - sentBytes, bytesPerSecond)
-    if (left !== null) parts.push(`${formatDuration(left)} left`)
+    if (left !== null && left >= 1) parts.push(`${formatDuration(left)} left`)
   }
   if (done > 0) parts.push(`${done} done`)
   if (failed > 0) parts.push(`${failed} failed`)
@@ -81,8 +81,9 @@ function Row<J extends Job, R>({ item, queue, linksOf }: RowProps<J, R>) {
             <bdi>{item.job.name}</bdi> <span class="muted nowrap">{formatBytes(item.job.sizeBytes)}</span>
           </p>
           <RowBody item={item} linksOf={linksOf} />
+          <RetryButton item={item} queue={queue} />
         </div>
-        <RowActions item={item} queue={queue} />
+        <RowEnd item={item} queue={queue} />
       </li>
     ),
     [item],
@@ -120,11 +121,13 @@ function tellProgress({ state, sentBytes, bytesPerSecond, job }: UploadItem<Job,
 function DoneBody({ url, details }: Links) {
   return (
     <>
-      <a class="upload-link mono" href={url} target="_blank" rel="noreferrer">
-        {url}
-      </a>
+      <p class="upload-link mono">{url}</p>
       <div class="actions tight">
         <CopyButton text={url} label="Copy link" kind="primary" />
+        <a class="button plain" href={url} target="_blank" rel="noreferrer">
+          <Icon name="open" />
+          <span>Open</span>
+        </a>
         <QrButton url={url} />
         {details && <ButtonLink href={details}>Details</ButtonLink>}
       </div>
@@ -132,19 +135,24 @@ function DoneBody({ url, details }: Links) {
   )
 }
 
-function RowActions<J extends Job, R>({ item, queue }: Omit<RowProps<J, R>, 'linksOf'>) {
-  const { id, state, job } = item
-  if (isUnderWay(item)) {
-    return <IconButton icon="close" label={`Cancel the upload of ${job.name}`} onClick={() => queue.cancel(id)} />
-  }
+type ActionProps<J extends Job, R> = Omit<RowProps<J, R>, 'linksOf'>
+
+function RetryButton<J extends Job, R>({ item: { id, state }, queue }: ActionProps<J, R>) {
+  if (state !== 'failed' && state !== 'cancelled') return null
   return (
-    <div class="upload-actions">
-      {(state === 'failed' || state === 'cancelled') && (
-        <Button icon="retry" onClick={() => queue.retry(id)}>
-          Retry
-        </Button>
-      )}
-      <IconButton icon="close" label={`Take ${job.name} off this list`} onClick={() => queue.remove(id)} />
+    <div class="actions tight">
+      <Button icon="retry" onClick={() => queue.retry(id)}>
+        Retry
+      </Button>
     </div>
+  )
+}
+
+function RowEnd<J extends Job, R>({ item, queue }: ActionProps<J, R>) {
+  const { id, job } = item
+  return isUnderWay(item) ? (
+    <IconButton icon="close" label={`Cancel the upload of ${job.name}`} onClick={() => queue.cancel(id)} />
+  ) : (
+    <IconButton icon="close" label={`Take ${job.name} off this list`} onClick={() => queue.remove(id)} />
   )
 }

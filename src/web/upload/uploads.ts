@@ -1,13 +1,14 @@
 /** The two queues of this page, and what has to happen beside them whatever page is shown. */
 import { announce } from '../toasts.ts'
 import type { SharedFile } from '../types.ts'
-import { isUnderWay, UploadQueue, type Job } from './queue.ts'
+import { isUnderWay, UploadQueue, type Job, type UploadItem } from './queue.ts'
 import { sendAsGuest, sendAsOwner, type GuestJob, type OwnerJob } from './transport.ts'
 
-const onDone = (job: Job) => announce(`${job.name} is uploaded.`)
+const onEnd = ({ job, error }: UploadItem<Job, unknown>) =>
+  announce(error ? `${job.name} is not uploaded. ${error.message}` : `${job.name} is uploaded.`)
 
-export const ownerUploads = new UploadQueue<OwnerJob, SharedFile>({ send: sendAsOwner, onDone })
-export const guestUploads = new UploadQueue<GuestJob, { id: string }>({ send: sendAsGuest, onDone })
+export const ownerUploads = new UploadQueue<OwnerJob, SharedFile>({ send: sendAsOwner, onEnd })
+export const guestUploads = new UploadQueue<GuestJob, { id: string }>({ send: sendAsGuest, onEnd })
 
 export type OwnerUploads = typeof ownerUploads
 export type GuestUploads = typeof guestUploads
