@@ -5,7 +5,6 @@ const HOUR = 3600
 const DAY = 86_400
 
 const counts = new Intl.NumberFormat('en')
-const dates = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' })
 const moments = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
@@ -53,11 +52,7 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
-export function formatDate(at: string | number | Date): string {
-  return dates.format(new Date(at))
-}
-
-export function formatDateTime(at: string | number | Date): string {
+export function formatDateTime(at: string): string {
   return moments.format(new Date(at))
 }
 

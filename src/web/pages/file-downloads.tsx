@@ -37,20 +37,24 @@ function DownloadTable({ downloads }: { downloads: readonly Download[] }) {
   return (
     <table class="table downloads-table" role="table">
       <thead>
-        <tr>
+        <tr role="row">
           <th scope="col">Time</th>
           <th scope="col">Address</th>
           <th scope="col">Browser or program</th>
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         {downloads.map(({ at, clientIp, userAgent }, index) => (
-          <tr key={index}>
-            <td>
+          <tr role="row" key={index}>
+            <td role="cell">
               <time dateTime={at}>{formatDateTime(at)}</time>
             </td>
-            <td class="mono">{clientIp}</td>
-            <td title={userAgent}>{describeUserAgent(userAgent)}</td>
+            <td role="cell" class="mono">
+              {clientIp}
+            </td>
+            <td role="cell" title={userAgent}>
+              {describeUserAgent(userAgent)}
+            </td>
           </tr>
         ))}
       </tbody>

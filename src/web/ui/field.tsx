@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, InputHTMLAttributes } from 'preact'
 import { useId } from 'preact/hooks'
 import type { Choice } from '../expiry.ts'
 
@@ -52,18 +52,13 @@ interface TextFieldProps extends Own {
   required?: boolean
 }
 
-// The attribute types ask which roles go with which type; no role is given here, so any type will do.
-export function TextField({ label, hint, error = null, value, onValue, type = 'text', ...rest }: TextFieldProps) {
+export function TextField({ label, hint, error = null, value, onValue, ...rest }: TextFieldProps) {
+  // The attribute types tell apart which roles go with which type of field; none is given here, so any type will do.
+  const attributes = rest as InputHTMLAttributes
   return (
     <Field label={label} hint={hint} error={error}>
       {(ties) => (
-        <input
-          {...ties}
-          {...rest}
-          type={type as 'text'}
-          value={value}
-          onInput={(event) => onValue(event.currentTarget.value)}
-        />
+        <input {...ties} {...attributes} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
       )}
     </Field>
   )

@@ -29,7 +29,7 @@ export interface UploadItem<J extends Job, R> {
 /** Sends one job; rejects when `signal` is aborted. `onProgress` may be called without new bytes, as a heartbeat. */
 export type Send<J, R> = (job: J, onProgress: (sentBytes: number) => void, signal: AbortSignal) => Promise<R>
 
-interface Options<J, R> {
+interface Options<J extends Job, R> {
   send: Send<J, R>
   /** Called once an item is done, has failed or was refused; not when it was cancelled. */
   onEnd?: (item: UploadItem<J, R>) => void

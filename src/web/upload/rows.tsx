@@ -9,7 +9,7 @@ import { useStore } from '../use-store.ts'
 import { isUnderWay, summarize, type Job, type UploadItem, type UploadQueue, type UploadState } from './queue.ts'
 import { secondsLeft } from './rate.ts'
 
-export interface Links {
+interface Links {
   url: string
   /** The page about the file; absent for guests. */
   details?: string

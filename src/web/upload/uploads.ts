@@ -10,9 +10,6 @@ const onEnd = ({ job, error }: UploadItem<Job, unknown>) =>
 export const ownerUploads = new UploadQueue<OwnerJob, SharedFile>({ send: sendAsOwner, onEnd })
 export const guestUploads = new UploadQueue<GuestJob, { id: string }>({ send: sendAsGuest, onEnd })
 
-export type OwnerUploads = typeof ownerUploads
-export type GuestUploads = typeof guestUploads
-
 /** Has the browser ask before a page with running uploads is left. */
 export function guardUploads(): void {
   const ask = (event: BeforeUnloadEvent) => event.preventDefault()
