@@ -10,7 +10,7 @@ import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Empty } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { FilesTable } from './files-table.tsx'
-import { COLUMNS, PAGE_SIZE, pageCount, readView, viewHref, type FilesView } from './files-query.ts'
+import { PAGE_SIZE, pageCount, readView, viewHref, type FilesView } from './files-query.ts'
 
 const SEARCH_DELAY_MS = 250
 
@@ -84,10 +84,18 @@ function SearchBox({ view }: { view: FilesView }) {
   )
 }
 
-const SORTS = COLUMNS.flatMap(({ key, label, firstOrder }) => [
-  { value: `${key} asc`, label: `${label} ${firstOrder === 'asc' ? '' : '(reversed)'}`.trim() },
-  { value: `${key} desc`, label: `${label} ${firstOrder === 'desc' ? '' : '(reversed)'}`.trim() },
-])
+const SORTS = [
+  { value: 'uploaded desc', label: 'Newest first' },
+  { value: 'uploaded asc', label: 'Oldest first' },
+  { value: 'name asc', label: 'Name, A to Z' },
+  { value: 'name desc', label: 'Name, Z to A' },
+  { value: 'size desc', label: 'Largest first' },
+  { value: 'size asc', label: 'Smallest first' },
+  { value: 'expires asc', label: 'Expiring soonest' },
+  { value: 'expires desc', label: 'Expiring latest' },
+  { value: 'downloads desc', label: 'Most downloads' },
+  { value: 'downloads asc', label: 'Fewest downloads' },
+]
 
 /** For phones, where the table has no header to click on. */
 function SortSelect({ view }: { view: FilesView }) {

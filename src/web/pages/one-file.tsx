@@ -23,11 +23,13 @@ export function OneFile({ id, isInfo = false, children }: Props) {
     <>
       <nav class="crumbs" aria-label="Breadcrumb">
         <Link href="/files">Files</Link>
-        <span aria-hidden="true">/</span>
         {!isInfo && (
-          <Link href={`/files/${id}/info`}>
-            <bdi>{data.filename}</bdi>
-          </Link>
+          <>
+            <span aria-hidden="true">/</span>
+            <Link href={`/files/${id}/info`}>
+              <bdi>{data.filename}</bdi>
+            </Link>
+          </>
         )}
       </nav>
       {children(data)}

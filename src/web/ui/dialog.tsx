@@ -15,10 +15,14 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useEffect(() => {
+    const opener = document.activeElement
     const opened = dialog.current
     opened?.showModal()
-    // Closing before it is taken away is what gives the focus back to where it was.
-    return () => opened?.close()
+    return () => {
+      opened?.close()
+      // The browser gives the focus back only when the dialog closes by itself, not when it is taken away.
+      if (opener instanceof HTMLElement) opener.focus()
+    }
   }, [])
   const closeOnBackdrop = (event: MouseEvent) => {
     if (event.target === dialog.current) onClose()
