@@ -1,0 +1,10 @@
+import { render } from 'preact'
+import { App } from './app.tsx'
+import { loadSession } from './session.ts'
+import { guardUploads } from './upload/uploads.ts'
+
+const root = document.querySelector('#app')
+if (!root) throw new Error('index.html has no element #app')
+guardUploads()
+void loadSession()
+render(<App />, root)
