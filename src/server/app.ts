@@ -12,7 +12,7 @@ import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
 import type { Draining } from './draining.ts'
 import { handleErrors } from './error-handling.ts'
-import { pages } from './pages.ts'
+import { Page } from './pages.ts'
 import { describeRequests } from './requests.ts'
 import { statusRoutes } from './status-routes.ts'
 
@@ -55,7 +55,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   app.setValidatorCompiler(validatorCompiler)
   // Answers are built by our own code from typed values; checking each against its schema again would only cost time.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
-  handleErrors(app)
+  const page = new Page()
+  handleErrors(app, page)
   describeRequests(app, config.behindProxy)
   parseJsonWhateverItIsCalled(app)
   await app.register(fastifyCookie)
@@ -76,7 +77,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   tokenRoutes(app, tokens)
   statusRoutes(app, { ...deps, maxFileBytes: config.maxFileSize || null, publicMetrics: config.publicMetrics })
   await deps.share.register(app)
-  await pages(app)
+  await app.register(async (scope) => page.register(scope))
   app.get('/api/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () => app.swagger())
   return app
 }

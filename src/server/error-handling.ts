@@ -1,11 +1,12 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError } from '../base/index.ts'
+import type { Page } from './pages.ts'
 
 /** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
 const LINGER_MS = 5000
 
-export function handleErrors(app: FastifyInstance): void {
+export function handleErrors(app: FastifyInstance, page: Page): void {
   const routes: { method: string; pattern: RegExp }[] = []
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat()) routes.push({ method: name, pattern: pathPattern(url) })
@@ -22,7 +23,10 @@ export function handleErrors(app: FastifyInstance): void {
     const [path = ''] = request.url.split('?')
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
     if (allowed.length === 0)
-      return answer(request, reply, new HoldfastError('NOT_FOUND', `there is nothing at ${path}`))
+      return (
+        page.offer(request, reply, 404) ??
+        answer(request, reply, new HoldfastError('NOT_FOUND', `there is nothing at ${path}`))
+      )
     reply.header('allow', [...new Set(allowed)].join(', '))
     return answer(
       request,
