@@ -64,12 +64,16 @@ export function TextField({ label, hint, error = null, value, onValue, ...rest }
   )
 }
 
-export function TextAreaField({ label, hint, error = null, value, onValue, rows }: Own & { rows: number }) {
+interface TextAreaProps extends Own {
+  rows: number
+  /** Of a dialog: the field to begin with. */
+  autoFocus?: boolean
+}
+
+export function TextAreaField({ label, hint, error = null, value, onValue, ...rest }: TextAreaProps) {
   return (
     <Field label={label} hint={hint} error={error}>
-      {(ties) => (
-        <textarea {...ties} rows={rows} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
-      )}
+      {(ties) => <textarea {...ties} {...rest} value={value} onInput={(event) => onValue(event.currentTarget.value)} />}
     </Field>
   )
 }
