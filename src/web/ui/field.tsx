@@ -2,13 +2,13 @@ import type { ComponentChildren, InputHTMLAttributes } from 'preact'
 import { useId } from 'preact/hooks'
 import type { Choice } from '../expiry.ts'
 
-/** Takes the ids that tie the label, the hint and the error to a field. */
 interface FieldProps {
   label: string
   hint?: ComponentChildren
   error?: string | null
 }
 
+/** The ids that tie the label, the hint and the error to a field. */
 interface Ties {
   id: string
   'aria-describedby': string
