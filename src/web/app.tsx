@@ -20,6 +20,7 @@ import { loadSession, session } from './session.ts'
 import { Shell } from './shell.tsx'
 import { Loading } from './ui/loaded.tsx'
 import { ErrorNotice } from './ui/notice.tsx'
+import { Page } from './ui/page.tsx'
 import { useStore } from './use-store.ts'
 
 const PAGES: Record<Exclude<PageName, 'home' | 'login'>, (props: { id: string }) => ComponentChildren> = {
@@ -48,7 +49,13 @@ function CurrentPage({ match }: { match: Match | null }) {
   const { status, ...rest } = useStore(session)
   if (!match) return <NotFoundPage />
   if (status === 'unknown') return <Loading />
-  if ('error' in rest) return <ErrorNotice error={rest.error} onRetry={() => void loadSession()} />
+  if ('error' in rest) {
+    return (
+      <Page title="No connection" width="narrow">
+        <ErrorNotice error={rest.error} onRetry={() => void loadSession()} />
+      </Page>
+    )
+  }
   const isOwner = status === 'owner'
   if (match.page === 'login') return isOwner ? <AfterLogin /> : <LoginPage />
   // A session that has ended is told of on the login page, which then leads back.

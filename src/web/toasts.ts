@@ -25,5 +25,6 @@ export function dismissToast(id: number): void {
 }
 
 export function announce(text: string): void {
-  announcement.set(text)
+  // The same words twice would be no change, and what has not changed is not read out.
+  announcement.set(announcement.get() === text ? `${text}\u00a0` : text)
 }

@@ -21,16 +21,17 @@ export function FilesPage() {
   const files = useLoaded(href, (signal) =>
     listFiles({ ...view, limit: PAGE_SIZE, offset: (view.page - 1) * PAGE_SIZE }, signal),
   )
+  const isEmpty = files.data?.total === 0 && view.search === ''
   const add = (
     <ButtonLink href="/" kind="primary" icon="upload">
       Upload
     </ButtonLink>
   )
   return (
-    <Page title="Files" actions={add}>
+    <Page title="Files" actions={isEmpty ? undefined : add}>
       <Show from={files}>
         {(list) =>
-          list.total === 0 && view.search === '' ? (
+          isEmpty ? (
             <Empty icon="files" title="No files yet">
               <p>What you upload appears here, with its link, its expiry and who has downloaded it.</p>
               {add}

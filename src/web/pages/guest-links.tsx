@@ -16,16 +16,21 @@ import { QrButton } from '../ui/qr-code.tsx'
 
 export function GuestLinksPage() {
   const links = useLoaded('links', listGuestLinks)
+  const isEmpty = links.data?.guestLinks.length === 0
   const add = (
     <ButtonLink href="/guest-links/new" kind="primary" icon="plus">
       New guest link
     </ButtonLink>
   )
   return (
-    <Page title="Guest links" lead="Whoever has such a link can send you files without a login." actions={add}>
+    <Page
+      title="Guest links"
+      lead="Whoever has such a link can send you files without a login."
+      actions={isEmpty ? undefined : add}
+    >
       <Show from={links}>
         {({ guestLinks }) =>
-          guestLinks.length === 0 ? (
+          isEmpty ? (
             <Empty icon="guests" title="No guest links yet">
               <p>
                 Make one for a colleague or a client. You set how long it works, how much and how many files it takes.

@@ -24,11 +24,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       if (opener instanceof HTMLElement) opener.focus()
     }
   }, [])
+  // The event of a dialog that is taken away comes late, when another may be open already.
+  const closed = () => dialog.current && onClose()
   const closeOnBackdrop = (event: MouseEvent) => {
     if (event.target === dialog.current) onClose()
   }
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby={titleId} onClose={onClose} onMouseDown={closeOnBackdrop}>
+    <dialog ref={dialog} class="dialog" aria-labelledby={titleId} onClose={closed} onMouseDown={closeOnBackdrop}>
       <div class="dialog-body">
         <header>
           <h2 id={titleId}>{title}</h2>

@@ -2,13 +2,13 @@ import type { ComponentChildren, InputHTMLAttributes } from 'preact'
 import { useId } from 'preact/hooks'
 import type { Choice } from '../expiry.ts'
 
-/** Takes the ids that tie the label, the hint and the error to a field. */
 interface FieldProps {
   label: string
   hint?: ComponentChildren
   error?: string | null
 }
 
+/** The ids that tie the label, the hint and the error to a field. */
 interface Ties {
   id: string
   'aria-describedby': string
@@ -64,12 +64,16 @@ export function TextField({ label, hint, error = null, value, onValue, ...rest }
   )
 }
 
-export function TextAreaField({ label, hint, error = null, value, onValue, rows }: Own & { rows: number }) {
+interface TextAreaProps extends Own {
+  rows: number
+  /** Of a dialog: the field to begin with. */
+  autoFocus?: boolean
+}
+
+export function TextAreaField({ label, hint, error = null, value, onValue, ...rest }: TextAreaProps) {
   return (
     <Field label={label} hint={hint} error={error}>
-      {(ties) => (
-        <textarea {...ties} rows={rows} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
-      )}
+      {(ties) => <textarea {...ties} {...rest} value={value} onInput={(event) => onValue(event.currentTarget.value)} />}
     </Field>
   )
 }

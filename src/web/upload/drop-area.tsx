@@ -63,6 +63,7 @@ function useDrop(onFiles: (files: File[]) => void): boolean {
     const track = (event: DragEvent, change: number) => {
       if (!event.dataTransfer?.types.includes('Files')) return
       event.preventDefault()
+      event.dataTransfer.dropEffect = 'copy'
       depth = Math.max(0, depth + change)
       setDragging(depth > 0)
     }

@@ -7,6 +7,17 @@ export async function filesFromDrop(transfer: DataTransfer): Promise<File[]> {
   return nested.flat()
 }
 
+/** A file that is let go where nothing takes it would replace the whole page, with all uploads on it. */
+export function ignoreStrayDrops(): void {
+  const ignore = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes('Files')) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  }
+  window.addEventListener('dragover', ignore)
+  window.addEventListener('drop', ignore)
+}
+
 async function filesOfEntry(entry: FileSystemEntry): Promise<File[]> {
   if (isFile(entry)) return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))]
   if (!isDirectory(entry)) return []

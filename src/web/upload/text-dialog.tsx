@@ -25,7 +25,7 @@ export function TextDialog({ text, onFile, onClose }: Props) {
   return (
     <Dialog title="Share text as a file" onClose={onClose}>
       <form class="form" noValidate onSubmit={submit}>
-        <TextAreaField label="Text" rows={8} value={content} onValue={setContent} />
+        <TextAreaField label="Text" rows={8} autoFocus value={content} onValue={setContent} />
         <TextField label="File name" value={name} onValue={setName} error={problem} />
         <div class="actions end">
           <Button onClick={onClose}>Cancel</Button>

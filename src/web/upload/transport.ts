@@ -1,6 +1,6 @@
 /** Sends files with XMLHttpRequest: fetch cannot tell how much of a body is on its way. */
 import { refusals } from '../api.ts'
-import { errorFromAnswer, unreachable } from '../api-error.ts'
+import { ApiError, errorFromAnswer, unreachable } from '../api-error.ts'
 import type { SharedFile } from '../types.ts'
 import type { Job, Send } from './queue.ts'
 
@@ -29,8 +29,13 @@ export const sendAsOwner: Send<OwnerJob, SharedFile> = async (job, onProgress, s
   const headers: Record<string, string> = { 'content-type': job.file.type || 'application/octet-stream' }
   if (job.passphrase !== '') headers['x-download-passphrase'] = encodeURIComponent(job.passphrase)
   const url = `/api/files/${encodeURIComponent(job.name)}?${parameters.toString()}`
-  const answer = await transfer({ method: 'PUT', url, headers, body: job.file }, onProgress, signal)
-  return JSON.parse(answer) as SharedFile
+  try {
+    const answer = await transfer({ method: 'PUT', url, headers, body: job.file }, onProgress, signal)
+    return JSON.parse(answer) as SharedFile
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) refusals.set(refusals.get() + 1)
+    throw error
+  }
 }
 
 export const sendAsGuest: Send<GuestJob, { id: string }> = async (job, onProgress, signal) => {
@@ -54,27 +59,31 @@ function transfer(
   onProgress: (sentBytes: number) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const request = new XMLHttpRequest()
+  const answer = answerOf(request)
   let sentBytes = 0
   const heartbeat = setInterval(() => onProgress(sentBytes), HEARTBEAT_MS)
   request.upload.addEventListener('progress', (event) => {
     sentBytes = event.loaded
     onProgress(sentBytes)
   })
-  request.addEventListener('load', () => {
-    if (request.status >= 200 && request.status < 300) return resolve(request.responseText)
-    if (request.status === 401 && method === 'PUT') refusals.set(refusals.get() + 1)
-    const retryAfter = request.getResponseHeader('retry-after')
-    reject(errorFromAnswer({ status: request.status, body: request.responseText, retryAfter }))
-  })
-  request.addEventListener('error', () => reject(unreachable()))
-  request.addEventListener('abort', () => reject(unreachable()))
   request.addEventListener('loadend', () => clearInterval(heartbeat))
   signal.addEventListener('abort', () => request.abort())
   request.open(method, url)
   request.setRequestHeader('accept', 'application/json')
   for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value)
   request.send(body)
-  return promise
+  return answer
+}
+
+function answerOf(request: XMLHttpRequest): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('load', () => {
+      const { status, responseText: body } = request
+      if (status >= 200 && status < 300) return resolve(body)
+      reject(errorFromAnswer({ status, body, retryAfter: request.getResponseHeader('retry-after') }))
+    })
+    request.addEventListener('error', () => reject(unreachable()))
+    request.addEventListener('abort', () => reject(unreachable()))
+  })
 }
