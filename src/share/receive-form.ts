@@ -29,6 +29,8 @@ export async function receiveForm(request: IncomingMessage, writer: BlobWriter, 
     if (!fields.has(name)) fields.set(name, value)
   })
   form.on('file', (name, stream, filename, _encoding, contentType) => {
+    // A body that ends inside the part is an error of that part's stream alone.
+    stream.on('error', (error) => form.emit('error', error))
     if (name !== 'file' || file) {
       stream.resume()
       return
