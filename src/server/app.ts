@@ -11,7 +11,7 @@ import { sessionRoutes, tokenRoutes } from './auth/auth-routes.ts'
 import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
 import type { Draining } from './draining.ts'
-import { handleErrors } from './error-handling.ts'
+import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import { pages } from './pages.ts'
 import { describeRequests } from './requests.ts'
 import { statusRoutes } from './status-routes.ts'
@@ -49,6 +49,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: true,
+    frameworkErrors: refuseUnroutable,
   })
   app.setValidatorCompiler(validatorCompiler)
   // Answers are built by our own code from typed values; checking each against its schema again would only cost time.

@@ -1,6 +1,7 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError } from '../base/index.ts'
+import { SAFE_HEADERS } from './requests.ts'
 
 /** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
 const LINGER_MS = 5000
@@ -34,6 +35,12 @@ export function handleErrors(app: FastifyInstance): void {
   app.addHook('onResponse', async ({ raw }) => {
     if (!raw.complete) setTimeout(() => raw.complete || raw.destroy(), LINGER_MS).unref()
   })
+}
+
+/** For requests that reach no route and no hook: a path that is badly encoded, or an id of unreasonable length. */
+export function refuseUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(SAFE_HEADERS)
+  void answer(request, reply, translate(error))
 }
 
 function pathPattern(url: string): RegExp {
