@@ -138,13 +138,15 @@ export class FileWriter implements BlobWriter {
   }
 
   #keepOverflow(rest: Uint8Array): void {
+    const isWaiting = this.#overflow !== null
     this.#overflow = this.#overflow ? Buffer.concat([this.#overflow, rest]) : Uint8Array.from(rest)
-    this.#options.pool.whenFree(() => this.#storeOverflow())
+    if (!isWaiting) this.#options.pool.whenFree(() => this.#storeOverflow())
   }
 
   #storeOverflow(): void {
     const overflow = this.#overflow
-    if (!overflow) return
+    // Given up meanwhile: the segment that came free is the next one's.
+    if (!overflow) return this.#options.pool.wakeNext()
     this.#overflow = null
     const rest = this.#copyIn(overflow)
     if (rest.length > 0) this.#keepOverflow(rest)
