@@ -110,6 +110,9 @@ export class FileWriter implements BlobWriter {
   fail(cause: Error): void {
     const error = translate(cause)
     this.#state = 'over'
+    // A worker that died returns nothing; one that lives has returned all before it says that it failed.
+    for (const segment of this.#lent.values()) this.#options.pool.giveBack(segment)
+    this.#lent.clear()
     this.#release()
     this.#failure.abort(error)
     this.#opened.reject(error)
