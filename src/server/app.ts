@@ -41,7 +41,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
     disableRequestLogging: true,
-    trustProxy: config.behindProxy,
+    // One hop: what stands further left in X-Forwarded-For comes from the client, and could dodge the login throttle.
+    trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
     requestTimeout: 0,
