@@ -80,7 +80,12 @@ export class FileWriter implements BlobWriter {
       throw new HoldfastError('UPLOAD_INTERRUPTED', 'the upload was given up')
     }
     this.#state = 'finished'
-    await this.#options.publish()
+    try {
+      await this.#options.publish()
+    } catch (error) {
+      await this.#options.discard()
+      throw error instanceof Error ? translate(error) : error
+    }
     return { key: this.key, sizeBytes: this.sizeBytes, sha256 }
   }
 
