@@ -48,8 +48,11 @@ export async function receiveForm(request: IncomingMessage, writer: BlobWriter, 
     onBytes(chunk.length)
     wantsMore = true
     form.write(chunk)
-    // The parser hands out slices of the chunk; it is free once none of them waits in a stream.
-    if (form.writableLength === 0 && (file?.stream.readableLength ?? 0) === 0) release(chunk)
+    // The parser hands out slices of the chunk, and streams of parts that nobody wants pass theirs on in the next tick
+    // only: emptied under them, they would never end.
+    setImmediate(() => {
+      if (form.writableLength === 0 && (file?.stream.readableLength ?? 0) === 0) release(chunk)
+    })
     return wantsMore
   })
   await Promise.all([parsed, received.then(() => form.end())])
