@@ -11,7 +11,7 @@ import { sessionRoutes, tokenRoutes } from './auth/auth-routes.ts'
 import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
 import type { Draining } from './draining.ts'
-import { handleErrors } from './error-handling.ts'
+import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import { Page } from './pages.ts'
 import { describeRequests } from './requests.ts'
 import { statusRoutes } from './status-routes.ts'
@@ -43,7 +43,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     loggerInstance: logger,
     // One line a request, ours: see requests.ts.
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: config.behindProxy,
+    // One hop: what stands further left in X-Forwarded-For comes from the client, and could dodge the login throttle.
+    trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
     requestTimeout: 0,
@@ -51,6 +52,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: true,
+    frameworkErrors: refuseUnroutable,
   })
   app.setValidatorCompiler(validatorCompiler)
   // Answers are built by our own code from typed values; checking each against its schema again would only cost time.
@@ -84,6 +86,11 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 
 /** PicoShare reads JSON whatever the Content-Type says, and `curl -d` says that it is a form. */
 function parseJsonWhateverItIsCalled(app: FastifyInstance): void {
-  app.removeContentTypeParser('text/plain')
-  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'))
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+    // Clients name a type on every request; where a body is needed, the schema misses it.
+    if (body === '') done(null, undefined)
+    else void parse(request, String(body), done)
+  })
 }

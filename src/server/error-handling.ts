@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError } from '../base/index.ts'
 import type { Page } from './pages.ts'
+import { SAFE_HEADERS } from './requests.ts'
 
 /** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
 const LINGER_MS = 5000
@@ -38,6 +39,12 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
   app.addHook('onResponse', async ({ raw }) => {
     if (!raw.complete) setTimeout(() => raw.complete || raw.destroy(), LINGER_MS).unref()
   })
+}
+
+/** For requests that reach no route and no hook: a path that is badly encoded, or an id of unreasonable length. */
+export function refuseUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(SAFE_HEADERS)
+  void answer(request, reply, translate(error))
 }
 
 function pathPattern(url: string): RegExp {

@@ -1,6 +1,14 @@
 /** What every request gets: an address as the client sees it, safe headers, a line in the log. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
+export const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+}
+
 export function describeRequests(app: FastifyInstance, behindProxy: boolean): void {
   app.decorateRequest('baseUrl', { getter: baseUrl(behindProxy) })
   app.decorateRequest('acceptBody', function acceptBody(this: FastifyRequest) {
@@ -9,13 +17,7 @@ export function describeRequests(app: FastifyInstance, behindProxy: boolean): vo
   })
   holdBack100Continue(app)
   app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'referrer-policy': 'same-origin',
-      'cross-origin-opener-policy': 'same-origin',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    })
+    reply.headers(SAFE_HEADERS)
   })
   app.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?')

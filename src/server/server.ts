@@ -1,4 +1,5 @@
 /** Starts and ends the server: data folder, database, blobs, HTTP, in that order and back. */
+import { rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createMetrics, HoldfastError, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
 import { Share, shareMigrations } from '../share/index.ts'
@@ -33,6 +34,11 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   const kept = config.sharedSecret ? null : keptSharedSecret(folder.path)
   const sharedSecret = config.sharedSecret ?? kept?.secret
   if (!sharedSecret) throw new HoldfastError('INTERNAL', 'there is no shared secret')
+  let isStarted = false
+  opened.defer(() => {
+    // Nobody has been told the passphrase of a start that failed, so the next start makes another.
+    if (!isStarted && kept?.madeAt) rmSync(kept.madeAt)
+  })
   const database = await openSqlite(folder.databasePath, { migrations: { ...authMigrations, ...shareMigrations } })
   opened.defer(() => database.close())
   const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
@@ -51,6 +57,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   blobs.warmUp()
   share.sweeper.start(config.sweepInterval)
   opened.defer(() => share.sweeper.stop())
+  isStarted = true
   const ending = opened.move()
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,

@@ -45,11 +45,17 @@ export function parseExpiration(given: string | undefined, now: number): number 
   if (!given) throw invalid('expiration', `it is missing; give an RFC 3339 time such as ${NEVER} (never)`)
   // A plus sign that was not escaped in a query arrives as a space.
   const text = given.replace(' ', '+')
-  const at = RFC3339.test(text) ? Date.parse(text) : Number.NaN
+  const at = RFC3339.test(text) && isCalendarDay(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(at)) throw invalid('expiration', `${JSON.stringify(given)} is no RFC 3339 time such as ${NEVER}`)
   if (at >= Date.parse(NEVER)) return null
   if (at < now + MIN_LIFETIME_MS) throw invalid('expiration', 'it must be at least one hour from now')
   return at
+}
+
+/** `Date.parse` takes 30 February for 1 March, and hour 24 for the next day. */
+function isCalendarDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number)
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate() && text.slice(11, 13) < '24'
 }
 
 /** How a time is written in answers; null stays null. */

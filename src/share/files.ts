@@ -115,9 +115,15 @@ export class Files {
     return row
   }
 
-  /** @returns false when there is no such file. */
+  /** @returns false when there is no such file or it has expired: the sweeper may be about to remove it. */
   async change(id: string, change: FileChange): Promise<boolean> {
-    const result = await this.#db.updateTable('files').set(change).where('id', '=', id).executeTakeFirst()
+    const now = this.#clock.now()
+    const result = await this.#db
+      .updateTable('files')
+      .set(change)
+      .where('id', '=', id)
+      .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
+      .executeTakeFirst()
     return result.numUpdatedRows > 0n
   }
 

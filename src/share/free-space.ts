@@ -45,7 +45,10 @@ export class FreeSpace {
     const total = bytes ?? 0
     this.#promised.set(upload, total)
     return {
-      used: (soFar) => this.#promised.set(upload, Math.max(0, total - soFar)),
+      used: (soFar) => {
+        // Bytes that arrive after the upload was given up must not bring the promise back.
+        if (this.#promised.has(upload)) this.#promised.set(upload, Math.max(0, total - soFar))
+      },
       [Symbol.dispose]: () => void this.#promised.delete(upload),
     }
   }

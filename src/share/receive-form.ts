@@ -29,6 +29,8 @@ export async function receiveForm(request: IncomingMessage, writer: BlobWriter, 
     if (!fields.has(name)) fields.set(name, value)
   })
   form.on('file', (name, stream, filename, _encoding, contentType) => {
+    // A body that ends inside the part is an error of that part's stream alone.
+    stream.on('error', (error) => form.emit('error', error))
     if (name !== 'file' || file) {
       stream.resume()
       return
@@ -46,8 +48,11 @@ export async function receiveForm(request: IncomingMessage, writer: BlobWriter, 
     onBytes(chunk.length)
     wantsMore = true
     form.write(chunk)
-    // The parser hands out slices of the chunk; it is free once none of them waits in a stream.
-    if (form.writableLength === 0 && (file?.stream.readableLength ?? 0) === 0) release(chunk)
+    // The parser hands out slices of the chunk, and streams of parts that nobody wants pass theirs on in the next tick
+    // only: emptied under them, they would never end.
+    setImmediate(() => {
+      if (form.writableLength === 0 && (file?.stream.readableLength ?? 0) === 0) release(chunk)
+    })
     return wantsMore
   })
   await Promise.all([parsed, received.then(() => form.end())])

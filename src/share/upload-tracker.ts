@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { Counter, Gauge, HoldfastError, randomId, type Clock, type Metrics } from '../base/index.ts'
 
 /** What a client may choose as an id, so that it can watch an upload that it is about to start. */
-export const UPLOAD_ID_PATTERN = /^[A-Za-z0-9_-]{8,64}$/
+const UPLOAD_ID_PATTERN = /^[A-Za-z0-9_-]{8,64}$/
 
 /** Speed is taken over so much of the recent past. */
 const SPEED_WINDOW_MS = 5000
@@ -93,6 +93,12 @@ export class TrackedUpload {
   }
 }
 
+/** @throws INVALID_REQUEST */
+export function requireUploadId(id: string): void {
+  if (UPLOAD_ID_PATTERN.test(id)) return
+  throw new HoldfastError('INVALID_REQUEST', 'invalid upload: an id has 8 to 64 letters, digits, "-" or "_"')
+}
+
 export class UploadTracker {
   readonly #clock: Clock
   readonly #uploads = new Map<string, TrackedUpload>()
@@ -130,9 +136,7 @@ export class UploadTracker {
    */
   begin(id: string | undefined, total: number | null): TrackedUpload {
     const chosen = id ?? randomId(16)
-    if (!UPLOAD_ID_PATTERN.test(chosen)) {
-      throw new HoldfastError('INVALID_REQUEST', 'invalid upload: an id has 8 to 64 letters, digits, "-" or "_"')
-    }
+    requireUploadId(chosen)
     if (this.#uploads.has(chosen))
       throw new HoldfastError('CONFLICT', `an upload with the id ${chosen} is running already`)
     const upload = new TrackedUpload(chosen, total, this.#clock)

@@ -64,7 +64,7 @@ async function download(
   const ranges = findRanges(request, reply, file, validators)
   const headersOnly = request.method === 'HEAD'
   if (!headersOnly) {
-    const start = ranges?.[0]?.start ?? 0
+    const start = ranges ? Math.min(...ranges.map((range) => range.start)) : 0
     await deps.downloadLog.begin({
       fileId: file.id,
       clientIp: request.ip,

@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { TrackedUpload, UploadSnapshot, UploadTracker } from '../upload-tracker.ts'
+import { requireUploadId, type TrackedUpload, type UploadSnapshot, type UploadTracker } from '../upload-tracker.ts'
 
 /** How often `progress` is sent, at most. */
 const EVERY_MS = 500
@@ -29,6 +29,7 @@ export function progressRoutes(instance: FastifyInstance, tracker: UploadTracker
       },
     },
     async (request, reply) => {
+      requireUploadId(request.params.id)
       const gone = new AbortController()
       reply.raw.once('close', () => gone.abort())
       reply.hijack()

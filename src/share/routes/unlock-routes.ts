@@ -31,14 +31,15 @@ export function unlockRoutes(app: FastifyInstance, files: Files, unlocking: Unlo
     return sendPage(reply, 200, null)
   })
 
-  app.post<{ Params: { id: string }; Body: { passphrase?: string } | undefined }>(
+  app.post<{ Params: { id: string }; Body: { passphrase?: unknown } | null | undefined }>(
     '/-:id/unlock',
     options,
     async (request, reply) => {
       const file = await requireFile(files, request.params.id)
       if (file.passphrase_hash === null) return reply.redirect(`/-${file.id}`, 303)
       try {
-        await unlocking.unlock(file, request.body?.passphrase ?? '', request, reply)
+        const given = request.body?.passphrase
+        await unlocking.unlock(file, typeof given === 'string' ? given : '', request, reply)
       } catch (error) {
         if (error instanceof HoldfastError && error.code === 'WRONG_SECRET') return sendPage(reply, 401, error.message)
         throw error

@@ -80,7 +80,12 @@ export class FileWriter implements BlobWriter {
       throw new HoldfastError('UPLOAD_INTERRUPTED', 'the upload was given up')
     }
     this.#state = 'finished'
-    await this.#options.publish()
+    try {
+      await this.#options.publish()
+    } catch (error) {
+      await this.#options.discard()
+      throw error instanceof Error ? translate(error) : error
+    }
     return { key: this.key, sizeBytes: this.sizeBytes, sha256 }
   }
 
@@ -110,6 +115,9 @@ export class FileWriter implements BlobWriter {
   fail(cause: Error): void {
     const error = translate(cause)
     this.#state = 'over'
+    // A worker that died returns nothing; one that lives has returned all before it says that it failed.
+    for (const segment of this.#lent.values()) this.#options.pool.giveBack(segment)
+    this.#lent.clear()
     this.#release()
     this.#failure.abort(error)
     this.#opened.reject(error)
@@ -138,13 +146,15 @@ export class FileWriter implements BlobWriter {
   }
 
   #keepOverflow(rest: Uint8Array): void {
+    const isWaiting = this.#overflow !== null
     this.#overflow = this.#overflow ? Buffer.concat([this.#overflow, rest]) : Uint8Array.from(rest)
-    this.#options.pool.whenFree(() => this.#storeOverflow())
+    if (!isWaiting) this.#options.pool.whenFree(() => this.#storeOverflow())
   }
 
   #storeOverflow(): void {
     const overflow = this.#overflow
-    if (!overflow) return
+    // Given up meanwhile: the segment that came free is the next one's.
+    if (!overflow) return this.#options.pool.wakeNext()
     this.#overflow = null
     const rest = this.#copyIn(overflow)
     if (rest.length > 0) this.#keepOverflow(rest)

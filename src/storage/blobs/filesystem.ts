@@ -28,6 +28,8 @@ export class FilesystemBlobs implements BlobStore {
   readonly #options: FilesystemBlobsOptions
   readonly #pool = new SegmentPool()
   readonly #writers = new Map<number, FileWriter>()
+  /** Keys of blobs whose writer is done and whose file is on its way from `uploads/` to `files/`. */
+  readonly #publishing = new Set<string>()
   #worker: Worker | null = null
   #lastId = 0
 
@@ -122,8 +124,10 @@ export class FilesystemBlobs implements BlobStore {
 
   async removeLeftovers(): Promise<number> {
     const folder = join(this.#options.dataFolder, 'uploads')
-    const active = new Set([...this.#writers.values()].map((writer) => `${writer.key}.part`))
-    const leftovers = (await readdir(folder)).filter((name) => name.endsWith('.part') && !active.has(name))
+    const names = await readdir(folder)
+    // Asked for after the listing: what began meanwhile is not in that, and what ended has been moved away.
+    const active = new Set([...[...this.#writers.values()].map((writer) => writer.key), ...this.#publishing])
+    const leftovers = names.filter((name) => name.endsWith('.part') && !active.has(name.slice(0, -'.part'.length)))
     for (const name of leftovers) await rm(join(folder, name), { force: true })
     return leftovers.length
   }
@@ -143,8 +147,14 @@ export class FilesystemBlobs implements BlobStore {
   async #publish(partialPath: string, key: string): Promise<void> {
     const path = this.#path(key)
     const folder = join(path, '..')
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 })
-    await rename(partialPath, path)
+    this.#publishing.add(key)
+    let made: string | undefined
+    try {
+      made = await mkdir(folder, { recursive: true, mode: 0o700 })
+      await rename(partialPath, path)
+    } finally {
+      this.#publishing.delete(key)
+    }
     if (!this.#options.durable) return
     await syncFolder(folder)
     if (made) await syncFolder(join(folder, '..'))

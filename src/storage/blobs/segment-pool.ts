@@ -30,6 +30,11 @@ export class SegmentPool {
 
   giveBack(segment: Segment): void {
     this.#free.push(segment)
+    this.wakeNext()
+  }
+
+  /** For one that was called back and needs no segment: passes the call on. */
+  wakeNext(): void {
     this.#waiting.shift()?.()
   }
 

@@ -89,8 +89,20 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
 function adaptStatement(statement: StatementSync): SqliteStatement {
   return {
     reader: statement.columns().length > 0,
-    all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
-    run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+    all: (parameters) => translated(() => statement.all(...(parameters as SQLInputValue[]))),
+    run: (parameters) => translated(() => statement.run(...(parameters as SQLInputValue[]))),
     iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+  }
+}
+
+/** SQLITE_FULL. */
+const FULL = 13
+
+function translated<T>(query: () => T): T {
+  try {
+    return query()
+  } catch (error) {
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === FULL)) throw error
+    throw new HoldfastError('NO_SPACE', 'the disk is full: the database cannot grow', { cause: error })
   }
 }
