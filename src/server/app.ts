@@ -3,7 +3,7 @@ import fastifyCookie from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
-import { VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
+import { randomId, VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import { ApiTokens } from './auth/api-tokens.ts'
@@ -28,6 +28,7 @@ export interface AppDependencies {
   draining: Draining
 }
 
+const REQUEST_ID_LENGTH = 12
 /** Largest body that is read into memory: JSON and forms without a file. */
 const MAX_PARSED_BODY_BYTES = 256 * 1024
 /** Against clients that send their headers a byte at a time. */
@@ -45,6 +46,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     logController: new LogController({ disableRequestLogging: true }),
     // One hop: what stands further left in X-Forwarded-For comes from the client, and could dodge the login throttle.
     trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
+    genReqId: () => randomId(REQUEST_ID_LENGTH),
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
     requestTimeout: 0,
