@@ -84,7 +84,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 /** PicoShare reads JSON whatever the Content-Type says, and `curl -d` says that it is a form. */
 function parseJsonWhateverItIsCalled(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
-  app.removeContentTypeParser('application/json')
+  app.removeAllContentTypeParsers()
   app.addContentTypeParser(['application/json', '*'], { parseAs: 'string' }, (request, body, done) => {
     // Clients name a type on every request; where a body is needed, the schema misses it.
     if (body === '') done(null, undefined)
