@@ -90,7 +90,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 function parseJsonWhateverItIsCalled(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+  app.addContentTypeParser(['application/json', '*'], { parseAs: 'string' }, (request, body, done) => {
     // Clients name a type on every request; where a body is needed, the schema misses it.
     if (body === '') done(null, undefined)
     else void parse(request, String(body), done)
