@@ -23,5 +23,6 @@ export async function createLog(level: LogLevel, format: LogFormat = 'auto'): Pr
   if (!readable) return pino(options, pino.destination({ dest: 2, sync: true }))
   const { default: pretty } = await import('pino-pretty')
   const colorize = process.stderr.isTTY
-  return pino(options, pretty({ colorize, sync: true, destination: 2, translateTime: 'HH:MM:ss' }))
+  const look = { colorize, singleLine: true, translateTime: 'HH:MM:ss' }
+  return pino(options, pretty({ ...look, sync: true, destination: 2 }))
 }

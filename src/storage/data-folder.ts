@@ -1,6 +1,6 @@
 /** The data folder: `holdfast.db`, `files/`, `uploads/`; one server at a time. */
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 
@@ -21,7 +21,7 @@ export function openDataFolder(given: string): DataFolder {
   const path = resolve(given)
   try {
     for (const folder of [path, join(path, 'files'), join(path, 'uploads')]) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     }
   } catch (error) {
@@ -42,6 +42,13 @@ export function inspectDataFolder(given: string): DataFolder {
     throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is no data folder of Holdfast: it has no holdfast.db`)
   }
   return { path, databasePath, release: () => {} }
+}
+
+/** Not Node's recursive mkdir: that one never ends where the system says ENOENT although the parent exists, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /** Node has no flock(2); an exclusive transaction of SQLite on an empty file takes the same kind of lock. */
