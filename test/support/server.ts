@@ -226,7 +226,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const url = await printed(program, /Holdfast is at (http:\S+)\n/)
   const made = passphrase ?? (await printed(program, /Passphrase: (\S+)\n/))
   const server = new TestServer(program, url, dataFolder, made)
-  if (!args.includes('--behind-proxy')) await server.login()
+  await server.login()
   return server
 }
 
