@@ -19,17 +19,14 @@ export function handleErrors(app: FastifyInstance): void {
     return answer(request, reply, known)
   })
 
-  app.setNotFoundHandler((request, reply) => {
+  // Before the body is asked for and parsed: nobody wants it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) return
     const [path = ''] = request.url.split('?')
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    if (allowed.length === 0)
-      return answer(request, reply, new HoldfastError('NOT_FOUND', `there is nothing at ${path}`))
+    if (allowed.length === 0) throw new HoldfastError('NOT_FOUND', `there is nothing at ${path}`)
     reply.header('allow', [...new Set(allowed)].join(', '))
-    return answer(
-      request,
-      reply,
-      new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`),
-    )
+    throw new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
   })
 
   app.addHook('onResponse', async ({ raw }) => {
