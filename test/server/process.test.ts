@@ -193,7 +193,7 @@ describe('SIGTERM', () => {
     server.program.signal('SIGTERM')
     const health = await eventually(async () => {
       const answer = await server.guest('/api/health')
-      return answer.status === 503 && answer
+      return answer.status === 503 ? answer : null
     })
     assert.equal(health.json().status, 'draining')
     assert.equal((await server.guest('/api/ready')).status, 503)

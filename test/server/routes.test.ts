@@ -146,6 +146,16 @@ describe('a wrong method', () => {
   }
 })
 
+describe('a body that nobody wants', () => {
+  it('does not turn 404 and 405 into something else', async () => {
+    for (const headers of [{}, { 'content-type': 'application/json' }, { 'content-type': 'multipart/form-data' }]) {
+      assert.equal((await server.guest('/nothing', { method: 'PUT', body: 'text', headers })).status, 404)
+      assert.equal((await server.guest('/api/health', { method: 'PUT', body: 'text', headers })).status, 405)
+      assert.equal((await server.guest('/nothing', { method: 'POST', body: 'x'.repeat(400_000), headers })).status, 404)
+    }
+  })
+})
+
 describe('HEAD', () => {
   for (const path of ['/api/health', '/api/files', '/api/openapi.json', '/nothing', `/-${FILE}`, '/api/settings']) {
     it(`${path} has the status of GET and no body`, async () => {
