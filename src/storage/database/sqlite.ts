@@ -72,6 +72,8 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
   return {
     close: () => connection.close(),
     prepare(text) {
+      // Where the disk is full SQLite has rolled back by itself; Kysely's own rollback would hide why.
+      if (text === 'rollback' && !connection.isTransaction) return NOTHING_TO_DO
       const cached = cache.get(text)
       if (cached) return cached
       const statement = adaptStatement(connection.prepare(text))
@@ -80,6 +82,13 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
       return statement
     },
   }
+}
+
+const NOTHING_TO_DO: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
 }
 
 function adaptStatement(statement: StatementSync): SqliteStatement {
