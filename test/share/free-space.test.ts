@@ -148,7 +148,7 @@ describe('a disk that fills up', () => {
         const form = await postForm(server, [{ name: 'file', filename: `${round}`, content: 'x' }], `${NEVER}&note=${'n'.repeat(400)}`)
         statuses.push(put.status, form.status)
       }
-      assert.ok(statuses.includes(507), `${statuses}`)
+      assert.ok(statuses.includes(507), `${statuses}\n${server.log}`)
       for (const status of statuses) assert.ok([200, 201, 507].includes(status), `${status}\n${server.log}`)
       assert.deepEqual(files(server, 'uploads'), [])
       writeFileSync(ballast, '')
