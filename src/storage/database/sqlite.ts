@@ -3,7 +3,7 @@
  * event loop for the time of the query, so queries stay small; see shared design.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { Kysely, SqliteDialect, sql, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import { Kysely, SqliteAdapter, SqliteDialect, sql, type SqliteDatabase, type SqliteStatement } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { Database, Migrations } from './database.ts'
@@ -21,7 +21,7 @@ export interface SqliteOptions {
 /** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened or is no SQLite database. */
 export async function openSqlite(path: string, { migrations, readOnly = false }: SqliteOptions): Promise<Database> {
   const connection = connect(path, readOnly)
-  const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: adapt(connection) }) })
+  const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: adapt(connection) }) })
   if (!readOnly) await migrate(kysely, migrations)
   return {
     tables: <Tables>() => kysely as unknown as Kysely<Tables>,
@@ -48,6 +48,19 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
     throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be opened: ${messageOf(error)}`, {
       cause: error,
     })
+  }
+}
+
+/** SQLite can undo the making of tables; with that known, a migration that a crash cuts short leaves nothing behind. */
+class TransactionalDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter()
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
   }
 }
 
