@@ -31,7 +31,8 @@ describe('logging in', () => {
   it('gives each login a session of its own, and ends only that', async () => {
     const cookies = [await server.login(), await server.login()] as const
     assert.notEqual(cookies[0], cookies[1])
-    const isOwner = async (cookie: string) => (await server.guest('/api/session', { headers: { cookie } })).json().isOwner
+    const isOwner = async (cookie: string) =>
+      (await server.guest('/api/session', { headers: { cookie } })).json().isOwner
     assert.deepEqual([await isOwner(cookies[0]), await isOwner(cookies[1]), await isOwner('')], [true, true, false])
     const out = await server.guest('/api/auth', { method: 'DELETE', headers: { cookie: cookies[0] } })
     assert.deepEqual([out.status, out.text], [200, ''])
@@ -98,9 +99,10 @@ describe('guessing the passphrase', () => {
     assert.equal(answers.filter(({ status }) => status === 429).length, 25)
   })
 
-  it('is not made quicker by an address of one\'s own choice', async () => {
+  it("is not made quicker by an address of one's own choice", async () => {
     const statuses = []
-    for (let guess = 0; guess < 6; guess++) statuses.push((await from(`198.51.100.${guess}, 192.0.2.4`, `${guess}`)).status)
+    for (let guess = 0; guess < 6; guess++)
+      statuses.push((await from(`198.51.100.${guess}, 192.0.2.4`, `${guess}`)).status)
     assert.equal(statuses.at(-1), 429)
   })
 
@@ -120,7 +122,9 @@ describe('without a proxy', () => {
     const file = await plain.put('a.txt', 'text')
     assert.equal((await plain.owner(`/api/files/${file.id}`, { headers })).json().url, `${plain.url}/-${file.id}`)
     await plain.guest(`/-${file.id}`, { headers })
-    const { downloads } = (await plain.owner(`/api/files/${file.id}/downloads`)).json<{ downloads: { clientIp: string }[] }>()
+    const { downloads } = (await plain.owner(`/api/files/${file.id}/downloads`)).json<{
+      downloads: { clientIp: string }[]
+    }>()
     assert.equal(downloads[0]?.clientIp, '127.0.0.1')
   })
 })
@@ -128,10 +132,18 @@ describe('without a proxy', () => {
 describe('behind a proxy', () => {
   it('cookies are Secure, links and addresses are those of the client', async () => {
     await using proxied = await startServer({ args: ['--behind-proxy', 'true'] })
-    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'files.example', 'x-forwarded-for': '192.0.2.9' }
+    const headers = {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'files.example',
+      'x-forwarded-for': '192.0.2.9',
+    }
     const [cookie = ''] = (await login(proxied.passphrase, headers, proxied)).headers.getSetCookie()
     assert.match(cookie, /; Secure/)
-    const options: RequestOptions = { method: 'PUT', body: 'text', headers: { ...headers, cookie: cookie.split(';')[0] ?? '', origin: 'https://files.example' } }
+    const options: RequestOptions = {
+      method: 'PUT',
+      body: 'text',
+      headers: { ...headers, cookie: cookie.split(';')[0] ?? '', origin: 'https://files.example' },
+    }
     const { text } = await proxied.guest('/api/files/a.txt', options)
     assert.match(text, /^https:\/\/files\.example\/-\w{10}\r\n$/)
     const http = await login(proxied.passphrase, { ...headers, 'x-forwarded-proto': 'http' }, proxied)
@@ -160,7 +172,8 @@ describe('an API token', () => {
     assert.equal(listed?.name, 'script')
     assert.ok(listed.lastUsedAt)
     assert.ok(!JSON.stringify(listed).includes(token.slice(3)))
-    for (let round = 0; round < 2; round++) assert.equal((await server.owner(`/api/tokens/${id}`, { method: 'DELETE' })).status, 204)
+    for (let round = 0; round < 2; round++)
+      assert.equal((await server.owner(`/api/tokens/${id}`, { method: 'DELETE' })).status, 204)
     assert.equal((await server.guest('/api/files', bearer(token))).status, 401)
     assert.ok(!(await tokens()).some((candidate) => candidate.id === id))
   })
@@ -196,7 +209,11 @@ describe('requests from other sites', () => {
   const changes: [string, string, RequestOptions?][] = [
     ['POST', '/api/auth', postJson({ sharedSecretKey: 'x' })],
     ['DELETE', '/api/auth'],
-    ['POST', `/api/entry?${NEVER}`, { body: encodeForm([{ name: 'file', filename: 'a', content: 'b' }]), headers: formHeaders() }],
+    [
+      'POST',
+      `/api/entry?${NEVER}`,
+      { body: encodeForm([{ name: 'file', filename: 'a', content: 'b' }]), headers: formHeaders() },
+    ],
     ['PUT', '/api/files/a.txt', { body: 'text' }],
     ['PUT', '/api/entry/abcdefghjk', putJson({ filename: 'a' })],
     ['DELETE', '/api/entry/abcdefghjk'],
@@ -228,19 +245,40 @@ describe('requests from other sites', () => {
 
   it('of our own site, of no browser, and with a token pass', async () => {
     const { token } = (await server.owner('/api/tokens', postJson({ name: 'csrf' }))).json<{ token: string }>()
-    const ours: Record<string, string>[] = [{}, { origin: server.url }, { origin: server.url, 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]
-    for (const headers of ours) assert.equal((await send('PUT', '/api/files/a', { body: 'x' }, headers)).status, 201, JSON.stringify(headers))
+    const ours: Record<string, string>[] = [
+      {},
+      { origin: server.url },
+      { origin: server.url, 'sec-fetch-site': 'same-origin' },
+      { 'sec-fetch-site': 'none' },
+    ]
+    for (const headers of ours)
+      assert.equal((await send('PUT', '/api/files/a', { body: 'x' }, headers)).status, 201, JSON.stringify(headers))
     const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
-    const answer = await server.guest('/api/files/a', { method: 'PUT', body: 'x', headers: { ...foreign, authorization: `Bearer ${token}` } })
+    const answer = await server.guest('/api/files/a', {
+      method: 'PUT',
+      body: 'x',
+      headers: { ...foreign, authorization: `Bearer ${token}` },
+    })
     assert.equal(answer.status, 201)
     assert.equal((await send('GET', '/api/files', {}, foreign)).status, 200)
-    assert.equal((await server.guest('/api/files', { headers: foreign })).headers.get('access-control-allow-origin'), null)
+    assert.equal(
+      (await server.guest('/api/files', { headers: foreign })).headers.get('access-control-allow-origin'),
+      null,
+    )
   })
 })
 
 describe('every answer', () => {
   it('has safe headers, errors too', async () => {
-    for (const path of ['/api/health', '/nothing', '/api/files', '/-abcdefghjk', '/api/entry', '/metrics', '/-abcdefghjk/unlock']) {
+    for (const path of [
+      '/api/health',
+      '/nothing',
+      '/api/files',
+      '/-abcdefghjk',
+      '/api/entry',
+      '/metrics',
+      '/-abcdefghjk/unlock',
+    ]) {
       const { headers } = await server.guest(path)
       assert.equal(headers.get('x-content-type-options'), 'nosniff', path)
       assert.equal(headers.get('x-frame-options'), 'DENY', path)
@@ -260,9 +298,12 @@ describe('the log', () => {
     await logged.guest(`/api/auth`, { method: 'POST', body: `{"sharedSecretKey":"${logged.passphrase}"` })
     await logged.stop()
     const lines = logged.log.split('\n').filter((line) => line.startsWith('{'))
-    const requests = lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === 'request')
+    const requests = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ msg }) => msg === 'request')
     assert.equal(requests.length, 5)
-    for (const line of requests) assert.ok(line.reqId && line.method && line.path && line.status && typeof line.ms === 'number')
+    for (const line of requests)
+      assert.ok(line.reqId && line.method && line.path && line.status && typeof line.ms === 'number')
     for (const secret of [logged.passphrase, token, 'a wrong guess', logged.cookie.split('=')[1] ?? '-']) {
       assert.ok(!logged.log.includes(secret), secret)
       assert.ok(!logged.program.stdout.includes(secret), secret)

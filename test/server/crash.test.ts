@@ -27,7 +27,12 @@ function random(seed: number): () => number {
 }
 
 /** Uploads one after another until the server is gone. */
-async function uploadUntilKilled(server: TestServer, lane: number, next: () => number, acknowledged: Map<string, string>): Promise<void> {
+async function uploadUntilKilled(
+  server: TestServer,
+  lane: number,
+  next: () => number,
+  acknowledged: Map<string, string>,
+): Promise<void> {
   for (;;) {
     const size = SIZES[Math.floor(next() * SIZES.length)] ?? 1
     const content = bytes(size, `${lane} ${next()}`)
@@ -78,7 +83,10 @@ async function campaign(seed: number, rounds: number): Promise<{ acknowledged: n
   using database = server.database()
   const keys = database.prepare('select blob_key from files order by blob_key').all()
   await eventually(() => blobs(server).length === keys.length)
-  assert.deepEqual(blobs(server), keys.map((row) => String(row.blob_key)))
+  assert.deepEqual(
+    blobs(server),
+    keys.map((row) => String(row.blob_key)),
+  )
   assert.equal(database.prepare('pragma integrity_check').get()?.integrity_check, 'ok')
   return { acknowledged: acknowledged.size, lost: others.length }
 }

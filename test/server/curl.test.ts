@@ -1,7 +1,7 @@
 /** The habits of curl, with curl itself. */
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { createWriteStream, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -31,8 +31,24 @@ const authorized = () => ['-H', `Authorization: Bearer ${token}`]
 
 describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
   it('logs in with -d, keeps the cookie, and uploads with -F', async () => {
-    await curl('--fail', '-c', at('jar'), '-d', JSON.stringify({ sharedSecretKey: server.passphrase }), `${server.url}/api/auth`)
-    const answer = await curl('--fail', '-b', at('jar'), '-F', `file=@${at('in.bin')}`, '-F', 'note=by curl', `${server.url}/api/entry?${NEVER}`)
+    await curl(
+      '--fail',
+      '-c',
+      at('jar'),
+      '-d',
+      JSON.stringify({ sharedSecretKey: server.passphrase }),
+      `${server.url}/api/auth`,
+    )
+    const answer = await curl(
+      '--fail',
+      '-b',
+      at('jar'),
+      '-F',
+      `file=@${at('in.bin')}`,
+      '-F',
+      'note=by curl',
+      `${server.url}/api/entry?${NEVER}`,
+    )
     const { id } = JSON.parse(answer) as { id: string }
     await curl('--fail', '-o', at('out.bin'), `${server.url}/-${id}`)
     assert.ok(readFileSync(at('out.bin')).equals(bytes(3_000_000)))
@@ -50,8 +66,16 @@ describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
   })
 
   it('uploads through a guest link and gets a line with the address', async () => {
-    const made = await server.owner('/api/guest-links', postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '876000h0m0s' }))
-    const link = await curl('--fail', '-F', `file=@${at('in.bin')}`, `${server.url}/api/guest/${made.json<{ id: string }>().id}`)
+    const made = await server.owner(
+      '/api/guest-links',
+      postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '876000h0m0s' }),
+    )
+    const link = await curl(
+      '--fail',
+      '-F',
+      `file=@${at('in.bin')}`,
+      `${server.url}/api/guest/${made.json<{ id: string }>().id}`,
+    )
     assert.match(link, new RegExp(`^${server.url}/-\\w{10}\r\n$`))
   })
 
@@ -67,9 +91,19 @@ describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
   })
 
   it('is not made to send what is refused', async () => {
-    createWriteStream(at('big.bin')).end()
+    writeFileSync(at('big.bin'), '')
     truncateSync(at('big.bin'), 500_000_000)
-    const report = await curl('-H', 'Expect: 100-continue', '-T', at('big.bin'), '-o', at('answer'), '-w', '%{http_code} %{size_upload}', `${server.url}/api/files/`)
+    const report = await curl(
+      '-H',
+      'Expect: 100-continue',
+      '-T',
+      at('big.bin'),
+      '-o',
+      at('answer'),
+      '-w',
+      '%{http_code} %{size_upload}',
+      `${server.url}/api/files/`,
+    )
     assert.equal(report, '401 0')
   })
 

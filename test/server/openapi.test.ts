@@ -31,8 +31,10 @@ function schemaOf(path: string, method: string, status: string): z.ZodType {
   const { content } = document.paths[path]?.[method]?.responses[status] ?? {}
   const schema = Object.values(content ?? {})[0]?.schema
   assert.ok(schema, `${method} ${path} ${status} has a schema`)
-  const text = JSON.stringify({ ...schema, $defs: document.components.schemas })
-  return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')) as Schema)
+  const text = JSON.stringify({ ...schema, definitions: document.components.schemas })
+  return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/definitions/')) as Schema, {
+    defaultTarget: 'openapi-3.0',
+  })
 }
 
 describe('the OpenAPI document', () => {
@@ -53,7 +55,8 @@ describe('the OpenAPI document', () => {
       // A method that no route has: its answer names all that there are.
       const { headers } = await server.guest(path.replaceAll(/\{[^}]+\}/g, 'x'), { method: 'PATCH' })
       const allowed = headers.get('allow')?.split(', ') ?? []
-      for (const method of Object.keys(operations)) assert.ok(allowed.includes(method.toUpperCase()), `${method} ${path}`)
+      for (const method of Object.keys(operations))
+        assert.ok(allowed.includes(method.toUpperCase()), `${method} ${path}`)
       const listed = Object.keys(operations).map((method) => method.toUpperCase())
       const missing = allowed.filter((method) => method !== 'HEAD' && !listed.includes(method))
       // A wildcard route answers for paths of others too.
@@ -102,7 +105,11 @@ const EXPECTED = [
 
 describe('real answers', () => {
   it('are as the document says', async () => {
-    const form: RequestOptions = { method: 'POST', body: encodeForm([{ name: 'file', filename: 'a.txt', content: 'x' }]), headers: formHeaders() }
+    const form: RequestOptions = {
+      method: 'POST',
+      body: encodeForm([{ name: 'file', filename: 'a.txt', content: 'x' }]),
+      headers: formHeaders(),
+    }
     const json = { accept: 'application/json' }
     const ask = async (path: string, method: string, at = path, options: RequestOptions = {}, status = '200') => {
       const answer = await server.owner(at, { method: method.toUpperCase(), ...options })
@@ -111,16 +118,42 @@ describe('real answers', () => {
       assert.ok(parsed.success, `${method} ${at}: ${answer.text}\n${parsed.error?.message}`)
       return answer.json<{ id: string }>()
     }
-    const link = await ask('/api/guest-links', 'post', undefined, postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '24h', label: 'A' }))
-    const limits = { urlExpirationTime: '2100-01-01T00:00:00Z', fileLifetime: '876000h', maxFileBytes: 2_000_000, maxFileUploads: 3 }
+    const link = await ask(
+      '/api/guest-links',
+      'post',
+      undefined,
+      postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '24h', label: 'A' }),
+    )
+    const limits = {
+      urlExpirationTime: '2100-01-01T00:00:00Z',
+      fileLifetime: '876000h',
+      maxFileBytes: 2_000_000,
+      maxFileUploads: 3,
+    }
     await ask('/api/guest-links', 'post', undefined, postJson(limits))
     const { id } = await ask('/api/entry', 'post', `/api/entry?${NEVER}`, form)
     await ask('/api/guest/{id}', 'post', `/api/guest/${link.id}`, form)
-    await ask('/api/files/{*}', 'put', '/api/files/a%20b.txt?maxDownloads=3&note=n', { body: 'x', headers: json }, '201')
+    await ask(
+      '/api/files/{*}',
+      'put',
+      '/api/files/a%20b.txt?maxDownloads=3&note=n',
+      { body: 'x', headers: json },
+      '201',
+    )
     await server.guest(`/-${id}`)
     await ask('/api/tokens', 'post', undefined, postJson({ name: 'a' }))
     await server.owner('/api/settings', putJson({ defaultExpirationDays: 7, defaultNeverExpire: true }))
-    for (const path of ['/api/files', '/api/guest-links', '/api/health', '/api/metrics', '/api/ready', '/api/session', '/api/settings', '/api/system', '/api/tokens']) {
+    for (const path of [
+      '/api/files',
+      '/api/guest-links',
+      '/api/health',
+      '/api/metrics',
+      '/api/ready',
+      '/api/session',
+      '/api/settings',
+      '/api/system',
+      '/api/tokens',
+    ]) {
       await ask(path, 'get')
     }
     await ask('/api/files/{id}', 'get', `/api/files/${id}`)
@@ -129,7 +162,9 @@ describe('real answers', () => {
   })
 
   it('are not as some other schema says', () => {
-    assert.ok(!schemaOf('/api/health', 'get', '200').safeParse({ status: 'fine', version: '1', uptime_seconds: 1 }).success)
+    assert.ok(
+      !schemaOf('/api/health', 'get', '200').safeParse({ status: 'fine', version: '1', uptime_seconds: 1 }).success,
+    )
     assert.ok(!schemaOf('/api/files', 'get', '200').safeParse({ files: [{ id: 5 }], total: 1, totalBytes: 1 }).success)
   })
 })

@@ -37,7 +37,10 @@ describe('the first start', () => {
     await first.stop()
     const again = await run(['serve', '--data', first.dataFolder, '--port', '99999'])
     assert.ok(!again.stdout.includes(first.passphrase))
-    await using second = await startServer({ dataFolder: first.dataFolder, passphrase: readFileSync(path, 'utf8').trim() })
+    await using second = await startServer({
+      dataFolder: first.dataFolder,
+      passphrase: readFileSync(path, 'utf8').trim(),
+    })
     assert.ok(!(second.program.stdout + second.log).includes(first.passphrase))
   })
 
@@ -72,10 +75,27 @@ describe('the first start', () => {
 describe('a start that cannot be', () => {
   it('with mistakes in the configuration exits 78, names all, and makes nothing', async () => {
     const folder = temporaryFolder()
-    const env = { PORT: 'x', HOLDFAST_LOG_LEVEL: 'loud', HOLDFAST_SHUTDOWN_GRACE: '30', HOLDFAST_PROT: '1', HOLDFAST_SHARED_SECRET: 'hunter22' }
-    const { code, stderr, stdout } = await run(['serve', '--data', join(folder, 'data'), '--idle-timeout', '5', '--fsync', 'maybe'], env, folder)
+    const env = {
+      PORT: 'x',
+      HOLDFAST_LOG_LEVEL: 'loud',
+      HOLDFAST_SHUTDOWN_GRACE: '30',
+      HOLDFAST_PROT: '1',
+      HOLDFAST_SHARED_SECRET: 'hunter22',
+    }
+    const { code, stderr, stdout } = await run(
+      ['serve', '--data', join(folder, 'data'), '--idle-timeout', '5', '--fsync', 'maybe'],
+      env,
+      folder,
+    )
     assert.equal(code, 78)
-    for (const name of ['PORT', 'HOLDFAST_LOG_LEVEL', 'HOLDFAST_SHUTDOWN_GRACE', 'HOLDFAST_PROT', '--idle-timeout', '--fsync']) {
+    for (const name of [
+      'PORT',
+      'HOLDFAST_LOG_LEVEL',
+      'HOLDFAST_SHUTDOWN_GRACE',
+      'HOLDFAST_PROT',
+      '--idle-timeout',
+      '--fsync',
+    ]) {
       assert.match(stderr, new RegExp(`^  ${name}: `, 'm'))
     }
     assert.match(stderr, /"loud" is not one of trace, debug/)
@@ -129,7 +149,10 @@ describe('a running server', () => {
     assert.match(String(version), /^\d+\.\d+\.\d+/)
     assert.ok(Number.isInteger(uptime))
     assert.deepEqual(rest, { status: 'ok' })
-    assert.deepEqual((await server.guest('/api/ready')).json(), { status: 'ready', checks: { database: 'ok', blobs: 'ok', disk: 'ok' } })
+    assert.deepEqual((await server.guest('/api/ready')).json(), {
+      status: 'ready',
+      checks: { database: 'ok', blobs: 'ok', disk: 'ok' },
+    })
 
     const file = await server.put('a', bytes(5000))
     await server.guest(`/-${file.id}`)
@@ -138,12 +161,22 @@ describe('a running server', () => {
     const near = Math.abs((metrics.memory_usage_bytes ?? 0) - server.memory('VmRSS'))
     assert.ok(near < 20_000_000, `${metrics.memory_usage_bytes} and ${server.memory('VmRSS')}`)
     assert.deepEqual(
-      [metrics.uploads_active, metrics.uploads_total, metrics.uploads_failed_total, metrics.upload_bytes_total, metrics.downloads_active, metrics.downloads_total],
+      [
+        metrics.uploads_active,
+        metrics.uploads_total,
+        metrics.uploads_failed_total,
+        metrics.upload_bytes_total,
+        metrics.downloads_active,
+        metrics.downloads_total,
+      ],
       [0, 1, 1, 5000, 0, 1],
     )
 
     const connection = await slowUpload(server, bytes(2000), 1000)
-    const { uploads, files } = (await server.owner('/api/system')).json<{ uploads: { bytes: number; totalBytes: number }[]; files: unknown }>()
+    const { uploads, files } = (await server.owner('/api/system')).json<{
+      uploads: { bytes: number; totalBytes: number }[]
+      files: unknown
+    }>()
     assert.equal(uploads[0]?.totalBytes, 2000)
     assert.deepEqual(files, { count: 1, totalBytes: 5000 })
     connection.socket.destroy()
@@ -198,7 +231,11 @@ describe('SIGTERM', () => {
     assert.equal(health.json().status, 'draining')
     assert.equal((await server.guest('/api/ready')).status, 503)
     assert.equal((await server.guest('/api/metrics')).json().uploads_active, 1)
-    const form = { method: 'POST', body: encodeForm([{ name: 'file', filename: 'a', content: 'x' }]), headers: formHeaders() }
+    const form = {
+      method: 'POST',
+      body: encodeForm([{ name: 'file', filename: 'a', content: 'x' }]),
+      headers: formHeaders(),
+    }
     const refused = [
       await server.owner('/api/files/new', { method: 'PUT', body: 'text' }),
       await server.owner(`/api/entry?${NEVER}`, form),
@@ -234,10 +271,16 @@ describe('SIGTERM', () => {
     assert.deepEqual(partials(server), [])
     assertSound(server.dataFolder)
     await using again = await startServer({ dataFolder: server.dataFolder })
-    assert.deepEqual((await again.list()).files.map(({ filename }) => filename), ['kept'])
+    assert.deepEqual(
+      (await again.list()).files.map(({ filename }) => filename),
+      ['kept'],
+    )
   })
 
-  for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
     it(`twice (the second is ${signal}) ends it at once with ${code}; the next start is clean`, async () => {
       const server = await startServer()
       await server.put('kept', 'text')
@@ -250,7 +293,10 @@ describe('SIGTERM', () => {
       await using again = await startServer({ dataFolder: server.dataFolder })
       await eventually(() => partials(again).length === 0)
       const { files } = await again.list()
-      assert.deepEqual(files.map(({ filename }) => filename), ['kept'])
+      assert.deepEqual(
+        files.map(({ filename }) => filename),
+        ['kept'],
+      )
       assert.equal((await again.guest(`/-${files[0]?.id}`)).text, 'text')
       assertSound(server.dataFolder)
     })

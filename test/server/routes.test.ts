@@ -110,7 +110,15 @@ describe('these tables', () => {
 })
 
 describe('an unknown path', () => {
-  for (const path of ['/nothing', '/api', '/api/nothing', '/api/entry/', '/api/guest-links/a/b', '/.env', '/data/holdfast.db']) {
+  for (const path of [
+    '/nothing',
+    '/api',
+    '/api/nothing',
+    '/api/entry/',
+    '/api/guest-links/a/b',
+    '/.env',
+    '/data/holdfast.db',
+  ]) {
     it(`${path} is 404`, async () => {
       for (const ask of [server.guest.bind(server), server.owner.bind(server)]) {
         const answer = await ask(path)
@@ -199,7 +207,11 @@ describe('errors', () => {
   })
 
   it('of what is no HTTP are 400 and end the connection', async () => {
-    for (const text of ['hello\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n']) {
+    for (const text of [
+      'hello\r\n\r\n',
+      'GET / HTTP/1.1\r\n\r\n',
+      'GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n',
+    ]) {
       assert.match(await raw(text), /^HTTP\/1\.1 400 /, text)
     }
     assert.match(await raw(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(100_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)

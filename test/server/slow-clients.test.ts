@@ -35,14 +35,20 @@ describe('connections', { concurrency: true }, () => {
   })
 
   it('whose upload stops are ended, and the upload fails', async () => {
-    const connection = new RawConnection(server, requestHead(server, 'PUT /api/files/a?upload=stopped-here', ['Content-Length: 100']))
+    const connection = new RawConnection(
+      server,
+      requestHead(server, 'PUT /api/files/a?upload=stopped-here', ['Content-Length: 100']),
+    )
     connection.socket.write('x')
     assert.ok(await isEnded(connection, '', 20_000))
     assert.match((await server.guest('/api/uploads/stopped-here/events')).text, /event: failed/)
   })
 
   it('whose upload is slow but moves are not', async () => {
-    const connection = new RawConnection(server, requestHead(server, 'PUT /api/files/slow', ['Content-Length: 13', 'Accept: application/json']))
+    const connection = new RawConnection(
+      server,
+      requestHead(server, 'PUT /api/files/slow', ['Content-Length: 13', 'Accept: application/json']),
+    )
     for (let sent = 0; sent < 13; sent++) {
       connection.socket.write('x')
       await sleep(500)

@@ -32,7 +32,10 @@ function partsOf(answer: Answer): { range: string | undefined; content: Buffer }
     const end = piece.indexOf('\r\n\r\n')
     const head = piece.slice(0, end)
     assert.match(head, /content-type: application\/octet-stream/i)
-    return { range: /content-range: (.*)/i.exec(head)?.[1]?.trim(), content: Buffer.from(piece.slice(end + 4), 'latin1') }
+    return {
+      range: /content-range: (.*)/i.exec(head)?.[1]?.trim(),
+      content: Buffer.from(piece.slice(end + 4), 'latin1'),
+    }
   })
 }
 
@@ -52,13 +55,25 @@ describe('a whole file', () => {
   })
 
   it('comes at all its addresses', async () => {
-    for (const path of [`/-${file.id}/anything`, `/-${file.id}/a/b%20c`, `/!${file.id}`, `/!${file.id}/x.bin`, `/-${file.id}?download`]) {
+    for (const path of [
+      `/-${file.id}/anything`,
+      `/-${file.id}/a/b%20c`,
+      `/!${file.id}`,
+      `/!${file.id}/x.bin`,
+      `/-${file.id}?download`,
+    ]) {
       assert.deepEqual((await server.guest(path)).bytes, CONTENT, path)
     }
   })
 
   it('that is bad or unknown is 400 or 404, in a sandbox too', async () => {
-    for (const [path, status] of [['/-abc', 400], ['/-abcdefghi1', 400], ['/!abc', 400], ['/-abcdefghjk', 404], ['/!abcdefghjk/x', 404]] as const) {
+    for (const [path, status] of [
+      ['/-abc', 400],
+      ['/-abcdefghi1', 400],
+      ['/!abc', 400],
+      ['/-abcdefghjk', 404],
+      ['/!abcdefghjk/x', 404],
+    ] as const) {
       const answer = await server.guest(path)
       assert.equal(answer.status, status, path)
       assert.equal(answer.headers.get('content-security-policy'), 'sandbox')
@@ -136,7 +151,8 @@ describe('a range', () => {
     })
   }
 
-  const many = (count: number) => `bytes=${Array.from({ length: count }, (_, index) => `${index * 10}-${index * 10}`).join(',')}`
+  const many = (count: number) =>
+    `bytes=${Array.from({ length: count }, (_, index) => `${index * 10}-${index * 10}`).join(',')}`
   for (const range of ['bytes', 'items=0-5', 'bytes 0-5', '0-5', many(17), many(500)]) {
     it(`${range.slice(0, 30)} is ignored`, async () => {
       const answer = await get({ range })
@@ -211,7 +227,10 @@ describe('a download limit', () => {
     const { id } = await limited(3)
     const answers = await Promise.all(Array.from({ length: 20 }, () => server.guest(`/-${id}`)))
     const statuses = answers.map(({ status }) => status)
-    assert.deepEqual([statuses.filter((status) => status === 200).length, statuses.filter((status) => status === 410).length], [3, 17])
+    assert.deepEqual(
+      [statuses.filter((status) => status === 200).length, statuses.filter((status) => status === 410).length],
+      [3, 17],
+    )
     assert.equal((await server.owner(`/api/files/${id}`)).json<FileView>().downloadCount, 3)
   })
 
@@ -247,9 +266,15 @@ describe('the access log', () => {
     }
     await server.guest(`/-${id}`, { method: 'HEAD' })
     const answer = await server.owner(`/api/files/${id}/downloads`)
-    const { downloads, total } = answer.json<{ downloads: { at: string; clientIp: string; userAgent: string }[]; total: number }>()
+    const { downloads, total } = answer.json<{
+      downloads: { at: string; clientIp: string; userAgent: string }[]
+      total: number
+    }>()
     assert.equal(total, 3)
-    assert.deepEqual(downloads.map(({ userAgent }) => userAgent.slice(0, 6)), ['xxxxxx', 'second', 'first/'])
+    assert.deepEqual(
+      downloads.map(({ userAgent }) => userAgent.slice(0, 6)),
+      ['xxxxxx', 'second', 'first/'],
+    )
     for (const { at, clientIp } of downloads) {
       assert.equal(clientIp, '127.0.0.1')
       assert.ok(Date.parse(at) >= began - 1 && Date.parse(at) <= Date.now())

@@ -76,7 +76,10 @@ describe('the list', () => {
     assert.deepEqual((await found('')).names, uploaded.toReversed())
     assert.deepEqual((await found('?sort=size&order=asc')).names, bySize)
     assert.deepEqual((await found('?sort=size')).names, bySize.toReversed())
-    assert.deepEqual((await found('?sort=name&order=asc')).names.map((name) => name[0]), ['1', '1', 'b', 'Z', 'ä'])
+    assert.deepEqual(
+      (await found('?sort=name&order=asc')).names.map((name) => name[0]),
+      ['1', '1', 'b', 'Z', 'ä'],
+    )
     for (const sort of ['expires', 'downloads']) assert.equal((await found(`?sort=${sort}`)).total, 5)
   })
 
@@ -93,7 +96,17 @@ describe('the list', () => {
     assert.deepEqual((await found('?offset=100')).names, [])
   })
 
-  for (const query of ['limit=-1', 'limit=x', 'limit=10001', 'limit=1.5', 'offset=-1', 'sort=sha256', 'order=up', `search=${'a'.repeat(201)}`, 'search=a&search=b']) {
+  for (const query of [
+    'limit=-1',
+    'limit=x',
+    'limit=10001',
+    'limit=1.5',
+    'offset=-1',
+    'sort=sha256',
+    'order=up',
+    `search=${'a'.repeat(201)}`,
+    'search=a&search=b',
+  ]) {
     it(`refuses ${query.slice(0, 30)}`, async () => {
       assert.equal((await listing.owner(`/api/files?${query}`)).status, 400)
     })
@@ -173,7 +186,11 @@ describe('a file', () => {
   it('is changed by curl -d, whatever type that claims', async () => {
     const { id } = await server.put('a.txt', 'text')
     for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'APPLICATION/JSON; charset=utf-8']) {
-      const options = { method: 'PUT', headers: { 'content-type': type }, body: JSON.stringify({ filename: type.slice(0, 4) }) }
+      const options = {
+        method: 'PUT',
+        headers: { 'content-type': type },
+        body: JSON.stringify({ filename: type.slice(0, 4) }),
+      }
       assert.equal((await server.owner(`/api/entry/${id}`, options)).status, 200, type)
       assert.equal((await view(id)).filename, type.slice(0, 4))
     }
@@ -228,12 +245,22 @@ describe('an expired file', () => {
     const path = blobPath(id)
     expire(id)
     assert.ok(existsSync(path))
-    for (const address of [`/-${id}`, `/!${id}`, `/-${id}/old.txt`, `/-${id}/unlock`, `/api/files/${id}`, `/api/files/${id}/downloads`]) {
+    for (const address of [
+      `/-${id}`,
+      `/!${id}`,
+      `/-${id}/old.txt`,
+      `/-${id}/unlock`,
+      `/api/files/${id}`,
+      `/api/files/${id}/downloads`,
+    ]) {
       assert.equal((await server.owner(address)).status, 404, address)
     }
     assert.equal((await server.guest(`/-${id}`, { method: 'HEAD' })).status, 404)
     assert.equal((await server.guest(`/-${id}`, { headers: { range: 'bytes=0-1' } })).status, 404)
-    assert.equal((await server.guest(`/-${id}/unlock`, { method: 'POST', body: new URLSearchParams({ passphrase: 'x' }) })).status, 404)
+    assert.equal(
+      (await server.guest(`/-${id}/unlock`, { method: 'POST', body: new URLSearchParams({ passphrase: 'x' }) })).status,
+      404,
+    )
     assert.ok(!(await names('?search=old.txt')).includes('old.txt'))
     assert.equal((await change(id, { filename: 'again.txt' })).status, 404)
     assert.equal((await server.owner(`/api/entry/${id}`, { method: 'DELETE' })).status, 200)
@@ -264,11 +291,15 @@ describe('an expired file', () => {
   })
 
   it('is not resurrected: uploads during sweeps all stay whole', async () => {
-    await using sweeping = await startServer({ args: ['--sweep-interval', '1s', '--log-level', 'silent', '--fsync', 'false'] })
+    await using sweeping = await startServer({
+      args: ['--sweep-interval', '1s', '--log-level', 'silent', '--fsync', 'false'],
+    })
     const end = performance.now() + 3000
     let count = 0
     while (performance.now() < end) {
-      const files = await Promise.all(Array.from({ length: 10 }, (_, index) => sweeping.put(`${index}`, bytes(300 + index))))
+      const files = await Promise.all(
+        Array.from({ length: 10 }, (_, index) => sweeping.put(`${index}`, bytes(300 + index))),
+      )
       count += files.length
     }
     assert.equal((await sweeping.list('?limit=0')).total, count)
@@ -279,14 +310,20 @@ describe('the settings', () => {
   const put = (body: unknown) => server.owner('/api/settings', putJson(body))
 
   it('are kept, and give raw uploads their expiration', async () => {
-    assert.deepEqual((await server.owner('/api/settings')).json(), { defaultExpirationDays: 30, defaultNeverExpire: false })
+    assert.deepEqual((await server.owner('/api/settings')).json(), {
+      defaultExpirationDays: 30,
+      defaultNeverExpire: false,
+    })
     const saved = await put({ defaultExpirationDays: 3650, defaultNeverExpire: false })
     assert.deepEqual([saved.status, saved.text], [200, ''])
     const days = (Date.parse((await server.put('a', 'x')).expiresAt ?? '') - Date.now()) / 86_400_000
     assert.ok(Math.abs(days - 3650) < 0.01)
     assert.equal((await put({ defaultExpirationDays: 1, defaultNeverExpire: true })).status, 200)
     assert.equal((await server.put('a', 'x')).expiresAt, null)
-    assert.deepEqual((await server.owner('/api/settings')).json(), { defaultExpirationDays: 1, defaultNeverExpire: true })
+    assert.deepEqual((await server.owner('/api/settings')).json(), {
+      defaultExpirationDays: 1,
+      defaultNeverExpire: true,
+    })
   })
 
   it('are refused when they make no sense', async () => {

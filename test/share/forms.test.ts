@@ -49,7 +49,20 @@ describe('a form', () => {
   })
 
   it('gives bytes back that look like its boundary', async () => {
-    const piece = fc.constantFrom('\r', '\n', '\r\n', '-', '--', '\r\n--', `\r\n--${BOUNDARY.slice(0, -1)}`, BOUNDARY, `--${BOUNDARY}`, `\n--${BOUNDARY}`, '\0', 'x')
+    const piece = fc.constantFrom(
+      '\r',
+      '\n',
+      '\r\n',
+      '-',
+      '--',
+      '\r\n--',
+      `\r\n--${BOUNDARY.slice(0, -1)}`,
+      BOUNDARY,
+      `--${BOUNDARY}`,
+      `\n--${BOUNDARY}`,
+      '\0',
+      'x',
+    )
     const content = fc
       .array(piece, { minLength: 1, maxLength: 60 })
       .map((pieces) => pieces.join(''))
@@ -83,7 +96,10 @@ describe('a form', () => {
   it('may have a preamble, an epilogue and the longest boundary', async () => {
     const boundary = "'()+_,-./:=?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345".slice(0, 70)
     const form = encodeForm([file(bytes(5000))], boundary)
-    for (const framed of [form, Buffer.concat([Buffer.from('preamble\r\n'), form, Buffer.from('epilogue\r\n'.repeat(9000))])]) {
+    for (const framed of [
+      form,
+      Buffer.concat([Buffer.from('preamble\r\n'), form, Buffer.from('epilogue\r\n'.repeat(9000))]),
+    ]) {
       assert.deepEqual(await stored(await uploadInPieces(framed, [0.3, 0.6], boundary)), bytes(5000))
     }
   })
@@ -94,8 +110,15 @@ describe('a form', () => {
   })
 
   it('that ends anywhere before its end is 400 and harms nobody', async () => {
-    const other = new RawConnection(server, requestHead(server, 'PUT /api/files/other', ['Content-Length: 4', 'Connection: close']))
-    const form = encodeForm([{ name: 'first', content: 'x' }, { ...file(bytes(300)), name: 'skipped' }, file(bytes(300))])
+    const other = new RawConnection(
+      server,
+      requestHead(server, 'PUT /api/files/other', ['Content-Length: 4', 'Connection: close']),
+    )
+    const form = encodeForm([
+      { name: 'first', content: 'x' },
+      { ...file(bytes(300)), name: 'skipped' },
+      file(bytes(300)),
+    ])
     for (let length = 0; length < form.length - 4; length += 7) {
       const connection = await uploadInPieces(form.subarray(0, length), length % 2 ? [] : [0.5])
       assert.deepEqual(connection.statuses, [400], `${length}: ${connection.received}`)

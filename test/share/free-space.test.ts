@@ -25,7 +25,12 @@ describe('an upload that cannot fit', () => {
   for (const [request, headers] of Object.entries(requests)) {
     it(`is 507 before its body is sent: ${request}`, async () => {
       for (const expect of [[], ['Expect: 100-continue']]) {
-        const head = requestHead(server, request, [...headers, `Content-Length: ${HUGE}`, 'Accept: application/json', ...expect])
+        const head = requestHead(server, request, [
+          ...headers,
+          `Content-Length: ${HUGE}`,
+          'Accept: application/json',
+          ...expect,
+        ])
         const connection = new RawConnection(server, head)
         await eventually(() => connection.received.includes('}}'))
         assert.deepEqual(connection.statuses, [507])
@@ -48,7 +53,11 @@ describe('an upload that cannot fit', () => {
     await send('PUT /api/files/a.txt', ['Content-Length: 4'], [100, 201])
     await send('PUT /api/files/..a', ['Content-Length: 4'], [400])
     await send('PUT /api/files/a?expiration=soon', ['Content-Length: 4'], [400])
-    await send('POST /api/entry', ['Content-Length: 4', `Content-Type: multipart/form-data; boundary=${BOUNDARY}`], [400])
+    await send(
+      'POST /api/entry',
+      ['Content-Length: 4', `Content-Type: multipart/form-data; boundary=${BOUNDARY}`],
+      [400],
+    )
     await send('PUT /api/files/a.txt', ['Content-Length: 4', 'Authorization: Bearer wrong'], [401])
     await send('PUT /api/files/a.txt', ['Content-Length: 4', 'Origin: https://evil.example'], [403])
     await send('PUT /nowhere', ['Content-Length: 4'], [404])
@@ -57,9 +66,12 @@ describe('an upload that cannot fit', () => {
   })
 
   it('is not promised the space of another', async () => {
-    const { availableForUploadsBytes: available } = (await server.owner('/api/system')).json<{ availableForUploadsBytes: number }>()
+    const { availableForUploadsBytes: available } = (await server.owner('/api/system')).json<{
+      availableForUploadsBytes: number
+    }>()
     const size = Math.floor(available * 0.7)
-    const begin = () => new RawConnection(server, requestHead(server, 'PUT /api/files/big', [`Content-Length: ${size}`]))
+    const begin = () =>
+      new RawConnection(server, requestHead(server, 'PUT /api/files/big', [`Content-Length: ${size}`]))
     const first = begin()
     first.socket.write('x')
     await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 1)
@@ -89,7 +101,11 @@ function unmount(folder: string): void {
   if (status !== 0) spawnSync('umount', ['-l', folder])
 }
 
-async function withSmallDisk(t: { skip(why: string): void }, options: string, body: (server: TestServer) => Promise<void>) {
+async function withSmallDisk(
+  t: { skip(why: string): void },
+  options: string,
+  body: (server: TestServer) => Promise<void>,
+) {
   const folder = mount(options)
   if (folder === null) return t.skip('only root can mount a small filesystem to fill up')
   try {
@@ -103,7 +119,9 @@ async function withSmallDisk(t: { skip(why: string): void }, options: string, bo
 }
 
 const files = (server: TestServer, folder: string) =>
-  readdirSync(join(server.dataFolder, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  readdirSync(join(server.dataFolder, folder), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
 
 describe('a disk that fills up', () => {
   it('midway ends that upload with 507, keeps the others, and works again after a deletion', async (t) => {
@@ -140,12 +158,22 @@ describe('a disk that fills up', () => {
   it('to the last byte takes no row without bytes and leaves no bytes without a row', async (t) => {
     await withSmallDisk(t, 'size=12m', async (server) => {
       const ballast = join(server.dataFolder, 'ballast')
-      const { availableForUploadsBytes: free } = (await server.owner('/api/system')).json<{ availableForUploadsBytes: number }>()
+      const { availableForUploadsBytes: free } = (await server.owner('/api/system')).json<{
+        availableForUploadsBytes: number
+      }>()
       writeFileSync(ballast, Buffer.alloc(free - 8192))
       const statuses: number[] = []
       for (let round = 0; round < 40; round++) {
-        const put = await server.owner(`/api/files/${round}`, { method: 'PUT', body: stream([bytes(100)]), duplex: 'half' })
-        const form = await postForm(server, [{ name: 'file', filename: `${round}`, content: 'x' }], `${NEVER}&note=${'n'.repeat(400)}`)
+        const put = await server.owner(`/api/files/${round}`, {
+          method: 'PUT',
+          body: stream([bytes(100)]),
+          duplex: 'half',
+        })
+        const form = await postForm(
+          server,
+          [{ name: 'file', filename: `${round}`, content: 'x' }],
+          `${NEVER}&note=${'n'.repeat(400)}`,
+        )
         statuses.push(put.status, form.status)
       }
       assert.ok(statuses.includes(507), `${statuses}\n${server.log}`)

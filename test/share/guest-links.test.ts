@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { bytes, generate, stream } from '../support/bytes.ts'
 import { encodeForm, formHeaders, RawConnection, type Part } from '../support/forms.ts'
-import { eventually, postJson, startServer, type FileView, type RequestOptions, type TestServer } from '../support/server.ts'
+import {
+  eventually,
+  postJson,
+  startServer,
+  type FileView,
+  type RequestOptions,
+  type TestServer,
+} from '../support/server.ts'
 
 const HOUR_MS = 3_600_000
 const GOOD = { urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '876000h0m0s' }
@@ -24,8 +31,16 @@ async function link(limits: Record<string, unknown> = {}): Promise<string> {
 
 const TEXT: Part[] = [{ name: 'file', filename: 'guest.txt', content: 'text' }]
 
-function upload(id: string, { parts = TEXT, query = '', ...options }: RequestOptions & { parts?: Part[]; query?: string } = {}) {
-  return server.guest(`/api/guest/${id}${query}`, { method: 'POST', body: encodeForm(parts), headers: formHeaders(), ...options })
+function upload(
+  id: string,
+  { parts = TEXT, query = '', ...options }: RequestOptions & { parts?: Part[]; query?: string } = {},
+) {
+  return server.guest(`/api/guest/${id}${query}`, {
+    method: 'POST',
+    body: encodeForm(parts),
+    headers: formHeaders(),
+    ...options,
+  })
 }
 
 async function uploaded(id: string, options: Parameters<typeof upload>[1] = {}): Promise<FileView> {
@@ -39,8 +54,14 @@ const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS).toISOS
 describe('a guest link is made', () => {
   for (const [what, body] of Object.entries({
     'the least': {},
-    'nulls': { label: null, maxFileBytes: null, maxFileUploads: null },
-    'all limits': { label: 'For Ann', maxFileBytes: 1_048_576, maxFileUploads: 1, fileLifetime: '24h', urlExpirationTime: inHours(1.01) },
+    nulls: { label: null, maxFileBytes: null, maxFileUploads: null },
+    'all limits': {
+      label: 'For Ann',
+      maxFileBytes: 1_048_576,
+      maxFileUploads: 1,
+      fileLifetime: '24h',
+      urlExpirationTime: inHours(1.01),
+    },
     'a label of 200 bytes': { label: 'é'.repeat(100) },
     "Go's durations": { fileLifetime: '720h0m0s' },
   })) {
@@ -115,7 +136,7 @@ describe('a guest', () => {
     assert.equal((await server.guest(new URL(text.text.trim()).pathname)).text, 'text')
   })
 
-  it('has a file that is marked as the link\'s', async () => {
+  it("has a file that is marked as the link's", async () => {
     const id = await link({ label: 'Ann' })
     assert.deepEqual((await uploaded(id)).guestLink, { id, label: 'Ann' })
   })
@@ -162,7 +183,9 @@ describe('the size limit', () => {
     assert.equal((await upload(id, { parts: big(1_048_577) })).status, 413)
     const body = () => stream([encodeForm(big(1_048_577))])
     assert.equal((await upload(id, { body: body(), duplex: 'half' })).status, 413)
-    const { guestLinks } = (await server.owner('/api/guest-links')).json<{ guestLinks: { id: string; uploadCount: number }[] }>()
+    const { guestLinks } = (await server.owner('/api/guest-links')).json<{
+      guestLinks: { id: string; uploadCount: number }[]
+    }>()
     assert.equal(guestLinks.find((candidate) => candidate.id === id)?.uploadCount, 1)
   })
 
@@ -173,7 +196,10 @@ describe('the size limit', () => {
       yield head
       yield* generate(1e9)
     }
-    const connection = new RawConnection(server, `POST /api/guest/${id} HTTP/1.1\r\nHost: a\r\nContent-Type: ${formHeaders()['content-type']}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    const connection = new RawConnection(
+      server,
+      `POST /api/guest/${id} HTTP/1.1\r\nHost: a\r\nContent-Type: ${formHeaders()['content-type']}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    )
     let sent = 0
     for (const chunk of endless()) {
       if (connection.socket.destroyed || connection.statuses.length > 0) break

@@ -30,7 +30,21 @@ const KEPT = [
   'CON.txt',
   '__proto__',
 ]
-const REFUSED = ['', '.', '..', '..a', 'a/b', String.raw`a\b`, 'a\nb', 'a\r\nSet-Cookie: x=y', 'a\tb', 'a\0b', '\u007f', 'a'.repeat(256), 'é'.repeat(128)]
+const REFUSED = [
+  '',
+  '.',
+  '..',
+  '..a',
+  'a/b',
+  String.raw`a\b`,
+  'a\nb',
+  'a\r\nSet-Cookie: x=y',
+  'a\tb',
+  'a\0b',
+  '\u007f',
+  'a'.repeat(256),
+  'é'.repeat(128),
+]
 
 let server: TestServer
 before(async () => {
@@ -89,7 +103,10 @@ describe('refused', () => {
       const { total } = await server.list()
       // Without a name the path is that of the list, which takes no PUT body.
       const raw = await server.owner(`/api/files/${encodeURIComponent(name)}`, { method: 'PUT', body: 'text' })
-      assert.ok(name === '.' || name === '..' ? [400, 404, 405].includes(raw.status) : raw.status === 400, `${raw.status}`)
+      assert.ok(
+        name === '.' || name === '..' ? [400, 404, 405].includes(raw.status) : raw.status === 400,
+        `${raw.status}`,
+      )
       const { id } = await server.put('before.txt', 'text')
       assert.equal((await server.owner(`/api/entry/${id}`, putJson({ filename: name }))).status, 400)
       assert.equal(await nameOf(id), 'before.txt')
@@ -135,7 +152,16 @@ describe('paths', () => {
   })
 
   it('nothing outside the share is served', async () => {
-    const attempts = ['/-../../etc/passwd', '/..%2f..%2fetc/passwd', '/assets/..%2f..%2fpackage.json', '/%2e%2e/package.json', '/-abcdefghjk/../../../etc/passwd', '/!..%2fholdfast.db', '/api/files/..%2fholdfast.db', '/g/..%2f..%2fpackage.json']
+    const attempts = [
+      '/-../../etc/passwd',
+      '/..%2f..%2fetc/passwd',
+      '/assets/..%2f..%2fpackage.json',
+      '/%2e%2e/package.json',
+      '/-abcdefghjk/../../../etc/passwd',
+      '/!..%2fholdfast.db',
+      '/api/files/..%2fholdfast.db',
+      '/g/..%2f..%2fpackage.json',
+    ]
     for (const path of attempts) {
       const answer = await server.owner(path)
       assert.doesNotMatch(answer.text, /root:|"dependencies"|SQLite format/, path)

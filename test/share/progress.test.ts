@@ -27,7 +27,10 @@ class Watcher {
   readonly connection: RawConnection
 
   constructor(id: string) {
-    this.connection = new RawConnection(server, `GET /api/uploads/${id}/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    this.connection = new RawConnection(
+      server,
+      `GET /api/uploads/${id}/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    )
   }
 
   get events(): { name: string; data: Snapshot }[] {
@@ -43,7 +46,10 @@ class Watcher {
 }
 
 function upload(id: string, total: number): RawConnection {
-  return new RawConnection(server, requestHead(server, `PUT /api/files/watched.bin?upload=${id}`, [`Content-Length: ${total}`]))
+  return new RawConnection(
+    server,
+    requestHead(server, `PUT /api/files/watched.bin?upload=${id}`, [`Content-Length: ${total}`]),
+  )
 }
 
 describe('a watcher', () => {
@@ -54,7 +60,10 @@ describe('a watcher', () => {
     const connection = upload('chosen-before', 3000)
     connection.socket.write(bytes(1000))
     const progress = await eventually(() => watcher.events.find(({ data }) => data.bytes === 1000)?.data)
-    assert.deepEqual([progress.id, progress.state, progress.total, progress.file_id, progress.error], ['chosen-before', 'active', 3000, null, null])
+    assert.deepEqual(
+      [progress.id, progress.state, progress.total, progress.file_id, progress.error],
+      ['chosen-before', 'active', 3000, null, null],
+    )
     assert.ok(progress.bytes_per_second >= 0)
     connection.socket.write(bytes(2000))
     const complete = await watcher.saw('complete')
@@ -63,7 +72,10 @@ describe('a watcher', () => {
     assert.equal(watcher.events.at(-1)?.name, 'complete')
     assert.equal((await server.guest(`/-${complete.file_id}`)).bytes.length, 3000)
     const counts = watcher.events.map(({ data }) => data.bytes)
-    assert.deepEqual(counts, counts.toSorted((a, b) => a - b))
+    assert.deepEqual(
+      counts,
+      counts.toSorted((a, b) => a - b),
+    )
     connection.socket.destroy()
   })
 
@@ -73,7 +85,10 @@ describe('a watcher', () => {
     assert.match(headers.get('content-type') ?? '', /^text\/event-stream/)
     assert.match(text, /^event: complete\ndata: \{.*"bytes":4,/)
     assert.equal((await server.owner('/api/files/a?upload=failed-12', { method: 'PUT', body: '' })).status, 400)
-    assert.match((await server.guest('/api/uploads/failed-12/events')).text, /^event: failed\ndata: .*"INVALID_REQUEST"/)
+    assert.match(
+      (await server.guest('/api/uploads/failed-12/events')).text,
+      /^event: failed\ndata: .*"INVALID_REQUEST"/,
+    )
   })
 
   it('and others see the same', async () => {
@@ -110,7 +125,10 @@ describe('a watcher', () => {
     const connection = upload('standing-still', 3000)
     connection.socket.write(bytes(1000))
     const stalled = await watcher.saw('stalled', 15_000)
-    assert.deepEqual([stalled.state, stalled.bytes, stalled.bytes_per_second, stalled.eta_seconds], ['stalled', 1000, 0, null])
+    assert.deepEqual(
+      [stalled.state, stalled.bytes, stalled.bytes_per_second, stalled.eta_seconds],
+      ['stalled', 1000, 0, null],
+    )
     connection.socket.write(bytes(1000))
     await eventually(() => watcher.events.some(({ name, data }) => name === 'progress' && data.bytes === 2000))
     connection.socket.write(bytes(1000))

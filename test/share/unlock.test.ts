@@ -15,7 +15,10 @@ beforeEach(async () => {
 after(async () => server[Symbol.asyncDispose]())
 
 async function locked(): Promise<string> {
-  const parts = [{ name: 'file', filename: 'a.txt', content: 'secret text' }, { name: 'downloadPassphrase', content: PASSPHRASE }]
+  const parts = [
+    { name: 'file', filename: 'a.txt', content: 'secret text' },
+    { name: 'downloadPassphrase', content: PASSPHRASE },
+  ]
   const answer = await postForm(server, parts)
   assert.equal(answer.status, 200)
   return answer.json<{ id: string }>().id
@@ -36,7 +39,12 @@ describe('a file with a passphrase', () => {
   it('sends strangers to the page that asks for it', async () => {
     const id = await locked()
     for (const path of [`/-${id}`, `/-${id}/a.txt`, `/!${id}`, `/-${id}?download`]) {
-      for (const [method, headers] of [['GET', {}], ['HEAD', {}], ['GET', { range: 'bytes=0-3' }], ['GET', { 'if-none-match': '*' }]] as const) {
+      for (const [method, headers] of [
+        ['GET', {}],
+        ['HEAD', {}],
+        ['GET', { range: 'bytes=0-3' }],
+        ['GET', { 'if-none-match': '*' }],
+      ] as const) {
         const answer = await server.guest(path, { method, headers })
         assert.equal(answer.status, 302, `${method} ${path}`)
         assert.equal(answer.headers.get('location'), `/-${id}/unlock`)
@@ -73,7 +81,14 @@ describe('a file with a passphrase', () => {
     assert.equal((await server.guest(`/-${other}`, { headers: { cookie: stolen } })).status, 302)
     const [name, value = ''] = cookie.split('=')
     const [until, signature] = value.split('.')
-    for (const forged of [`${Number(until) + 1}.${signature}`, `${until}.`, `.${signature}`, '', 'NaN.x', `Infinity.${signature}`]) {
+    for (const forged of [
+      `${Number(until) + 1}.${signature}`,
+      `${until}.`,
+      `.${signature}`,
+      '',
+      'NaN.x',
+      `Infinity.${signature}`,
+    ]) {
       assert.equal((await server.guest(`/-${id}`, { headers: { cookie: `${name}=${forged}` } })).status, 302, forged)
     }
   })
@@ -121,13 +136,25 @@ describe('a file with a passphrase', () => {
   it('keeps its passphrase out of the database and the log', async () => {
     const id = await locked()
     await server.put('raw.txt', 'text')
-    const raw = await server.owner('/api/files/b.txt', { method: 'PUT', body: 'x', headers: { 'x-download-passphrase': encodeURIComponent(PASSPHRASE), accept: 'application/json' } })
+    const raw = await server.owner('/api/files/b.txt', {
+      method: 'PUT',
+      body: 'x',
+      headers: { 'x-download-passphrase': encodeURIComponent(PASSPHRASE), accept: 'application/json' },
+    })
     assert.equal(raw.json().hasPassphrase, true)
     await unlock(id, PASSPHRASE)
     using database = server.database()
     const row = JSON.stringify(database.prepare('select * from files').all())
     assert.match(row, /scrypt\$/)
-    assert.ok(!row.includes(PASSPHRASE) && !server.log.includes(PASSPHRASE) && !server.log.includes(encodeURIComponent(PASSPHRASE)))
-    assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x', headers: { 'x-download-passphrase': '%zz' } })).status, 400)
+    assert.ok(
+      !row.includes(PASSPHRASE) &&
+        !server.log.includes(PASSPHRASE) &&
+        !server.log.includes(encodeURIComponent(PASSPHRASE)),
+    )
+    assert.equal(
+      (await server.owner('/api/files/b', { method: 'PUT', body: 'x', headers: { 'x-download-passphrase': '%zz' } }))
+        .status,
+      400,
+    )
   })
 })

@@ -133,7 +133,11 @@ describe('refused', () => {
     'a file without a name': () => postForm(server, [{ ...good, filename: '' }]),
     'no form': () => server.owner(`/api/entry?${NEVER}`, { method: 'POST', body: 'text' }),
     'a JSON body instead of a form': () =>
-      server.owner(`/api/entry?${NEVER}`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }),
+      server.owner(`/api/entry?${NEVER}`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      }),
     'a form without a boundary': () =>
       server.owner(`/api/entry?${NEVER}`, {
         method: 'POST',
@@ -216,7 +220,11 @@ describe('what a client says of a file', () => {
   it('only the first part "file" counts, wherever it stands', async () => {
     const other = { name: 'other', filename: 'other.bin', content: bytes(200_000) }
     const second = { name: 'file', filename: 'second.txt', content: bytes(200_000) }
-    for (const parts of [[file, second], [other, file], [other, file, other, second]]) {
+    for (const parts of [
+      [file, second],
+      [other, file],
+      [other, file, other, second],
+    ]) {
       const found = await view(await postForm(server, parts))
       assert.equal(found.filename, 'a.txt')
       assert.equal((await server.guest(`/-${found.id}`)).text, 'text')
@@ -227,7 +235,10 @@ describe('what a client says of a file', () => {
     assert.equal((await view(await postForm(server, [file]))).expiresAt, null)
     const at = '2100-03-04T05:06:07+02:00'
     for (const query of [at, encodeURIComponent(at)]) {
-      assert.equal((await view(await postForm(server, [file], `expiration=${query}`))).expiresAt, '2100-03-04T03:06:07.000Z')
+      assert.equal(
+        (await view(await postForm(server, [file], `expiration=${query}`))).expiresAt,
+        '2100-03-04T03:06:07.000Z',
+      )
     }
   })
 
