@@ -13,6 +13,7 @@ const STATIC_CHECKS = [
   { name: 'lint and floors', command: 'oxlint', args: ['--ignore-pattern=test/floors/violations'] },
   { name: 'types', command: 'tsc', args: ['--noEmit'] },
   { name: 'types of the page', command: 'tsc', args: ['--noEmit', '-p', 'src/web'] },
+  { name: 'reference pages', command: 'scripts/docs.ts', args: ['--check'] },
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
 ]
 const TEST_TIMEOUT_MS = 240_000
@@ -25,7 +26,11 @@ console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped}
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0
 
 function runStaticCheck({ name, command, args }: (typeof STATIC_CHECKS)[number]): void {
-  const result = spawnSync(process.execPath, [`node_modules/.bin/${command}`, ...args], { encoding: 'utf8' })
+  const result = spawnSync(
+    process.execPath,
+    [command.endsWith('.ts') ? command : `node_modules/.bin/${command}`, ...args],
+    { encoding: 'utf8' },
+  )
   const passed = result.status === 0
   console.log(`${passed ? '✔' : '✖'} ${name}`)
   if (!passed) console.log(`${result.stdout}${result.stderr}`)

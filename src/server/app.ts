@@ -1,9 +1,9 @@
 /** The HTTP application: Fastify, what holds for every request, and the rooms' routes. Opens no port. */
 import fastifyCookie from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
-import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
-import { VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
+import { randomId, VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import { ApiTokens } from './auth/api-tokens.ts'
@@ -12,7 +12,7 @@ import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
 import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
-import { pages } from './pages.ts'
+import { Page } from './pages.ts'
 import { describeRequests } from './requests.ts'
 import { statusRoutes } from './status-routes.ts'
 
@@ -28,6 +28,7 @@ export interface AppDependencies {
   draining: Draining
 }
 
+const REQUEST_ID_LENGTH = 12
 /** Largest body that is read into memory: JSON and forms without a file. */
 const MAX_PARSED_BODY_BYTES = 256 * 1024
 /** Against clients that send their headers a byte at a time. */
@@ -38,11 +39,14 @@ const MAX_PARAM_LENGTH = 255 * 3
 
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const { config, database, clock, draining } = deps
+  const logger: FastifyBaseLogger = deps.log
   const app: FastifyInstance = fastify({
-    loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: logger,
+    // One line a request, ours: see requests.ts.
+    logController: new LogController({ disableRequestLogging: true }),
     // One hop: what stands further left in X-Forwarded-For comes from the client, and could dodge the login throttle.
     trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
+    genReqId: () => randomId(REQUEST_ID_LENGTH),
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
     requestTimeout: 0,
@@ -55,7 +59,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   app.setValidatorCompiler(validatorCompiler)
   // Answers are built by our own code from typed values; checking each against its schema again would only cost time.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
-  handleErrors(app)
+  const page = new Page()
+  handleErrors(app, page)
   describeRequests(app, config.behindProxy)
   parseJsonWhateverItIsCalled(app)
   await app.register(fastifyCookie)
@@ -76,7 +81,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   tokenRoutes(app, tokens)
   statusRoutes(app, { ...deps, maxFileBytes: config.maxFileSize || null, publicMetrics: config.publicMetrics })
   await deps.share.register(app)
-  await pages(app)
+  await app.register(async (scope) => page.register(scope))
   app.get('/api/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () => app.swagger())
   return app
 }

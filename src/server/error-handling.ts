@@ -1,12 +1,13 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError } from '../base/index.ts'
+import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
 /** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
 const LINGER_MS = 5000
 
-export function handleErrors(app: FastifyInstance): void {
+export function handleErrors(app: FastifyInstance, page: Page): void {
   const routes: { method: string; pattern: RegExp }[] = []
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat()) routes.push({ method: name, pattern: pathPattern(url) })
@@ -19,14 +20,21 @@ export function handleErrors(app: FastifyInstance): void {
     return answer(request, reply, known)
   })
 
-  // Before the body is asked for and parsed: nobody wants it.
-  app.addHook('preParsing', async (request, reply) => {
-    if (!request.is404) return
+  const refuse = (request: FastifyRequest, reply: FastifyReply): HoldfastError => {
     const [path = ''] = request.url.split('?')
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    if (allowed.length === 0) throw new HoldfastError('NOT_FOUND', `there is nothing at ${path}`)
+    if (allowed.length === 0) return new HoldfastError('NOT_FOUND', `there is nothing at ${path}`)
     reply.header('allow', [...new Set(allowed)].join(', '))
-    throw new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
+    return new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
+  }
+
+  app.setNotFoundHandler((request, reply) => {
+    const error = refuse(request, reply)
+    return (error.code === 'NOT_FOUND' ? page.offer(request, reply, 404) : null) ?? answer(request, reply, error)
+  })
+  // Before the body is asked for and parsed: nobody wants it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404 && !['GET', 'HEAD'].includes(request.method)) throw refuse(request, reply)
   })
 
   app.addHook('onResponse', async ({ raw }) => {

@@ -1,5 +1,5 @@
 /** Serves the browser app: its assets, and its one HTML page under every path that the app knows. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { packagePath } from '../base/index.ts'
@@ -21,40 +21,46 @@ const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 const HASHED_ASSETS = '/assets/'
 const A_YEAR_SECONDS = 31_536_000
+const ROOT = packagePath('dist/web')
 
-/** Registers the app's routes. Without a built app (a checkout that was never built) there are none, only the API. */
-export async function pages(app: FastifyInstance): Promise<void> {
-  const root = packagePath('dist/web')
-  if (!existsSync(`${root}/index.html`)) {
-    app.log.warn('the browser app is not built: run `npm run build`; the API works without it')
-    return
+/** The browser app's one HTML page, or null in a checkout that was never built: then there is only the API. */
+export class Page {
+  readonly #html = existsSync(`${ROOT}/index.html`) ? readFileSync(`${ROOT}/index.html`) : null
+
+  /** Answers with the page if there is one and the client is a browser that navigates. @returns null otherwise. */
+  offer(request: FastifyRequest, reply: FastifyReply, status: number): FastifyReply | null {
+    const isNavigation = request.method === 'GET' && (request.headers.accept?.includes('text/html') ?? false)
+    return this.#html && isNavigation ? this.send(reply, status) : null
   }
-  const hide = { hide: true }
-  await app.register(async (assets) => {
-    assets.addHook('onRoute', (route) => {
+
+  send(reply: FastifyReply, status: number): FastifyReply {
+    reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': POLICY })
+    return reply.code(status).type('text/html; charset=utf-8').send(this.#html)
+  }
+
+  /** Registers the app's pages and assets. */
+  async register(app: FastifyInstance): Promise<void> {
+    if (!this.#html) {
+      app.log.warn('the browser app is not built: run `npm run build`; the API works without it')
+      return
+    }
+    app.addHook('onRoute', (route) => {
       route.config = { ...route.config, access: 'public' }
-      route.schema = hide
+      route.schema = { hide: true }
     })
-    await assets.register(fastifyStatic, {
-      root,
+    for (const path of PUBLIC_PAGES) app.get(path, async (_request, reply) => this.send(reply, 200))
+    for (const path of OWNER_PAGES) {
+      // The status is PicoShare's; the page itself asks for the passphrase.
+      app.get(path, async (request, reply) => this.send(reply, request.isOwner ? 200 : 401))
+    }
+    await app.register(fastifyStatic, {
+      root: ROOT,
       wildcard: false,
       index: false,
       setHeaders: (reply, path) => {
-        const isHashed = path.slice(root.length).startsWith(HASHED_ASSETS)
+        const isHashed = path.slice(ROOT.length).startsWith(HASHED_ASSETS)
         reply.header('cache-control', isHashed ? `public, max-age=${A_YEAR_SECONDS}, immutable` : 'no-cache')
       },
     })
-  })
-  for (const path of PUBLIC_PAGES) {
-    app.get(path, { config: { access: 'public' }, schema: hide }, (_request, reply) => sendPage(reply, 200))
   }
-  for (const path of OWNER_PAGES) {
-    // The status is PicoShare's; the page itself asks for the passphrase.
-    const handler = (request: FastifyRequest, reply: FastifyReply) => sendPage(reply, request.isOwner ? 200 : 401)
-    app.get(path, { config: { access: 'public' }, schema: hide }, handler)
-  }
-}
-
-function sendPage(reply: FastifyReply, status: number): FastifyReply {
-  return reply.code(status).header('content-security-policy', POLICY).sendFile('index.html')
 }

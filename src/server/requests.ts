@@ -16,8 +16,8 @@ export function describeRequests(app: FastifyInstance, behindProxy: boolean): vo
     waitsFor100?.()
   })
   holdBack100Continue(app)
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers(SAFE_HEADERS)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SAFE_HEADERS).header('x-request-id', request.id)
   })
   app.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?')

@@ -44,12 +44,19 @@ export interface FileQuery {
   offset: number
 }
 
+export interface FileSums {
+  count: number
+  totalBytes: number
+}
+
 export class Files {
+  readonly #database: Database
   readonly #db: Kysely<ShareTables>
   readonly #blobs: BlobStore
   readonly #clock: Clock
 
   constructor(database: Database, blobs: BlobStore, clock: Clock) {
+    this.#database = database
     this.#db = database.tables<ShareTables>()
     this.#blobs = blobs
     this.#clock = clock
@@ -61,23 +68,19 @@ export class Files {
     return row ?? null
   }
 
-  async list(query: FileQuery): Promise<{ files: ListedFile[]; total: number; totalBytes: number }> {
+  /**
+   * Shows the files of a page to `visit`, one after the other, so that a page may be long.
+   * @returns number and bytes of all that match, beyond the page too.
+   */
+  async list(query: FileQuery, visit: (file: ListedFile) => void): Promise<FileSums> {
     const words = query.search.split(/\s+/).filter((word) => word !== '')
     let matching = this.#listed()
     for (const word of words) matching = matching.where(containsWord(word))
-    const sums = await matching
-      .clearSelect()
-      .select(({ fn }) => [fn.countAll<number>().as('total'), fn.sum<number | null>('files.size_bytes').as('bytes')])
-      .executeTakeFirstOrThrow()
     const column = SORT_COLUMNS[query.sort]
     const sorted = query.sort === 'name' ? sql`lower(files.filename)` : sql.ref(`files.${column}`)
-    const files = await matching
-      .orderBy(sorted, query.order)
-      .orderBy('files.id')
-      .limit(query.limit)
-      .offset(query.offset)
-      .execute()
-    return { files, total: sums.total, totalBytes: sums.bytes ?? 0 }
+    const page = matching.orderBy(sorted, query.order).orderBy('files.id').limit(query.limit).offset(query.offset)
+    await this.#database.each(page.compile(), visit)
+    return await sums(matching)
   }
 
   /**
@@ -159,24 +162,31 @@ export class Files {
   }
 
   /** Number and bytes of the files that are there. */
-  async totals(): Promise<{ count: number; totalBytes: number }> {
-    const {
-      files: _,
-      total,
-      totalBytes,
-    } = await this.list({ search: '', sort: 'uploaded', order: 'asc', limit: 0, offset: 0 })
-    return { count: total, totalBytes }
+  async totals(): Promise<FileSums> {
+    return await sums(this.#listed())
   }
 
   #listed() {
-    const now = this.#clock.now()
-    return this.#db
-      .selectFrom('files')
-      .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
-      .selectAll('files')
-      .select('guest_links.label as guest_link_label')
-      .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
+    return listed(this.#db, this.#clock.now())
   }
+}
+
+/** Files that have not expired, with the labels of their guest links. */
+function listed(db: Kysely<ShareTables>, now: number) {
+  return db
+    .selectFrom('files')
+    .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
+    .selectAll('files')
+    .select('guest_links.label as guest_link_label')
+    .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
+}
+
+async function sums(files: ReturnType<typeof listed>): Promise<FileSums> {
+  const { count, bytes } = await files
+    .clearSelect()
+    .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('files.size_bytes').as('bytes')])
+    .executeTakeFirstOrThrow()
+  return { count, totalBytes: bytes ?? 0 }
 }
 
 function containsWord(word: string) {

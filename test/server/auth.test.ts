@@ -14,7 +14,7 @@ after(async () => server[Symbol.asyncDispose]())
 
 const login = (sharedSecretKey: unknown, headers: Record<string, string> = {}, at = server) => {
   const options = postJson({ sharedSecretKey })
-  return at.guest('/api/auth', { ...options, headers: { ...options.headers, ...headers } })
+  return at.guest('/api/auth', { ...options, headers: { ...(options.headers as Record<string, string>), ...headers } })
 }
 
 describe('logging in', () => {
@@ -224,7 +224,7 @@ describe('requests from other sites', () => {
     ['POST', '/-abcdefghjk/unlock', { body: new URLSearchParams({ passphrase: 'x' }) }],
   ]
   const send = (method: string, path: string, options: RequestOptions | undefined, headers: Record<string, string>) =>
-    server.owner(path, { method, ...options, headers: { ...options?.headers, ...headers } })
+    server.owner(path, { method, ...options, headers: { ...(options?.headers as Record<string, string>), ...headers } })
 
   for (const [method, path, options] of changes) {
     it(`${method} ${path} is 403`, async () => {

@@ -43,7 +43,7 @@ describe('the OpenAPI document', () => {
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const [method, { summary, parameters = [] }] of Object.entries(operations)) {
         assert.ok(summary, `${method} ${path}`)
-        const named = [...path.matchAll(/\{(\w+|\*)\}/g)].map((match) => match[1])
+        const named = [...path.matchAll(/\{(\w+|\*)\}/g)].map((match) => match[1] ?? '')
         const described = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)
         assert.deepEqual(described.toSorted(), named.toSorted(), `${method} ${path}`)
       }

@@ -176,7 +176,7 @@ describe('a disk that fills up', () => {
         )
         statuses.push(put.status, form.status)
       }
-      assert.ok(statuses.includes(507), `${statuses}\n${server.log}`)
+      assert.ok(statuses.includes(507), `${statuses.join(' ')}\n${server.log}`)
       for (const status of statuses) assert.ok([200, 201, 507].includes(status), `${status}\n${server.log}`)
       assert.deepEqual(files(server, 'uploads'), [])
       writeFileSync(ballast, '')
@@ -195,7 +195,7 @@ describe('a disk that fills up', () => {
         statuses.push(answer.status)
       }
       assert.ok(statuses.includes(201) && statuses.includes(507))
-      for (const status of statuses) assert.ok([201, 507].includes(status), `${statuses}\n${server.log}`)
+      for (const status of statuses) assert.ok([201, 507].includes(status), `${statuses.join(' ')}\n${server.log}`)
       assert.deepEqual(files(server, 'uploads'), [])
       assert.equal(files(server, 'files').length, (await server.list()).total)
     })

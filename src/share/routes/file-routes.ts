@@ -1,5 +1,5 @@
 /** The owner's view of the files: list, details, change, delete, access log. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { HoldfastError, type Clock } from '../../base/index.ts'
@@ -7,6 +7,7 @@ import type { DownloadLog } from '../download-log.ts'
 import { formatTime, parseExpiration, parseFilename, parseNote, parsePassphrase } from '../fields.ts'
 import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
+import { JsonArray } from './json-array.ts'
 import { idParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
@@ -51,10 +52,21 @@ export function fileRoutes(instance: FastifyInstance, { files, downloadLog, cloc
 
   app.get(
     '/api/files',
-    { schema: { summary: 'List files', tags, querystring: listQuery, response: { 200: listAnswer } } },
-    async (request) => {
-      const { files: found, ...sums } = await files.list(request.query)
-      return { files: found.map((file) => viewFile(file, request.baseUrl)), ...sums }
+    {
+      schema: {
+        summary: 'List files',
+        tags,
+        querystring: listQuery,
+        response: { 200: listAnswer },
+      },
+    },
+    async (request, reply) => {
+      const listed = new JsonArray()
+      const { count: total, totalBytes } = await files.list(request.query, (file) => {
+        listed.push(viewFile(file, request.baseUrl))
+      })
+      const answer: FastifyReply = reply
+      return answer.type('application/json; charset=utf-8').send(listed.wrap('files', { total, totalBytes }))
     },
   )
 

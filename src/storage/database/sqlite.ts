@@ -3,7 +3,15 @@
  * event loop for the time of the query, so queries stay small; see shared design.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { Kysely, SqliteAdapter, SqliteDialect, sql, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import {
+  Kysely,
+  SqliteAdapter,
+  SqliteDialect,
+  sql,
+  type CompiledQuery,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { Database, Migrations } from './database.ts'
@@ -25,6 +33,10 @@ export async function openSqlite(path: string, { migrations, readOnly = false }:
   if (!readOnly) await migrate(kysely, migrations)
   return {
     tables: <Tables>() => kysely as unknown as Kysely<Tables>,
+    async each<Row>(query: CompiledQuery<Row>, visit: (row: Row) => void) {
+      const rows = connection.prepare(query.sql).iterate(...(query.parameters as SQLInputValue[]))
+      for (const row of rows) visit(row as Row)
+    },
     async ping() {
       await sql`select 1`.execute(kysely)
     },

@@ -198,10 +198,10 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
   },
 
   'does not sweep what is being written or has just been': async ({ one }) => {
-    let isOver = false
+    const over = new AbortController()
     let swept = 0
     const sweep = async () => {
-      while (!isOver) swept += await one.removeLeftovers()
+      while (!over.signal.aborted) swept += await one.removeLeftovers()
     }
     const write = async () => {
       try {
@@ -210,7 +210,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
           for (const { key } of blobs) assert.ok(await one.stat(key))
         }
       } finally {
-        isOver = true
+        over.abort()
       }
     }
     await Promise.all([sweep(), write()])

@@ -1,0 +1,88 @@
+/** The server's HTTP API, one function a call. Each rejects with an ApiError. Uploads are in upload/transport.ts. */
+import { ApiError, errorFromAnswer, unreachable } from './api-error.ts'
+import { Store } from './store.ts'
+import type {
+  Download,
+  FileChange,
+  FileList,
+  FileQuery,
+  GuestLink,
+  GuestView,
+  NewGuestLink,
+  Settings,
+  SharedFile,
+  SystemInfo,
+  Token,
+} from './types.ts'
+
+/** Counts the answers that said "you are not logged in": the session listens, and asks for the passphrase again. */
+export const refusals = new Store(0)
+
+interface Call {
+  body?: unknown
+  signal?: AbortSignal
+}
+
+export const getSession = () => call<{ isOwner: boolean }>('GET', '/session')
+export const logOut = () => call('DELETE', '/auth')
+
+export async function logIn(passphrase: string): Promise<void> {
+  await send('POST', '/auth', { body: { sharedSecretKey: passphrase } })
+}
+
+export function listFiles(query: FileQuery, signal: AbortSignal) {
+  const { search, sort, order, limit, offset } = query
+  const parameters = new URLSearchParams({ search, sort, order, limit: `${limit}`, offset: `${offset}` })
+  return call<FileList>('GET', `/files?${parameters.toString()}`, { signal })
+}
+
+export const getFile = (id: string, signal: AbortSignal) => call<SharedFile>('GET', `/files/${part(id)}`, { signal })
+export const listDownloads = (id: string, signal: AbortSignal) =>
+  call<{ downloads: Download[]; total: number }>('GET', `/files/${part(id)}/downloads`, { signal })
+export const changeFile = (id: string, change: FileChange) => call('PUT', `/entry/${part(id)}`, { body: change })
+export const deleteFile = (id: string) => call('DELETE', `/entry/${part(id)}`)
+
+export const listGuestLinks = (signal: AbortSignal) =>
+  call<{ guestLinks: GuestLink[] }>('GET', '/guest-links', { signal })
+export const createGuestLink = (link: NewGuestLink) => call<{ id: string }>('POST', '/guest-links', { body: link })
+export const deleteGuestLink = (id: string) => call('DELETE', `/guest-links/${part(id)}`)
+export const enableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/enable`)
+export const disableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/disable`)
+export const getGuestView = (id: string, signal: AbortSignal) =>
+  call<GuestView>('GET', `/guest/${part(id)}`, { signal })
+
+export const getSettings = (signal: AbortSignal) => call<Settings>('GET', '/settings', { signal })
+export const saveSettings = (settings: Settings) => call('PUT', '/settings', { body: settings })
+export const getSystem = (signal?: AbortSignal) => call<SystemInfo>('GET', '/system', signal ? { signal } : {})
+
+export const listTokens = (signal: AbortSignal) => call<{ tokens: Token[] }>('GET', '/tokens', { signal })
+export const createToken = (name: string) => call<{ token: string }>('POST', '/tokens', { body: { name } })
+export const deleteToken = (id: string) => call('DELETE', `/tokens/${part(id)}`)
+
+const part = encodeURIComponent
+
+async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
+  try {
+    const text = await send(method, path, options)
+    // Calls that answer with nothing are typed as such by those who make them.
+    return (text === '' ? undefined : JSON.parse(text)) as T
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) refusals.set(refusals.get() + 1)
+    throw error
+  }
+}
+
+async function send(method: string, path: string, { body, signal }: Call): Promise<string> {
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  const init: RequestInit = { method, headers }
+  if (body !== undefined) init.body = JSON.stringify(body)
+  if (signal) init.signal = signal
+  const response = await fetch(`/api${path}`, init).catch((error: unknown) => {
+    if (signal?.aborted) throw error
+    throw unreachable()
+  })
+  const text = await response.text()
+  if (response.ok) return text
+  throw errorFromAnswer({ status: response.status, body: text, retryAfter: response.headers.get('retry-after') })
+}

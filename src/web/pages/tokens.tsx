@@ -1,0 +1,116 @@
+import { useState } from 'preact/hooks'
+import { createToken, deleteToken, listTokens } from '../api.ts'
+import { ApiError } from '../api-error.ts'
+import { toast } from '../toasts.ts'
+import type { Token } from '../types.ts'
+import { Button } from '../ui/button.tsx'
+import { CopyButton } from '../ui/copy-button.tsx'
+import { ConfirmDialog, Dialog } from '../ui/dialog.tsx'
+import { TextField } from '../ui/field.tsx'
+import { Form } from '../ui/form.tsx'
+import { Show, useLoaded } from '../ui/loaded.tsx'
+import { Ago } from '../ui/time.tsx'
+
+/** API tokens: what scripts log in with. */
+export function Tokens() {
+  const tokens = useLoaded('tokens', listTokens)
+  const [made, setMade] = useState<string | null>(null)
+  const onMade = (token: string) => {
+    setMade(token)
+    tokens.reload()
+  }
+  return (
+    <section class="section" aria-labelledby="tokens-title">
+      <h2 id="tokens-title">API tokens</h2>
+      <p class="muted">For scripts and other machines, in place of your passphrase.</p>
+      <NewToken onMade={onMade} />
+      <Show from={tokens}>{(list) => <TokenList tokens={list.tokens} onChange={tokens.reload} />}</Show>
+      {made !== null && <MadeDialog token={made} onClose={() => setMade(null)} />}
+    </section>
+  )
+}
+
+function NewToken({ onMade }: { onMade: (token: string) => void }) {
+  const [name, setName] = useState('')
+  const create = async () => {
+    if (name.trim() === '') throw new ApiError(0, { code: 'INVALID', message: 'Give the token a name first.' })
+    const { token } = await createToken(name.trim())
+    setName('')
+    onMade(token)
+  }
+  return (
+    <Form onSubmit={create}>
+      {(isBusy) => (
+        <div class="inline-form">
+          <TextField label="Name of a new token" placeholder="backup script" value={name} onValue={setName} />
+          <Button type="submit" icon="plus" isBusy={isBusy}>
+            Create
+          </Button>
+        </div>
+      )}
+    </Form>
+  )
+}
+
+function TokenList({ tokens, onChange }: { tokens: readonly Token[]; onChange: () => void }) {
+  if (tokens.length === 0) return <p class="muted none-yet">No tokens yet.</p>
+  return (
+    <ul class="lines">
+      {tokens.map((token) => (
+        <li key={token.id}>
+          <div>
+            <strong>{token.name}</strong>
+            <p class="muted">
+              created <Ago at={token.createdAt} />
+              {' · '}
+              {token.lastUsedAt === null ? (
+                'never used'
+              ) : (
+                <>
+                  used <Ago at={token.lastUsedAt} />
+                </>
+              )}
+            </p>
+          </div>
+          <RevokeButton token={token} onChange={onChange} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function RevokeButton({ token, onChange }: { token: Token; onChange: () => void }) {
+  const [isOpen, setOpen] = useState(false)
+  const revoke = async () => {
+    await deleteToken(token.id)
+    toast(`${token.name} is revoked.`)
+    onChange()
+  }
+  return (
+    <>
+      <Button onClick={() => setOpen(true)} aria-label={`Revoke ${token.name}`}>
+        Revoke
+      </Button>
+      {isOpen && (
+        <ConfirmDialog title="Revoke this token?" action="Revoke" onConfirm={revoke} onClose={() => setOpen(false)}>
+          <p>Whatever logs in with “{token.name}” is refused from now on.</p>
+        </ConfirmDialog>
+      )}
+    </>
+  )
+}
+
+function MadeDialog({ token, onClose }: { token: string; onClose: () => void }) {
+  return (
+    <Dialog title="Your new token" onClose={onClose}>
+      <div class="dialog-text">
+        <p>Copy it now: it is shown this once and cannot be looked up later.</p>
+        <p class="mono secret">{token}</p>
+      </div>
+      <div class="actions end">
+        <Button onClick={onClose}>Done</Button>
+        <CopyButton text={token} label="Copy token" kind="primary" />
+      </div>
+    </Dialog>
+  )
+}

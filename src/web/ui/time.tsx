@@ -1,0 +1,14 @@
+import { formatDateTime, formatRelative } from '../format.ts'
+
+/** A moment as one speaks of it, with the exact time on hovering. */
+export function Ago({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={formatDateTime(at)}>
+      {formatRelative(at, Date.now())}
+    </time>
+  )
+}
+
+export function Expiry({ at }: { at: string | null }) {
+  return at === null ? <span class="muted">never</span> : <Ago at={at} />
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  expiryTime,
+  firstDate,
+  formatLifetime,
+  guestChoices,
+  lifetimeOf,
+  NEVER,
+  ownerChoices,
+  parseLifetime,
+} from '../../src/web/expiry.ts'
+
+const NOW = Date.parse('2026-11-21T12:00:00Z')
+const DAY_MS = 86_400_000
+const values = (choices: { value: string }[]) => choices.map(({ value }) => value)
+
+describe('an expiry', () => {
+  it('is some days from now, or never', () => {
+    assert.equal(expiryTime({ choice: '7', date: '' }, NOW), '2026-11-28T12:00:00.000Z')
+    assert.equal(expiryTime({ choice: 'never', date: '' }, NOW), NEVER)
+  })
+
+  it('on a date lasts to the end of that day, here', () => {
+    const end = expiryTime({ choice: 'custom', date: '2026-12-24' }, NOW)
+    assert.equal(new Date(end ?? '').getDate(), 24)
+    assert.equal(new Date(end ?? '').getHours(), 23)
+  })
+
+  it('needs a date that is there and not past', () => {
+    for (const date of ['', 'soon', '2026-11-20']) assert.equal(expiryTime({ choice: 'custom', date }, NOW), null)
+  })
+
+  it('may be any date from the first one that is offered', () => {
+    assert.notEqual(expiryTime({ choice: 'custom', date: firstDate(NOW) }, NOW), null)
+  })
+})
+
+describe('the choices', () => {
+  it('have an unusual default among them, in order', () => {
+    assert.deepEqual(values(ownerChoices(30)), ['1', '7', '30', '365', 'never', 'custom'])
+    assert.deepEqual(values(ownerChoices(14)), ['1', '7', '14', '30', '365', 'never', 'custom'])
+  })
+
+  it('of a guest do not go beyond the link', () => {
+    assert.deepEqual(values(guestChoices(30 * DAY_MS)), ['1', '7', 'longest'])
+    assert.deepEqual(values(guestChoices(DAY_MS)), ['longest'])
+    assert.deepEqual(values(guestChoices(null)), ['1', '7', '30', '365', 'longest'])
+  })
+})
+
+describe('a lifetime', () => {
+  it('is read as Go writes it', () => {
+    assert.equal(parseLifetime('720h0m0s'), 30 * DAY_MS)
+    assert.equal(parseLifetime('1h30m'), 5_400_000)
+    for (const text of [null, '', '876000h0m0s', 'forever']) assert.equal(parseLifetime(text), null)
+  })
+
+  it('is read back from what is sent', () => {
+    for (const days of ['1', '7', '365']) assert.equal(parseLifetime(lifetimeOf(days)), Number(days) * DAY_MS)
+    assert.equal(parseLifetime(lifetimeOf('never')), null)
+  })
+
+  it('is told in days', () => {
+    const told = [null, 365 * DAY_MS, 14 * DAY_MS, 1.5 * DAY_MS, 3_600_000].map(formatLifetime)
+    assert.deepEqual(told, ['no end', '1 year', '14 days', '36 hours', '1 hour'])
+  })
+})
