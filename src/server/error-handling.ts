@@ -20,20 +20,21 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
     return answer(request, reply, known)
   })
 
-  app.setNotFoundHandler((request, reply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply): HoldfastError => {
     const [path = ''] = request.url.split('?')
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    if (allowed.length === 0)
-      return (
-        page.offer(request, reply, 404) ??
-        answer(request, reply, new HoldfastError('NOT_FOUND', `there is nothing at ${path}`))
-      )
+    if (allowed.length === 0) return new HoldfastError('NOT_FOUND', `there is nothing at ${path}`)
     reply.header('allow', [...new Set(allowed)].join(', '))
-    return answer(
-      request,
-      reply,
-      new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`),
-    )
+    return new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
+  }
+
+  app.setNotFoundHandler((request, reply) => {
+    const error = refuse(request, reply)
+    return (error.code === 'NOT_FOUND' ? page.offer(request, reply, 404) : null) ?? answer(request, reply, error)
+  })
+  // Before the body is asked for and parsed: nobody wants it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404 && !['GET', 'HEAD'].includes(request.method)) throw refuse(request, reply)
   })
 
   app.addHook('onResponse', async ({ raw }) => {

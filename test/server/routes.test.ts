@@ -65,7 +65,11 @@ describe('without a login', () => {
   for (const [method, path, options] of CLOSED) {
     it(`${method} ${path} is 401`, async () => {
       for (const headers of [{}, { cookie: 'sharedSecret=guess' }, { authorization: 'Bearer hf_guess' }]) {
-        const answer = await server.guest(path, { method, ...options, headers: { ...options?.headers, ...headers } })
+        const answer = await server.guest(path, {
+          method,
+          ...options,
+          headers: { ...(options?.headers as Record<string, string>), ...headers },
+        })
         assert.equal(answer.status, 401)
         assert.equal(answer.headers.get('content-type'), 'text/plain; charset=utf-8')
         assert.match(answer.headers.getSetCookie()[0] ?? '', /^sharedSecret=;.*Expires=Thu, 01 Jan 1970/)
@@ -148,10 +152,20 @@ describe('a wrong method', () => {
       const answer = await server.guest(path, { method })
       assert.equal(answer.status, 405)
       const allow = answer.headers.get('allow')?.split(', ') ?? []
-      for (const name of allowed) assert.ok(allow.includes(name), `${name} in ${allow}`)
+      for (const name of allowed) assert.ok(allow.includes(name), `${name} in ${allow.join(' ')}`)
       assert.ok(!allow.includes(method))
     })
   }
+})
+
+describe('a body that nobody wants', () => {
+  it('does not turn 404 and 405 into something else', async () => {
+    for (const headers of [{}, { 'content-type': 'application/json' }, { 'content-type': 'multipart/form-data' }]) {
+      assert.equal((await server.guest('/nothing', { method: 'PUT', body: 'text', headers })).status, 404)
+      assert.equal((await server.guest('/api/health', { method: 'PUT', body: 'text', headers })).status, 405)
+      assert.equal((await server.guest('/nothing', { method: 'POST', body: 'x'.repeat(400_000), headers })).status, 404)
+    }
+  })
 })
 
 describe('HEAD', () => {

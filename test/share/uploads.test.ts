@@ -269,7 +269,7 @@ describe('a client that vanishes', () => {
     ['midway in a chunked body', ['Transfer-Encoding: chunked'], '1000\r\n'],
   ] as const) {
     it(`${what} leaves nothing behind`, async () => {
-      const before = (await server.list()).total
+      const listed = (await server.list()).total
       const head = requestHead(server, `PUT /api/files/gone?upload=vanished-1`, [...headers])
       const connection = new RawConnection(server, head + start + 'x'.repeat(1000))
       await eventually(() => partials().length === 1)
@@ -277,13 +277,13 @@ describe('a client that vanishes', () => {
       await eventually(() => partials().length === 0)
       const events = await server.guest('/api/uploads/vanished-1/events')
       assert.match(events.text, /^event: failed\ndata: .*"UPLOAD_INTERRUPTED"/m)
-      assert.equal((await server.list()).total, before)
-      assert.equal(storedFiles().length, before)
+      assert.equal((await server.list()).total, listed)
+      assert.equal(storedFiles().length, listed)
     })
   }
 
   it('midway in a form leaves nothing behind', async () => {
-    const before = (await server.list()).total
+    const listed = (await server.list()).total
     const form = encodeForm([{ name: 'file', filename: 'gone', content: bytes(500_000) }])
     const type = `Content-Type: multipart/form-data; boundary=${BOUNDARY}`
     const head = requestHead(server, `POST /api/entry?${NEVER}`, [type, `Content-Length: ${form.length}`])
@@ -292,7 +292,7 @@ describe('a client that vanishes', () => {
     await eventually(() => partials().length === 1)
     connection.socket.destroy()
     await eventually(() => partials().length === 0)
-    assert.equal((await server.list()).total, before)
-    assert.equal(storedFiles().length, before)
+    assert.equal((await server.list()).total, listed)
+    assert.equal(storedFiles().length, listed)
   })
 })

@@ -102,7 +102,7 @@ export class FileWriter implements BlobWriter {
     if (message.type === 'opened') this.#opened.resolve()
     if (message.type === 'written') this.#takeBack(message.segment)
     if (message.type === 'finished') this.#hashed.resolve(message.sha256)
-    if (message.type === 'failed') this.fail(message.error)
+    if (message.type === 'failed') this.fail(Object.assign(message.error, { code: message.code }))
     if (message.type === 'aborted') {
       this.#state = 'over'
       this.#aborted.resolve()

@@ -128,8 +128,9 @@ export class FilesystemBlobs implements BlobStore {
     // Asked for after the listing: what began meanwhile is not in that, and what ended has been moved away.
     const active = new Set([...[...this.#writers.values()].map((writer) => writer.key), ...this.#publishing])
     const leftovers = names.filter((name) => name.endsWith('.part') && !active.has(name.slice(0, -'.part'.length)))
-    for (const name of leftovers) await rm(join(folder, name), { force: true })
-    return leftovers.length
+    // One that has been published since the listing is no longer there.
+    const removed = await Promise.all(leftovers.map((name) => removeIfThere(join(folder, name))))
+    return removed.filter(Boolean).length
   }
 
   async space(): Promise<StoreSpace> {
@@ -197,6 +198,17 @@ function damaged(key: string, what: string): HoldfastError {
   return new HoldfastError('BLOB_DAMAGED', `the stored file ${key} is damaged: ${what}`, {
     hint: "Run 'holdfast verify' to find all damaged files.",
   })
+}
+
+/** @returns whether there was such a file. */
+async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await rm(path)
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false
+    throw error
+  }
 }
 
 /** Makes a rename in the folder survive a power failure. */

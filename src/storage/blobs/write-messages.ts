@@ -17,6 +17,7 @@ export type FromWorker =
   | { type: 'opened'; id: number }
   | { type: 'written'; id: number; segment: number }
   | { type: 'finished'; id: number; sha256: string }
-  | { type: 'failed'; id: number; error: Error }
+  // The code stands beside the error, which loses it on its way between threads.
+  | { type: 'failed'; id: number; error: Error; code: string | undefined }
   | { type: 'aborted'; id: number }
   | { type: 'warning'; id: number; error: Error }

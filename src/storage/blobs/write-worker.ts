@@ -64,7 +64,7 @@ function open(id: number, path: string): void {
     })
     send({ type: 'opened', id })
   } catch (error) {
-    send({ type: 'failed', id, error: error as Error })
+    sendFailed(id, error as Error)
   }
 }
 
@@ -117,7 +117,7 @@ function abort(job: Job): void {
 
 function fail(job: Job, error: Error): void {
   discard(job)
-  send({ type: 'failed', id: job.id, error })
+  sendFailed(job.id, error)
 }
 
 function discard(job: Job): void {
@@ -136,6 +136,10 @@ function end(job: Job): void {
   job.ended = true
   jobs.delete(job.id)
   if (!job.flushing) closeSync(job.fd)
+}
+
+function sendFailed(id: number, error: NodeJS.ErrnoException): void {
+  send({ type: 'failed', id, error, code: error.code })
 }
 
 function send(message: FromWorker): void {

@@ -3,7 +3,15 @@
  * event loop for the time of the query, so queries stay small; see shared design.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { Kysely, SqliteDialect, sql, type CompiledQuery, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import {
+  Kysely,
+  SqliteAdapter,
+  SqliteDialect,
+  sql,
+  type CompiledQuery,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { Database, Migrations } from './database.ts'
@@ -21,7 +29,7 @@ export interface SqliteOptions {
 /** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened or is no SQLite database. */
 export async function openSqlite(path: string, { migrations, readOnly = false }: SqliteOptions): Promise<Database> {
   const connection = connect(path, readOnly)
-  const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: adapt(connection) }) })
+  const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: adapt(connection) }) })
   if (!readOnly) await migrate(kysely, migrations)
   return {
     tables: <Tables>() => kysely as unknown as Kysely<Tables>,
@@ -55,6 +63,19 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
   }
 }
 
+/** SQLite can undo the making of tables; with that known, a migration that a crash cuts short leaves nothing behind. */
+class TransactionalDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter()
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
+
 async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise<void> {
   const migrator = new Migrator({
     db: kysely,
@@ -76,6 +97,8 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
   return {
     close: () => connection.close(),
     prepare(text) {
+      // Where the disk is full SQLite has rolled back by itself; Kysely's own rollback would hide why.
+      if (text === 'rollback' && !connection.isTransaction) return NOTHING_TO_DO
       const cached = cache.get(text)
       if (cached) return cached
       const statement = adaptStatement(connection.prepare(text))
@@ -84,6 +107,13 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
       return statement
     },
   }
+}
+
+const NOTHING_TO_DO: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
 }
 
 function adaptStatement(statement: StatementSync): SqliteStatement {

@@ -1,0 +1,152 @@
+/** Blobs as plain files, and the suite itself: it must catch drivers that break its promises. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { createLog } from '../../../src/base/index.ts'
+import {
+  FilesystemBlobs,
+  type BlobStore,
+  type BlobWriter,
+  type ByteRange,
+  type ChunkSink,
+  type FinishedBlob,
+} from '../../../src/storage/index.ts'
+import { bytes } from '../../support/bytes.ts'
+import { temporaryFolder } from '../../support/server.ts'
+import { BLOB_STORE_CHECKS, type StorePair } from './conformance.ts'
+
+const log = await createLog('silent')
+const opened: BlobStore[] = []
+after(async () => {
+  for (const blobs of opened) await blobs.close()
+})
+
+type Driver = new (options: ConstructorParameters<typeof FilesystemBlobs>[0]) => FilesystemBlobs
+
+function pair(Store: Driver = FilesystemBlobs): StorePair & { dataFolder: string } {
+  const dataFolder = temporaryFolder()
+  for (const folder of ['files', 'uploads']) mkdirSync(join(dataFolder, folder))
+  const make = () => new Store({ dataFolder, durable: false, log })
+  const stores = { one: make(), other: make(), dataFolder }
+  opened.push(stores.one, stores.other)
+  return stores
+}
+
+describe('FilesystemBlobs', () => {
+  for (const [promise, check] of Object.entries(BLOB_STORE_CHECKS))
+    it(promise, { timeout: 30_000 }, () => check(pair()))
+
+  it('removes what a crash left, and only that', async () => {
+    const { one, dataFolder } = pair()
+    const writer = await one.create()
+    writer.write(bytes(1000))
+    for (const name of [`${'a'.repeat(32)}.part`, `${'b'.repeat(32)}.part`, 'README'])
+      writeFileSync(join(dataFolder, 'uploads', name), 'x')
+    assert.equal(await one.removeLeftovers(), 2)
+    assert.deepEqual(readdirSync(join(dataFolder, 'uploads')).toSorted(), ['README', `${writer.key}.part`].toSorted())
+    assert.equal((await writer.finish()).sizeBytes, 1000)
+  })
+
+  it('lists no strangers', async () => {
+    const { one, dataFolder } = pair()
+    const { key } = await (async () => {
+      const writer = await one.create()
+      writer.write(bytes(10))
+      return await writer.finish()
+    })()
+    mkdirSync(join(dataFolder, 'files', 'zz'))
+    writeFileSync(join(dataFolder, 'files', 'zz', 'notes.txt'), 'x')
+    const found: string[] = []
+    for await (const blob of one.list()) found.push(blob.key)
+    assert.deepEqual(found, [key])
+  })
+
+  it('takes no path for a key', async () => {
+    const { one } = pair()
+    for (const key of ['../../etc/passwd', '', 'A'.repeat(32), `${'a'.repeat(31)}/`, `${'a'.repeat(32)}\n`]) {
+      await assert.rejects(one.stat(key), { code: 'INTERNAL' }, key)
+      await assert.rejects(one.delete(key), { code: 'INTERNAL' }, key)
+      await assert.rejects(
+        one.copy(key, { start: 0, end: 1 }, async () => {}),
+        { code: 'INTERNAL' },
+        key,
+      )
+    }
+  })
+})
+
+/** Drivers that break one promise each, and the check that has to notice. */
+class ShowsUnfinished extends FilesystemBlobs {
+  override async create(): Promise<BlobWriter> {
+    const writer = await super.create()
+    this.stat = async (key) => ({ key, sizeBytes: writer.sizeBytes })
+    return writer
+  }
+}
+
+class ReusesChunksTooSoon extends FilesystemBlobs {
+  override async copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void> {
+    await super.copy(key, range, async (chunk) => {
+      const copy = Uint8Array.from(chunk)
+      const taken = sink(copy)
+      copy.fill(0)
+      await taken
+    })
+  }
+}
+
+class IgnoresTheEnd extends FilesystemBlobs {
+  override async copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void> {
+    const stored = await this.stat(key)
+    await super.copy(key, { ...range, end: Math.min(range.end, stored?.sizeBytes ?? range.end) }, sink)
+  }
+}
+
+class KeepsTheCallersMemory extends FilesystemBlobs {
+  override async create(): Promise<BlobWriter> {
+    const writer = await super.create()
+    const kept: Uint8Array[] = []
+    const write = writer.write.bind(writer)
+    const finish = writer.finish.bind(writer)
+    writer.write = (chunk) => {
+      kept.push(chunk)
+      return true
+    }
+    writer.finish = async (): Promise<FinishedBlob> => {
+      for (const chunk of kept) if (!write(chunk)) await writer.drained()
+      return await finish()
+    }
+    return writer
+  }
+}
+
+class SweepsWhatIsWritten extends FilesystemBlobs {
+  override async removeLeftovers(): Promise<number> {
+    const sweeper = new FilesystemBlobs({ dataFolder: this.folder, durable: false, log })
+    return await sweeper.removeLeftovers()
+  }
+
+  readonly folder: string
+  constructor(options: ConstructorParameters<typeof FilesystemBlobs>[0]) {
+    super(options)
+    this.folder = options.dataFolder
+  }
+}
+
+describe('the conformance suite', () => {
+  const broken: [Driver, string][] = [
+    [ShowsUnfinished, 'shows a blob only when it is finished'],
+    [ReusesChunksTooSoon, 'copies in order and one chunk at a time'],
+    [IgnoresTheEnd, 'says that a blob is missing or too short'],
+    [KeepsTheCallersMemory, 'gives back what it was given, to both handles, with its size and hash'],
+    [SweepsWhatIsWritten, 'does not sweep what is being written or has just been'],
+  ]
+  for (const [Store, promise] of broken) {
+    it(`catches a driver that ${Store.name}`, { timeout: 30_000 }, async () => {
+      const check = BLOB_STORE_CHECKS[promise]
+      assert.ok(check)
+      await assert.rejects(check(pair(Store)))
+    })
+  }
+})
