@@ -37,6 +37,8 @@ const children = new Set<ChildProcess>()
 const folders = new Set<string>()
 
 process.on('exit', cleanUp)
+// The test runner ends a file that takes too long by this signal.
+process.once('SIGTERM', () => process.exit(143))
 after(cleanUp)
 
 function cleanUp(): void {
