@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { Clock } from './clock.ts'
 import { HoldfastError } from './errors.ts'
 
@@ -62,5 +63,10 @@ function penalty(count: number): number {
 
 /** One subscriber has a whole /64 of IPv6, so that is what counts as an address. */
 function network(address: string): string {
-  return address.includes(':') && !address.includes('.') ? address.split(':').slice(0, 4).join(':') : address
+  if (!isIPv6(address) || address.includes('.')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head.split(':').filter((group) => group !== '')
+  const after = tail?.split(':').filter((group) => group !== '') ?? []
+  const zeros = Array.from({ length: 8 - groups.length - after.length }, () => '0')
+  return [...groups, ...zeros, ...after].slice(0, 4).join(':')
 }

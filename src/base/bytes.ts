@@ -36,3 +36,11 @@ export function formatBytes(bytes: number): string {
   const value = bytes / 1000 ** exponent
   return `${exponent === 0 ? value : Number(value.toPrecision(3))} ${names[exponent]}`
 }
+
+/** Bytes in the largest decimal unit that loses nothing, for {@link parseBytes}: `64MB`, `1234567B`, `0`. */
+export function exactBytes(bytes: number): string {
+  if (bytes === 0) return '0'
+  const names = ['B', 'kB', 'MB', 'GB', 'TB']
+  const exponent = names.findLastIndex((_, candidate) => bytes % 1000 ** candidate === 0)
+  return `${bytes / 1000 ** exponent}${names[exponent]}`
+}

@@ -2,7 +2,7 @@
  * Every setting of Holdfast: its names, its default, what it accepts. The parser, `--help`, `holdfast config check` and
  * docs/reference/configuration.md are all made from this table.
  */
-import { formatBytes, parseBytes } from './bytes.ts'
+import { exactBytes, parseBytes } from './bytes.ts'
 import { formatDuration, parseDuration } from './durations.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './log.ts'
 import { Secret } from './secret.ts'
@@ -156,8 +156,7 @@ function duration(given: Named<number> & { min: number; max: number }): Option<n
 }
 
 function bytes(given: Named<number>): Option<number> {
-  const format = (value: number) => (value === 0 ? '0' : formatBytes(value).replace(' ', ''))
-  return { ...given, allowed: 'a size such as 500M, 1.5GB or 64MiB', parse: parseBytes, format }
+  return { ...given, allowed: 'a size such as 500M, 1.5GB or 64MiB', parse: parseBytes, format: exactBytes }
 }
 
 function choice<const T extends string>(given: Named<NoInfer<T>> & { choices: readonly T[] }): Option<T> {

@@ -12,6 +12,8 @@ export function registerServe(program: Command): void {
   const serve = program.command('serve').description('run the file share')
   addConfigFlags(serve).action(async () => {
     const config = readConfig(serve)
+    // What the server writes is for its own user only, in a data folder that others may read too.
+    process.umask(0o077)
     const log = await createLog(config.logLevel, config.logFormat)
     const server = await startServer(config, log)
     console.log(`Holdfast is at ${server.url}`)

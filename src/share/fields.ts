@@ -2,11 +2,11 @@
 import { HoldfastError, parseBytes } from '../base/index.ts'
 
 /** PicoShare's way to say never. */
-export const NEVER = '2999-12-31T00:00:00Z'
-export const MIN_LIFETIME_MS = 3_600_000
-export const MAX_FILENAME_BYTES = 255
-export const MAX_NOTE_BYTES = 500
-export const MAX_PASSPHRASE_CHARACTERS = 100
+const NEVER = '2999-12-31T00:00:00Z'
+const MIN_LIFETIME_MS = 3_600_000
+const MAX_FILENAME_BYTES = 255
+const MAX_NOTE_BYTES = 500
+const MAX_PASSPHRASE_CHARACTERS = 100
 
 // RFC 3339, section 5.6.
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/

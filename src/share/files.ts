@@ -1,7 +1,7 @@
 /** The list of files: what is known about each, without its bytes. */
 import { sql, type Kysely, type Selectable } from 'kysely'
 import { HoldfastError, randomId, type Clock } from '../base/index.ts'
-import type { BlobStore, Database, FinishedBlob } from '../storage/index.ts'
+import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
 import type { FilesTable, ShareTables } from './tables.ts'
 
 export const FILE_ID_LENGTH = 10
@@ -190,7 +190,7 @@ async function sums(files: ReturnType<typeof listed>): Promise<FileSums> {
 }
 
 function containsWord(word: string) {
-  const pattern = `%${word.toLowerCase().replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
+  const pattern = `%${foldCase(word).replaceAll(/[\\%_]/g, (character) => `\\${character}`)}%`
   return sql<boolean>`(lower(files.filename) like ${pattern} escape '\\' or lower(files.note) like ${pattern} escape '\\')`
 }
 

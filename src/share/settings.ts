@@ -9,7 +9,7 @@ export interface ShareSettings {
   defaultNeverExpire: boolean
 }
 
-export const DEFAULT_SETTINGS: ShareSettings = { defaultExpirationDays: 30, defaultNeverExpire: false }
+const DEFAULT_SETTINGS: ShareSettings = { defaultExpirationDays: 30, defaultNeverExpire: false }
 
 const ROW_ID = 1
 

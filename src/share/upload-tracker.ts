@@ -148,7 +148,10 @@ export class UploadTracker {
   end(upload: TrackedUpload, outcome: Parameters<TrackedUpload['end']>[0]): void {
     this.#uploads.delete(upload.id)
     this.#ended.set(upload.id, upload)
-    setTimeout(() => this.#ended.delete(upload.id), REMEMBER_MS).unref()
+    const forget = () => {
+      if (this.#ended.get(upload.id) === upload) this.#ended.delete(upload.id)
+    }
+    setTimeout(forget, REMEMBER_MS).unref()
     this.#outcomes.inc({ outcome: 'fileId' in outcome ? 'complete' : 'failed' })
     this.#bytes.inc(upload.bytes)
     upload.end(outcome)

@@ -91,7 +91,7 @@ export class Uploads {
 }
 
 /** The request's Content-Length in bytes, or null when the body is chunked. */
-export function contentLength(request: IncomingMessage): number | null {
+function contentLength(request: IncomingMessage): number | null {
   const header = request.headers['content-length']
   return header === undefined ? null : Number(header)
 }

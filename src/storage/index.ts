@@ -10,4 +10,4 @@ export type {
 export { FilesystemBlobs } from './blobs/filesystem.ts'
 export { inspectDataFolder, openDataFolder, type DataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'
-export { openSqlite } from './database/sqlite.ts'
+export { foldCase, openSqlite } from './database/sqlite.ts'

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import {
+  AttemptThrottle,
   formatBytes,
   formatDuration,
   ID_ALPHABET,
@@ -23,6 +24,17 @@ describe('bytes', () => {
 
   it('writes three digits', () => {
     assert.deepEqual([0, 999, 1500, 5_368_709_120].map(formatBytes), ['0 B', '999 B', '1.5 kB', '5.37 GB'])
+  })
+})
+
+describe('addresses that guess', () => {
+  it('are one when they share a /64 of IPv6, however they are written', () => {
+    const throttle = new AttemptThrottle({ now: () => 0 })
+    const addresses = ['2001:db8::1', '2001:db8:0:0:1::', '2001:db8:0:0:ffff:1:2:3', '2001:db8::2', '2001:db8::3:1']
+    for (const address of addresses) throttle.attempt(address)
+    assert.throws(() => throttle.attempt('2001:db8::9'), { code: 'TOO_MANY_ATTEMPTS' })
+    throttle.attempt('2001:db8:0:1::9')
+    throttle.attempt('192.0.2.1')
   })
 })
 

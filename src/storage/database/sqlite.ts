@@ -1,6 +1,6 @@
 /**
  * SQLite through node:sqlite: WAL, synchronous=FULL (a commit survives a power failure), one connection. Calls block the
- * event loop for the time of the query, so queries stay small; see shared design.
+ * event loop for the time of the query, so queries stay small.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import {
@@ -52,8 +52,8 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
   try {
     const connection = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
     connection.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000')
-    // SQLite's own knows ASCII only; people's file names do not.
-    connection.function('lower', { deterministic: true }, (text) => (text === null ? null : String(text).toLowerCase()))
+    // SQLite's own knows ASCII only; people's file names do not, and those of macOS are decomposed.
+    connection.function('lower', { deterministic: true }, (text) => (text === null ? null : foldCase(String(text))))
     if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     return connection
   } catch (error) {
@@ -61,6 +61,11 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
       cause: error,
     })
   }
+}
+
+/** One form for all spellings of a text: composed (NFC) and lower case, as the `lower` of our connections has it. */
+export function foldCase(text: string): string {
+  return text.normalize('NFC').toLowerCase()
 }
 
 /** SQLite can undo the making of tables; with that known, a migration that a crash cuts short leaves nothing behind. */
