@@ -39,12 +39,13 @@ describe('LockManager', () => {
 
   it("gives up with the signal's reason", async () => {
     await using locks = await open()
-    await using _lock = await locks.acquire('stop', { operation: 'build' })
+    const lock = await locks.acquire('stop', { operation: 'build' })
     const reason = new Error('changed my mind')
     const controller = new AbortController()
     const wait = locks.acquire('stop', { operation: 'other', waitMs: Infinity, signal: controller.signal })
     setTimeout(() => controller.abort(reason), 10)
     await assert.rejects(wait, (error) => error === reason)
+    await lock.release()
   })
 
   it('renews a lock for as long as it is held', async () => {
@@ -114,9 +115,10 @@ describe('LockManager', () => {
   it('counts waits, failures and locks held', async () => {
     const metrics = createMetrics()
     await using locks = await LockManager.open(folder, { metrics })
-    await using _again = await LockManager.open(folder, { metrics })
-    await using _lock = await locks.acquire('counted', { operation: 'build' })
+    await using second = await LockManager.open(folder, { metrics })
+    await using lock = await second.acquire('counted', { operation: 'build' })
     await assert.rejects(locks.acquire('counted', { operation: 'other' }))
+    assert.equal(lock.signal.aborted, false)
     const text = await metrics.metrics()
     assert.match(text, /holdfast_lock_wait_seconds_count\{outcome="acquired"\} 1/)
     assert.match(text, /holdfast_lock_failures_total\{reason="LOCK_HELD"\} 1/)

@@ -33,7 +33,8 @@ describe('locks between processes', () => {
     holder.kill('SIGKILL')
     await holder.ended
     assert.equal((await locks.read('shown'))?.status, 'abandoned')
-    await using _lock = await locks.acquire('shown', { operation: 'test' })
+    const lock = await locks.acquire('shown', { operation: 'test' })
+    await lock.release()
   })
 
   it('pass over those in line that were killed', async () => {
@@ -81,10 +82,10 @@ describe('damaged locks', () => {
     await using locks = await LockManager.open(folder)
     await locks.acquire('bad', { operation: 'test', isDetached: true })
     scribble("UPDATE locks SET checksum = checksum + 1 WHERE name = 'bad'")
-    await using _lock = await locks.acquire('good', { operation: 'test' })
+    await using lock = await locks.acquire('good', { operation: 'test' })
     const statuses = new Map((await locks.list()).map(({ name, status }) => [name, status]))
     assert.equal(statuses.get('bad'), 'damaged')
-    assert.equal(statuses.get('good'), 'held')
+    assert.equal(statuses.get(lock.name), 'held')
   })
 
   it('give a place in line back to one whose place was lost', async () => {
@@ -103,7 +104,8 @@ describe('damaged locks', () => {
     writeFileSync(join(other, 'locks.db'), 'this is no database, but long enough to be looked at as one')
     await assert.rejects(LockManager.open(other), { code: 'LOCK_DAMAGED' })
     rmSync(join(other, 'locks.db'))
-    await using _locks = await LockManager.open(other)
+    const reopened = await LockManager.open(other)
+    await reopened.close()
   })
 })
 

@@ -14,11 +14,9 @@ const PATIENCE_MS = 1500
 const folder = tempFolder('lock-laws')
 let stores = 0
 
-async function withHandles<T>(
-  backend: LockBackend,
-  wrap: (store: LockStore) => LockStore,
-  use: (handles: Handles) => T,
-) {
+type Wrap = (store: LockStore) => LockStore
+
+async function withHandles(backend: LockBackend, wrap: Wrap, use: (handles: Handles) => Promise<void>): Promise<void> {
   const data = join(folder, String(stores++))
   mkdirSync(data)
   const open = LOCK_BACKENDS[backend]

@@ -38,7 +38,8 @@ function connect(
 ): DatabaseSync {
   const connection = new DatabaseSync(path, { readOnly, timeout: 0 })
   try {
-    if (!readOnly) connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL`)
+    if (!readOnly)
+      connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
     connection.exec(`PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000`)
     if (schema && !readOnly) connection.exec(`BEGIN IMMEDIATE; ${schema}; COMMIT`)
     return connection
