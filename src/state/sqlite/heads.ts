@@ -60,7 +60,7 @@ export class Heads {
 
   list(after: string, limit: number, status?: string): BuildEntry[] {
     const rows = status === undefined ? this.#list.all(after, limit) : this.#listByStatus.all(after, status, limit)
-    return rows as unknown as BuildEntry[]
+    return (rows as unknown as BuildEntry[]).map(({ name, status, serial }) => ({ name, status, serial }))
   }
 }
 
