@@ -1,0 +1,4 @@
+import type { Command } from 'commander'
+export function registerStressCommand(program: Command): void {
+  program.command('stress')
+}
