@@ -9,7 +9,7 @@ import { createZstdCompress } from 'node:zlib'
 import { InvalidArgumentError, type Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
 import { LockManager } from '../lock/index.ts'
-import { listBackups, readDocument, restoreState, StateManager, writeDocument, type BuildDiff } from '../state/index.ts'
+import { listBackups, readDocument, restoreState, StateManager, type BuildDiff } from '../state/index.ts'
 import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
 
 interface StateOptions extends DataOptions {
@@ -170,7 +170,7 @@ function registerTransfer(state: Command): void {
     .option('--compress', 'compress it with zstd')
     .action((file: string | undefined, options: StateOptions & { compress?: boolean }) =>
       withState(options, async (manager) => {
-        const document = Readable.from(writeDocument(await manager.head(), manager.builds()))
+        const document = Readable.from(manager.document())
         const sink = file === undefined ? process.stdout : createWriteStream(file, { flags: 'wx', mode: 0o600 })
         if (options.compress) await pipeline(document, createZstdCompress(), sink, { end: file !== undefined })
         else await pipeline(document, sink, { end: file !== undefined })

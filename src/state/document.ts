@@ -7,6 +7,8 @@ import { zstdDecompressSync } from 'node:zlib'
 import { HoldfastError, messageOf, type ErrorCode } from '../base/index.ts'
 import { BUILD_STATUSES, createBuild, type Build } from './build.ts'
 import type { Json } from './json.ts'
+import type { SnapshotPage } from './state-store.ts'
+import { STATE_VERSION } from './state.ts'
 
 const FORMAT = 'holdfast-state'
 const ZSTD_MAGIC = 0xfd2fb528
@@ -19,15 +21,23 @@ export interface ImportedState {
 }
 
 /** The document's text, piece by piece, in flat memory. */
-export async function* writeDocument(
-  about: { lineage: string; serial: number },
-  builds: AsyncIterable<Build>,
-): AsyncIterableIterator<string> {
-  yield `${JSON.stringify({ format: FORMAT, version: 1, lineage: about.lineage, serial: about.serial }).slice(0, -1)},"builds":[`
-  let separator = '\n'
-  for await (const build of builds) {
-    yield separator + JSON.stringify(build)
-    separator = ',\n'
+export async function* writeDocument(pages: AsyncIterable<SnapshotPage>): AsyncIterableIterator<string> {
+  let separator = ''
+  for await (const { head, builds } of pages) {
+    if (separator === '') {
+      const about = JSON.stringify({
+        format: FORMAT,
+        version: STATE_VERSION,
+        lineage: head.lineage,
+        serial: head.serial,
+      })
+      yield `${about.slice(0, -1)},"builds":[`
+      separator = '\n'
+    }
+    for (const { body } of builds) {
+      yield separator + body
+      separator = ',\n'
+    }
   }
   yield '\n]}\n'
 }
@@ -110,12 +120,14 @@ function buildsOf(source: string, builds: Json | undefined): Build[] {
 
 const KNOWN_FIELDS = ['templateHash', 'instance', 'error', 'createdAt', 'startedAt', 'endedAt']
 
+const READ_FIELDS = [...KNOWN_FIELDS, 'name', 'type', 'source', 'status', 'provisioners', 'artifacts', 'metadata']
+
 /** What is missing gets its default; what only the other builder knows goes into the metadata. */
 function buildOf(key: string, value: JsonObject): Build {
-  const { name, type, source, status, provisioners, artifacts, metadata, ...others } = camelKeys(value)
-  const entries = Object.entries(others)
-  const taken = entries.filter(([field]) => KNOWN_FIELDS.includes(field))
-  const unknown = entries.filter(([field]) => !KNOWN_FIELDS.includes(field))
+  const fields = camelKeys(value)
+  const { name, type, source, status, provisioners, artifacts, metadata } = fields
+  const taken = Object.entries(fields).filter(([field]) => KNOWN_FIELDS.includes(field))
+  const unknown = Object.entries(value).filter(([field]) => !READ_FIELDS.includes(camelCase(field)))
   const known = {
     ...Object.fromEntries(taken),
     name: textOf(name) || key,
@@ -148,12 +160,11 @@ function textOf(value: Json | undefined): string {
 }
 
 function camelKeys(object: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [
-      key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  )
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [camelCase(key), value]))
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function refuse(code: ErrorCode, message: string): HoldfastError {

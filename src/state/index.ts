@@ -15,7 +15,7 @@ export {
   type ProvisionerStatus,
 } from './build.ts'
 export type { BuildDiff, FieldDiff } from './diff.ts'
-export { readDocument, writeDocument, type ImportedState } from './document.ts'
+export { readDocument, type ImportedState } from './document.ts'
 export type { Draft } from './draft.ts'
 export { StaleStateError, StateDamagedError } from './errors.ts'
 export type { Json } from './json.ts'

@@ -10,6 +10,7 @@ import { BackupKeeper, type BackupPolicy } from './backups.ts'
 import type { Build } from './build.ts'
 import { buildOf, Committer } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
+import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
 import { StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
@@ -164,6 +165,11 @@ export class StateManager implements AsyncDisposable {
   /** All builds as one save left them, in flat memory. Saves go on meanwhile. */
   async *builds(): AsyncIterableIterator<Build> {
     for await (const page of this.#store.snapshot()) for (const { body } of page.builds) yield buildOf(body)
+  }
+
+  /** The newest state as one JSON document that `readDocument` takes, piece by piece, in flat memory. */
+  document(): AsyncIterableIterator<string> {
+    return writeDocument(this.#store.snapshot())
   }
 
   /**

@@ -13,6 +13,10 @@ function faulty(store: StateStore, faults: (inner: StateStore) => Partial<StateS
   })
 }
 
+function changed(request: SaveRequest, change: Partial<SaveRequest>): SaveRequest {
+  return { ...request, ...change }
+}
+
 async function newest(store: StateStore): Promise<number> {
   return (await store.head()).serial
 }
@@ -22,7 +26,7 @@ type Save = [base: number, chain: readonly SaveRequest[], fences: readonly Fence
 interface Broken {
   fault: string
   law: string
-  wrap(store: StateStore): StateStore
+  wrap: (store: StateStore) => StateStore
 }
 
 export const BROKEN_STORES: readonly Broken[] = [
@@ -78,7 +82,7 @@ export const BROKEN_STORES: readonly Broken[] = [
         save: async (...[base, chain, fences]: Save) =>
           inner.save(
             base === 0 ? await newest(inner) : base,
-            chain.map((request) => ({ ...request, id: `${Math.random()}` })),
+            chain.map((request) => changed(request, { id: `${Math.random()}` })),
             fences,
           ),
       })),
@@ -99,10 +103,11 @@ export const BROKEN_STORES: readonly Broken[] = [
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: (...[base, chain, fences]: Save) => {
-          const trimmed = chain.map((request) => ({
-            ...request,
-            put: request.put.map(({ name, status, body }) => ({ name: name.trim(), status, body })),
-          }))
+          const trimmed = chain.map((request) =>
+            changed(request, {
+              put: request.put.map(({ name, status, body }) => ({ name: name.trim(), status, body })),
+            }),
+          )
           return inner.save(base, trimmed, fences)
         },
       })),
@@ -121,7 +126,7 @@ export const BROKEN_STORES: readonly Broken[] = [
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: (...[base, chain, fences]: Save) => {
-          const kept = chain.map((request) => ({ ...request, remove: [] }))
+          const kept = chain.map((request) => changed(request, { remove: [] }))
           return inner.save(base, kept, fences)
         },
       })),

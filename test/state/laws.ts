@@ -78,7 +78,7 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     const head = await a.save(0, [save({ x: '1', y: '1' }), save({ x: '2' }), save({ z: '3' }, ['y'])], [])
     assert.equal(head.serial, 3)
     assert.equal(head.buildCount, 2)
-    assert.deepEqual((await all(b)).map(({ name, serial }) => [name, serial]).toSorted(), [
+    assert.deepEqual((await all(b)).map(({ name, serial }) => [name, serial] as const).toSorted(byName), [
       ['x', 2],
       ['z', 3],
     ])
@@ -205,18 +205,18 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
 
   async 'never shows half a save'({ a, b }) {
     await a.save(0, [save({ x: '0', y: '0' })], [])
-    let isOver = false
+    const over = new AbortController()
     const write = async () => {
       for (let serial = 1; serial < 60; serial++) await a.save(serial, [save({ x: `${serial}`, y: `${serial}` })], [])
     }
     const read = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await new Promise((resolve) => setImmediate(resolve))
         const texts = (await all(b)).map((stored) => stored.body)
         assert.equal(new Set(texts).size, 1, `a reader saw ${texts.join(' beside ')}`)
       }
     }
-    const writing = write().finally(() => (isOver = true))
+    const writing = write().finally(() => over.abort())
     await Promise.all([writing, read()])
   },
 
@@ -313,4 +313,8 @@ async function all(store: StateStore): Promise<StoredBuild[]> {
   const builds: StoredBuild[] = []
   for await (const page of store.snapshot()) builds.push(...page.builds)
   return builds
+}
+
+function byName([a]: readonly [string, number], [b]: readonly [string, number]): number {
+  return a < b ? -1 : 1
 }

@@ -58,8 +58,8 @@ export class Heads {
     return this.#scan.all(after, limit) as unknown as Head[]
   }
 
-  list(after: string, limit: number, status?: string): BuildEntry[] {
-    const rows = status === undefined ? this.#list.all(after, limit) : this.#listByStatus.all(after, status, limit)
+  list(after: string, limit: number, only?: string): BuildEntry[] {
+    const rows = only === undefined ? this.#list.all(after, limit) : this.#listByStatus.all(after, only, limit)
     return (rows as unknown as BuildEntry[]).map(({ name, status, serial }) => ({ name, status, serial }))
   }
 }
