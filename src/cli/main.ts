@@ -1,9 +1,6 @@
 /** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { ERROR_CODES, HoldfastError, VERSION } from '../base/index.ts'
-import { registerConfig } from './config.ts'
-import { registerServe } from './serve.ts'
-import { registerVerify } from './verify.ts'
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64
@@ -11,22 +8,34 @@ const EXIT_USAGE = 64
 const EXIT_CODES = `
 Exit codes:
   0   done                        69  the address cannot be listened on
-  1   verify found damage         70  a fault of Holdfast itself
+  1   damage or failures found    70  a fault of Holdfast itself
   64  wrong command line          74  the disk failed or is full
-  75  busy, try again later       78  a mistake in the configuration`
+  75  busy, try again later       78  a mistake in the configuration
+All: docs/reference/errors.md`
+
+/** Loaded when they are asked for: a server should not carry the rest in its memory. */
+const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
+  serve: async () => (await import('./serve.ts')).registerServe,
+  config: async () => (await import('./config.ts')).registerConfig,
+  verify: async () => (await import('./verify.ts')).registerVerify,
+  state: async () => (await import('./state.ts')).registerStateCommands,
+  lock: async () => (await import('./lock.ts')).registerLockCommands,
+  stress: async () => (await import('./stress.ts')).registerStressCommand,
+}
 
 const program = new Command('holdfast')
-  .description('Share big files from a small machine.')
+  .description('Share big files from a small machine; keep state and locks that lose nothing.')
   .version(VERSION, '-V, --version')
+  .enablePositionalOptions()
   .showSuggestionAfterError()
   .showHelpAfterError('Run with --help for what is there.')
   .addHelpText('after', EXIT_CODES)
   .exitOverride()
-registerServe(program)
-registerConfig(program)
-registerVerify(program)
 
 try {
+  const asked = COMMANDS[process.argv[2] ?? '']
+  const loaders = asked ? [asked] : Object.values(COMMANDS)
+  for (const register of await Promise.all(loaders.map((load) => load()))) register(program)
   await program.parseAsync()
 } catch (error) {
   process.exitCode = report(error)

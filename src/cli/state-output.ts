@@ -1,0 +1,38 @@
+/** How the state, lock and stress commands print: tables for people, JSON for programs. */
+import { log } from 'node:console'
+import { loadConfig } from '../base/index.ts'
+
+export interface DataOptions {
+  data?: string
+  json?: boolean
+}
+
+/** The data folder from `--data`, the environment or the default. @throws INVALID_CONFIG. */
+export function dataFolderOf({ data }: DataOptions): string {
+  return loadConfig({ flags: { data } }).dataFolder
+}
+
+export function printJson(value: unknown): void {
+  log(JSON.stringify(value, null, 2))
+}
+
+/** Columns as wide as their widest cell; `none` when there are no rows. */
+export function printTable(header: readonly string[], rows: readonly (readonly string[])[], none: string): void {
+  if (rows.length === 0) return log(none)
+  for (const line of tableLines([header, ...rows])) log(line)
+}
+
+export function tableLines(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** `2026-11-21 23:04:05`, in UTC. */
+export function shortTime(at: string | number | Date): string {
+  return new Date(at).toISOString().slice(0, 19).replace('T', ' ')
+}

@@ -1,0 +1,233 @@
+/** `holdfast state ...`: looks at and looks after a state. Every command may run beside any number of others. */
+import { log } from 'node:console'
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createZstdCompress } from 'node:zlib'
+import { InvalidArgumentError, type Command } from 'commander'
+import { formatBytes, HoldfastError } from '../base/index.ts'
+import { LockManager } from '../lock/index.ts'
+import { listBackups, readDocument, restoreState, StateManager, type BuildDiff } from '../state/index.ts'
+import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
+
+interface StateOptions extends DataOptions {
+  state: string
+  autoRestore?: boolean
+}
+
+export function registerStateCommands(program: Command): void {
+  const state = program.command('state').description('look at and look after the states of builds')
+  registerReading(state)
+  registerHistory(state)
+  registerCare(state)
+  registerTransfer(state)
+}
+
+function registerReading(state: Command): void {
+  command(state, 'list', 'list the builds of the state by name')
+    .option('--status <status>', 'only builds with this status')
+    .action((options: StateOptions & { status?: string }) =>
+      withState(options, async (manager) => {
+        const { status } = options
+        const rows: string[][] = []
+        if (options.json) return printEntriesAsJson(manager, status)
+        for await (const entry of manager.entries(status === undefined ? {} : { status })) {
+          rows.push([entry.name, entry.status, String(entry.serial)])
+        }
+        printTable(['NAME', 'STATUS', 'SERIAL'], rows, 'There are no builds.')
+      }),
+    )
+  command(state, 'show [name]', 'show a build or, without a name, where the state stands')
+    .option('--serial <number>', 'as it was at this serial', wholeNumber)
+    .action((name: string | undefined, options: StateOptions & { serial?: number }) =>
+      withState(options, async (manager) => {
+        if (name === undefined) return showHead(manager, options)
+        const { serial } = options
+        const build = serial === undefined ? await manager.get(name) : await manager.getAt(serial, name)
+        if (!build) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`)
+        printJson(build)
+      }),
+    )
+}
+
+/** One element a line, so that a million builds need no memory. */
+async function printEntriesAsJson(manager: StateManager, status: string | undefined): Promise<void> {
+  let separator = '['
+  for await (const entry of manager.entries(status === undefined ? {} : { status })) {
+    const isDrained = process.stdout.write(`${separator}\n${JSON.stringify(entry)}`)
+    if (!isDrained) await once(process.stdout, 'drain')
+    separator = ','
+  }
+  log(separator === '[' ? '[]' : '\n]')
+}
+
+async function showHead(manager: StateManager, options: StateOptions): Promise<void> {
+  const { lineage, serial, buildCount } = await manager.head()
+  const sizeBytes = await manager.sizeBytes()
+  const backups = await listBackups(dataFolderOf(options), options.state)
+  if (options.json)
+    return printJson({ name: manager.name, lineage, serial, buildCount, sizeBytes, backups: backups.length })
+  log(`state    ${manager.name}\nlineage  ${lineage}\nserial   ${serial}\nbuilds   ${buildCount}`)
+  log(`size     ${formatBytes(sizeBytes)}\nbackups  ${backups.length}`)
+}
+
+function registerHistory(state: Command): void {
+  command(state, 'history [name]', 'list the saves that are kept, newest first; of one build, if named')
+    .option('--limit <number>', 'how many', wholeNumber, 20)
+    .action((name: string | undefined, options: StateOptions & { limit: number }) =>
+      withState(options, async (manager) => {
+        const records = await manager.history({ limit: options.limit, ...(name !== undefined && { build: name }) })
+        if (options.json) return printJson(records)
+        const rows = records.map(({ serial, at, who, operation, buildCount, changed }) => {
+          return [String(serial), shortTime(at), operation, String(buildCount), summary(changed), who]
+        })
+        printTable(['SERIAL', 'TIME (UTC)', 'OPERATION', 'BUILDS', 'CHANGED', 'WHO'], rows, 'Nothing was saved yet.')
+      }),
+    )
+  command(state, 'diff <from> [to]', 'show what changed between two serials (default: up to now)').action(
+    (from: string, to: string | undefined, options: StateOptions) =>
+      withState(options, async (manager) => {
+        const last = to === undefined ? (await manager.head()).serial : wholeNumber(to)
+        const diffs = await manager.diff(wholeNumber(from), last)
+        if (options.json) return printJson(diffs)
+        if (diffs.length === 0) log('There is no difference.')
+        for (const diff of diffs) printDiff(diff)
+      }),
+  )
+  command(state, 'rollback <serial>', 'make the state what it was at a serial, by a new save').action(
+    (to: string, options: StateOptions) =>
+      withState(options, async (manager) => {
+        const serial = await manager.rollback(wholeNumber(to))
+        if (options.json) return printJson({ serial })
+        log(`The state ${manager.name} is what it was at serial ${to}; its serial is now ${serial}.`)
+      }),
+  )
+}
+
+function registerCare(state: Command): void {
+  command(
+    state,
+    'verify',
+    'read everything and compare it with its checksums; exits 74 when something is damaged',
+  ).action((options: StateOptions) =>
+    withState(options, async (manager) => {
+      const damages = await manager.verify()
+      if (options.json) printJson({ ok: damages.length === 0, damages })
+      else
+        printTable(
+          ['WHAT', 'PROBLEM'],
+          damages.map(({ what, problem }) => [what, problem]),
+          'All is well.',
+        )
+      if (damages.length === 0) return
+      throw new HoldfastError('STATE_DAMAGED', `the state ${manager.name} is damaged in ${damages.length} places`, {
+        hint: 'Go back to the newest good backup with: holdfast state restore',
+      })
+    }),
+  )
+  command(state, 'backup', 'make a verified backup now')
+    .option('--list', 'list the backups instead, newest first')
+    .action(async (options: StateOptions & { list?: boolean }) => {
+      if (options.list) return printBackups(options)
+      return withState(options, async (manager) => {
+        const backup = await manager.backup()
+        if (options.json) return printJson(backup)
+        log(`${backup.path} (serial ${backup.serial}, ${formatBytes(backup.sizeBytes)})`)
+      })
+    })
+  command(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
+    async (from: string | undefined, options: StateOptions) => {
+      const folder = dataFolderOf(options)
+      const locks = await LockManager.open(folder)
+      try {
+        const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
+        if (options.json) return printJson(restored)
+        log(`The state ${options.state} is that of ${restored.backup.path}; its serial is now ${restored.serial}.`)
+        if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
+      } finally {
+        await locks.close()
+      }
+    },
+  )
+}
+
+async function printBackups(options: StateOptions): Promise<void> {
+  const backups = await listBackups(dataFolderOf(options), options.state)
+  if (options.json) return printJson(backups)
+  const rows = backups.map(({ serial, at, sizeBytes, path }) => [
+    String(serial),
+    shortTime(at),
+    formatBytes(sizeBytes),
+    path,
+  ])
+  printTable(['SERIAL', 'TIME (UTC)', 'SIZE', 'FILE'], rows, 'There are no backups.')
+}
+
+function registerTransfer(state: Command): void {
+  command(state, 'export [file]', 'write the state as one JSON document (default: to standard output)')
+    .option('--compress', 'compress it with zstd')
+    .action((file: string | undefined, options: StateOptions & { compress?: boolean }) =>
+      withState(options, async (manager) => {
+        const document = Readable.from(manager.document())
+        const sink = file === undefined ? process.stdout : createWriteStream(file, { flags: 'wx', mode: 0o600 })
+        if (options.compress) await pipeline(document, createZstdCompress(), sink, { end: file !== undefined })
+        else await pipeline(document, sink, { end: file !== undefined })
+      }),
+    )
+  command(
+    state,
+    'import <file>',
+    'put the builds of a JSON document in the place of those of the state; - for standard input',
+  )
+    .option('--merge', 'keep builds that the document does not have')
+    .action((file: string, options: StateOptions & { merge?: boolean }) =>
+      withState(options, async (manager) => {
+        const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file))
+        const { builds } = readDocument(file, bytes)
+        const serial = await manager.replace(builds, { keepOthers: options.merge === true })
+        if (options.json) return printJson({ serial, builds: builds.length })
+        log(`${builds.length} builds were imported into the state ${manager.name}; its serial is now ${serial}.`)
+      }),
+    )
+}
+
+function command(parent: Command, usage: string, description: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
+    .option('--state <name>', 'which state', 'default')
+    .option('--auto-restore', 'restore the newest good backup first if the state is damaged')
+    .option('--json', 'print JSON')
+}
+
+async function withState(options: StateOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
+  const { state: name, autoRestore = false } = options
+  const manager = await StateManager.open(dataFolderOf(options), { name, autoRestore })
+  try {
+    await use(manager)
+  } finally {
+    await manager.close()
+  }
+}
+
+function printDiff({ name, change, fields }: BuildDiff): void {
+  log(`${{ added: '+', removed: '-', changed: '~' }[change]} ${name}`)
+  for (const { field, from, to } of fields) log(`    ${field}: ${show(from)} -> ${show(to)}`)
+}
+
+function show(value: unknown): string {
+  return value === undefined ? '(none)' : JSON.stringify(value)
+}
+
+function summary(names: readonly string[]): string {
+  const [first = ''] = names
+  return names.length <= 1 ? first : `${first} and ${names.length - 1} more`
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number.`)
+}

@@ -1,0 +1,240 @@
+/** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
+import { mkdir } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
+import { HoldfastError, randomId, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
+import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
+import { LockHeldError, LockTimeoutError } from './errors.ts'
+import type { HeldLock, LockInfo } from './lock-info.ts'
+import type { Grant, LockRequest, LockStore } from './lock-store.ts'
+import { Lock } from './lock.ts'
+import { registerLockMetrics, type LockMetrics } from './metrics.ts'
+
+const DEFAULT_TTL_MS = 30_000
+const MAX_NAME_LENGTH = 200
+const ID_LENGTH = 20
+/** Longer waits than a timer can count (24 days) are waits without an end. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** Shortest time between two rounds of renewals, ms. */
+const RENEWAL_ROUND_MS = 20
+
+export interface LockManagerOptions {
+  log?: Log
+  /** Where to register the lock metrics. Default: they are not counted. */
+  metrics?: Metrics
+  /** For the times in LockInfo only: expiry is counted by the machine's monotonic clock. */
+  clock?: Clock
+}
+
+export interface AcquireOptions {
+  /** What the lock is for, in a word or two, shown to those who wait. */
+  operation: string
+  /** Free text or JSON, shown by `lock show`. Default empty. */
+  info?: string
+  /** How long the lock outlives a holder that stops renewing, ms. Default 30,000; at least the store's minimum. */
+  ttlMs?: number
+  /** How long to stand in line, ms. Default 0: do not. `Infinity`: as long as it takes. */
+  waitMs?: number
+  /** Ends the wait. Has no effect once the lock is acquired. */
+  signal?: AbortSignal
+  /** The fencing token shall be greater than this one: the highest that the guarded thing has seen. Default 0. */
+  tokenAbove?: number
+  /** Keeps the lock, without renewal, when this process is gone: until `release` by id or the TTL's end. Default false. */
+  isDetached?: boolean
+  /** Called once when there is a wait. */
+  onWait?: (holder: LockInfo) => void
+}
+
+/**
+ * Hands out locks. One manager may be used by any number of callers at once, and any number of managers in any number of
+ * processes may share a store: a lock never has two holders, and callers get it in the order in which they asked.
+ * A holder that dies (kill -9 too) loses its locks at once if the store sees the deaths of processes, else by TTL.
+ */
+export class LockManager implements AsyncDisposable {
+  readonly #store: LockStore
+  readonly #clock: Clock
+  readonly #log: Log | null
+  readonly #metrics: LockMetrics | null
+  readonly #held = new Set<Lock>()
+  #timer: NodeJS.Timeout | null = null
+  #nextRoundMs = 0
+  readonly #who = `${userName()}@${hostname()} (pid ${process.pid})`
+
+  constructor(store: LockStore, { log, metrics, clock = systemClock }: LockManagerOptions = {}) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log ?? null
+    this.#metrics = metrics ? registerLockMetrics(metrics) : null
+  }
+
+  /**
+   * The manager of a data folder's locks; makes the folder when it is missing.
+   * @throws LOCK_DAMAGED when the locks cannot be read.
+   */
+  static async open(dataFolder: string, options: LockManagerOptions & { backend?: LockBackend } = {}) {
+    await mkdir(dataFolder, { recursive: true, mode: 0o700 })
+    return new LockManager(await LOCK_BACKENDS[options.backend ?? 'sqlite'](dataFolder), options)
+  }
+
+  /**
+   * Takes the lock `name`. Let `await using` release it:
+   * ```ts
+   * await using lock = await locks.acquire('images/web', { operation: 'build', waitMs: 60_000 })
+   * ```
+   * @throws LOCK_HELD when it is taken and `waitMs` is 0; LOCK_TIMEOUT when it stays taken for `waitMs`; LOCK_DAMAGED;
+   * the signal's reason.
+   */
+  async acquire(name: string, options: AcquireOptions): Promise<Lock> {
+    assertName(name)
+    const startedAt = performance.now()
+    try {
+      const lock = await this.#acquire(name, options)
+      this.#metrics?.waitSeconds.observe({ outcome: 'acquired' }, (performance.now() - startedAt) / 1000)
+      return lock
+    } catch (error) {
+      const reason = error instanceof HoldfastError ? error.code : 'ABORTED'
+      this.#metrics?.failures.inc({ reason })
+      this.#metrics?.waitSeconds.observe({ outcome: 'failed' }, (performance.now() - startedAt) / 1000)
+      throw error
+    }
+  }
+
+  /** The lock's holder and who waits, or null when it is free. */
+  read(name: string): Promise<HeldLock | null> {
+    return this.#store.read(name)
+  }
+
+  /** All held locks by name. */
+  list(): Promise<HeldLock[]> {
+    return this.#store.list()
+  }
+
+  /**
+   * Releases a lock that was acquired detached, maybe by another process.
+   * @throws NOT_FOUND when it is free; WRONG_LOCK_ID when it is held under another id.
+   */
+  async release(name: string, id: string): Promise<void> {
+    if (!(await this.#store.release(name, id))) throw await this.#whyNot(name, id)
+  }
+
+  /**
+   * Breaks a lock, for when its holder is known to be dead or must be stopped: its `signal` aborts at its next renewal,
+   * and its fencing token is refused from the next holder's first save on. The id guards against breaking another lock
+   * than the one that was looked at.
+   * @throws NOT_FOUND when it is free; WRONG_LOCK_ID when it is held under another id.
+   */
+  async forceUnlock(name: string, id: string): Promise<void> {
+    if (!(await this.#store.forceRelease(name, id))) throw await this.#whyNot(name, id)
+    this.#log?.warn({ lock: name, id }, 'a lock was broken by force-unlock')
+  }
+
+  /** Releases what this manager still holds (detached locks stay) and closes the store. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#held].map((lock) => lock.release()))
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #acquire(name: string, options: AcquireOptions): Promise<Lock> {
+    const { waitMs = 0, isDetached = false } = options
+    const ttlMs = Math.max(options.ttlMs ?? DEFAULT_TTL_MS, this.#store.capabilities.minTtlMs)
+    const { operation, info = '', onWait } = options
+    const created = new Date(this.#clock.now()).toISOString()
+    const about = { id: randomId(ID_LENGTH), name, operation, who: this.#who, version: VERSION, created, info }
+    const grant = await this.#ask(
+      {
+        info: about,
+        ttlMs,
+        isDetached,
+        tokenAbove: options.tokenAbove ?? 0,
+        wait: waitMs > 0,
+        ...(onWait && { onWait }),
+      },
+      waitMs,
+      options.signal,
+    )
+    if (grant.abandonedBy) this.#reportAbandoned(name, grant.abandonedBy)
+    const expires = new Date(this.#clock.now() + ttlMs).toISOString()
+    const held = { ...about, expires, fencingToken: grant.fencingToken }
+    const terms = { info: held, ttlMs, abandonedBy: grant.abandonedBy }
+    const lock = new Lock(this.#store, terms, this.#log, (ended, lost) => {
+      this.#held.delete(ended)
+      this.#metrics?.held.dec()
+      if (lost) this.#metrics?.failures.inc({ reason: lost.code })
+    })
+    if (!isDetached) this.#keep(lock)
+    this.#metrics?.held.inc()
+    return lock
+  }
+
+  async #ask(request: LockRequest, waitMs: number, signal: AbortSignal | undefined): Promise<Grant> {
+    const isBounded = waitMs > 0 && waitMs <= MAX_TIMER_MS
+    const timeout = isBounded ? AbortSignal.timeout(waitMs) : null
+    const signals = [timeout, signal].filter((given) => given instanceof AbortSignal)
+    try {
+      const answer = await this.#store.acquire(request, signals.length > 0 ? AbortSignal.any(signals) : undefined)
+      if ('holder' in answer) throw new LockHeldError(answer.holder)
+      return answer
+    } catch (error) {
+      if (!timeout?.aborted || error !== timeout.reason) throw error
+      throw new LockTimeoutError(request.info.name, waitMs, await this.#store.read(request.info.name))
+    }
+  }
+
+  /** Renews the lock from now on, with the others, on one timer. */
+  #keep(lock: Lock): void {
+    this.#held.add(lock)
+    if (!this.#timer || lock.renewAtMs < this.#nextRoundMs) this.#scheduleRound(lock.renewAtMs)
+  }
+
+  #scheduleRound(atMs: number): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#nextRoundMs = atMs
+    this.#timer = setTimeout(() => void this.#renewDue(), Math.max(RENEWAL_ROUND_MS, atMs - performance.now()))
+    // A process that has nothing else to do may end: that frees its locks too.
+    this.#timer.unref()
+  }
+
+  async #renewDue(): Promise<void> {
+    this.#timer = null
+    const soon = performance.now() + RENEWAL_ROUND_MS
+    const due = [...this.#held].filter((lock) => lock.renewAtMs <= soon)
+    await Promise.all(due.map((lock) => lock.renew()))
+    const next = Math.min(...this.#held.values().map((lock) => lock.renewAtMs))
+    if (this.#held.size > 0 && !this.#timer) this.#scheduleRound(next)
+  }
+
+  #reportAbandoned(name: string, holder: LockInfo): void {
+    this.#metrics?.abandoned.inc()
+    this.#log?.warn({ lock: name, holder }, 'a lock was taken over from a holder that never released it')
+  }
+
+  async #whyNot(name: string, id: string): Promise<HoldfastError> {
+    const holder = await this.#store.read(name)
+    if (!holder) return new HoldfastError('NOT_FOUND', `the lock ${name} is free`)
+    return new HoldfastError('WRONG_LOCK_ID', `the lock ${name} is not held under the id ${id}`, {
+      hint: `It is held by ${holder.who} under the id ${holder.id}.`,
+      details: { holder },
+    })
+  }
+}
+
+function assertName(name: string): void {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
+  if (name.length > 0 && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f]/.test(name)) return
+  throw new HoldfastError('INVALID_REQUEST', `${JSON.stringify(name)} is no name of a lock`, {
+    hint: `Give 1 to ${MAX_NAME_LENGTH} characters, none of them a control character.`,
+  })
+}
+
+/** A user id without a name (a container's) has no userInfo. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'unknown')
+  }
+}

@@ -1,0 +1,114 @@
+/** One held lock: it renews itself until it is released, and says when it is lost. */
+import { messageOf, type Log } from '../base/index.ts'
+import { LockLostError } from './errors.ts'
+import type { LockInfo } from './lock-info.ts'
+import type { LockStore } from './lock-store.ts'
+
+/** The first renewal comes early: it tells a store that gave the lock to one in line that it was noticed. */
+const FIRST_RENEWAL_MS = 1000
+
+export interface LockTerms {
+  info: LockInfo
+  ttlMs: number
+  abandonedBy: LockInfo | null
+}
+
+/** Told once when a lock is released (null) or lost. */
+type EndListener = (lock: Lock, lost: LockLostError | null) => void
+
+/**
+ * A lock that its holder has. Renewed in the background at a third of its TTL for as long as the process runs, so a long
+ * job needs no long TTL. A holder that is stopped for longer than the TTL loses it and learns so at its next renewal, from
+ * `signal`; until then only the fencing token, checked by what the lock guards, keeps it from doing harm.
+ */
+export class Lock implements AsyncDisposable {
+  readonly info: LockInfo
+  /** Who held it before and never released it: dead or out of time. What it did may be half done. */
+  readonly abandonedBy: LockInfo | null
+  readonly #store: LockStore
+  readonly #ttlMs: number
+  readonly #log: Log | null
+  readonly #onEnd: EndListener
+  readonly #lost = new AbortController()
+  #validUntilMs: number
+  #renewAtMs: number
+  #release: Promise<void> | null = null
+
+  constructor(store: LockStore, terms: LockTerms, log: Log | null, onEnd: EndListener) {
+    this.info = terms.info
+    this.abandonedBy = terms.abandonedBy
+    this.#store = store
+    this.#ttlMs = terms.ttlMs
+    this.#log = log
+    this.#onEnd = onEnd
+    this.#validUntilMs = performance.now() + terms.ttlMs
+    this.#renewAtMs = performance.now() + Math.min(FIRST_RENEWAL_MS, terms.ttlMs / 3)
+  }
+
+  /** Names this acquisition: `holdfast lock force-unlock NAME ID`. */
+  get id(): string {
+    return this.info.id
+  }
+
+  get name(): string {
+    return this.info.name
+  }
+
+  /** Greater than that of every earlier holder: what the lock guards refuses smaller ones. */
+  get fencingToken(): number {
+    return this.info.fencingToken
+  }
+
+  /** Aborts when the lock is lost, with the LockLostError as its reason. Does not abort on `release`. */
+  get signal(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /**
+   * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time.
+   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work.
+   */
+  release(): Promise<void> {
+    this.#release ??= this.#letGo()
+    return this.#release
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  async #letGo(): Promise<void> {
+    if (this.#lost.signal.aborted) throw this.#lost.signal.reason as LockLostError
+    const wasHeld = await this.#store.release(this.name, this.id)
+    if (!wasHeld) throw this.#lose('it expired, or was broken by force-unlock, before it was released')
+    this.#onEnd(this, null)
+  }
+
+  /** For the manager: when the next renewal is due, ms of `performance.now`. */
+  get renewAtMs(): number {
+    return this.#renewAtMs
+  }
+
+  /** For the manager: renews the lock, or finds out that it is lost. Never rejects. */
+  async renew(): Promise<void> {
+    const askedAt = performance.now()
+    this.#renewAtMs = askedAt + this.#ttlMs / 3
+    try {
+      const isHeld = await this.#store.renew(this.name, this.id, this.#ttlMs)
+      if (this.#release) return
+      if (isHeld) this.#validUntilMs = askedAt + this.#ttlMs
+      else this.#lose('it expired, or was broken by force-unlock')
+    } catch (error) {
+      this.#log?.warn({ lock: this.name, err: error }, 'a lock could not be renewed')
+      if (this.#release || performance.now() < this.#validUntilMs) return
+      this.#lose(`it could not be renewed: ${messageOf(error)}`)
+    }
+  }
+
+  #lose(why: string): LockLostError {
+    const error = new LockLostError(this.name, why)
+    this.#lost.abort(error)
+    this.#onEnd(this, error)
+    return error
+  }
+}

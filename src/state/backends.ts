@@ -1,0 +1,32 @@
+/** Where states can be kept. A new backend is a driver in a folder of its own and a line here. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HoldfastError } from '../base/index.ts'
+import { SqliteState, type SqliteStateOptions } from './sqlite/sqlite-state.ts'
+import type { StateStore } from './state-store.ts'
+
+export const STATE_BACKENDS = {
+  /** `states/NAME.db` in the data folder: for the processes of one machine. */
+  async sqlite(dataFolder: string, name: string, options: SqliteStateOptions): Promise<StateStore> {
+    const path = statePath(dataFolder, name)
+    await mkdir(join(dataFolder, 'states'), { recursive: true, mode: 0o700 })
+    return SqliteState.open(path, options)
+  },
+} as const
+
+export type StateBackend = keyof typeof STATE_BACKENDS
+
+/** The file of a state of the sqlite backend. @throws INVALID_REQUEST for a name that could not be a file's. */
+export function statePath(dataFolder: string, name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(name)) {
+    throw new HoldfastError('INVALID_REQUEST', `${JSON.stringify(name)} is no name of a state`, {
+      hint: 'Give up to 100 letters, digits, - and _, beginning with a letter or digit.',
+    })
+  }
+  return join(dataFolder, 'states', `${name}.db`)
+}
+
+/** The lock whose holders may save the state. */
+export function lockOfState(name: string): string {
+  return `state/${name}`
+}

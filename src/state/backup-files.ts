@@ -1,0 +1,78 @@
+/** Backups as files: `states/NAME.backups/20260102-030405-serial-12.db`, each a whole state that can be opened by itself. */
+import { open, readdir, rename, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
+import { statePath } from './backends.ts'
+import { SqliteState } from './sqlite/sqlite-state.ts'
+import type { Damage, StateHead } from './state-store.ts'
+
+export interface Backup {
+  path: string
+  serial: number
+  /** When it was made. */
+  at: Date
+  sizeBytes: number
+}
+
+const NAME = /^\d{8}-\d{6}\d*-serial-(\d+)\.db$/
+
+export function backupFolder(dataFolder: string, name: string): string {
+  return statePath(dataFolder, name).replace(/\.db$/, '.backups')
+}
+
+/** The backups of a state, newest first. */
+export async function listBackups(dataFolder: string, name: string): Promise<Backup[]> {
+  const folder = backupFolder(dataFolder, name)
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (systemErrorCode(error) === 'ENOENT') return []
+    throw error
+  })
+  const files = names
+    .filter((file) => NAME.test(file))
+    .toSorted()
+    .toReversed()
+  return Promise.all(files.map((file) => describeBackup(join(folder, file))))
+}
+
+export async function describeBackup(path: string): Promise<Backup> {
+  const { mtime, size } = await stat(path)
+  return { path, serial: Number(NAME.exec(path.split('/').at(-1) ?? '')?.[1] ?? 0), at: mtime, sizeBytes: size }
+}
+
+/** A name that sorts by time, also within a second. */
+export function backupName(at: Date, serial: number): string {
+  const digits = at.toISOString().replaceAll(/\D/g, '')
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-serial-${serial}.db`
+}
+
+/**
+ * Opens a state's file apart from its folder and reads all of it.
+ * @returns its head, null when it could not even be opened, and what is damaged.
+ */
+export async function inspectFile(path: string, lock: string): Promise<{ head: StateHead | null; damages: Damage[] }> {
+  try {
+    // Opening makes what is missing; a file that is to be looked at has to be there.
+    await stat(path)
+    const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
+    try {
+      return { head: await store.head(), damages: await store.verify() }
+    } finally {
+      await store.close()
+    }
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'STATE_TOO_NEW') throw error
+    return { head: null, damages: [{ what: 'file', problem: messageOf(error) }] }
+  }
+}
+
+/** Gives a finished file its name, durably: its bytes first, then its entry in the folder. */
+export async function publishFile(partial: string, path: string): Promise<void> {
+  await sync(partial)
+  await rename(partial, path)
+  await sync(dirname(path))
+}
+
+async function sync(path: string): Promise<void> {
+  await using handle = await open(path, 'r')
+  await handle.sync()
+}

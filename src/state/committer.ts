@@ -1,0 +1,150 @@
+/** Turns updates into saves: runs them on drafts, one upon the other, and commits what they changed in one go. */
+import { hostname } from 'node:os'
+import { HoldfastError, randomId } from '../base/index.ts'
+import { LockLostError, type Lock } from '../lock/index.ts'
+import type { Build } from './build.ts'
+import { BuildCache } from './cache.ts'
+import { Draft } from './draft.ts'
+import { deepFreeze } from './json.ts'
+import type { Changes } from './layered-map.ts'
+import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
+import type { Update } from './update-queue.ts'
+
+const SAVE_ID_LENGTH = 16
+/** A save that always finds the state changed meets somebody who saves without the lock. */
+const MAX_ATTEMPTS = 10
+const WHO = `${hostname()} (pid ${process.pid})`
+
+interface Applied {
+  update: Update
+  value: unknown
+  changes: Changes
+}
+
+export class Committer {
+  readonly cache = new BuildCache()
+  readonly #store: StateStore
+  readonly #onSave: (head: StateHead, startedAtMs: number) => void
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(store: StateStore, onSave: (head: StateHead, startedAtMs: number) => void) {
+    this.#store = store
+    this.#onSave = onSave
+  }
+
+  /** The state's head, with the cache brought up to it. */
+  async refresh(): Promise<StateHead> {
+    const head = await this.#store.head()
+    if (head.serial !== this.cache.serial) {
+      const changed = head.serial > this.cache.serial ? await this.#store.changedSince(this.cache.serial) : null
+      // Another commit of this process may have been quicker.
+      if (head.serial !== this.cache.serial) await this.#catchUp(head, changed)
+    }
+    return head
+  }
+
+  async read(name: string): Promise<Build | null> {
+    const cached = this.cache.get(name)
+    if (cached !== undefined) return cached
+    const { serial } = this.cache
+    const stored = await this.#store.get(name)
+    const build = stored && buildOf(stored.body)
+    if (this.cache.serial === serial) this.cache.put(name, build)
+    return build
+  }
+
+  /** Commits a batch under the state's lock. Batches of one process follow each other. */
+  commit(batch: readonly Update[], lock: Lock): Promise<void> {
+    const result = this.#tail.then(() => this.#commit(batch, lock))
+    this.#tail = result.catch(() => {})
+    return result
+  }
+
+  async #commit(batch: readonly Update[], lock: Lock): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#tryToCommit(batch, lock)
+      } catch (error) {
+        const isStale = error instanceof HoldfastError && error.code === 'STALE_STATE'
+        if (isStale && attempt < MAX_ATTEMPTS) continue
+        // One whose own lock is lost must not drag the others down with it.
+        if (!(error instanceof LockLostError) || batch.length === 1) throw error
+        for (const update of batch) {
+          await this.#commit([update], lock).catch((reason: unknown) => update.settle({ error: reason }))
+        }
+        return
+      }
+    }
+  }
+
+  async #tryToCommit(batch: readonly Update[], lock: Lock): Promise<void> {
+    const startedAt = performance.now()
+    const head = await this.refresh()
+    const chain: SaveRequest[] = []
+    const applied: (Applied & { serial: number })[] = []
+    const pending = new Map<string, Build | null>()
+    for (const update of batch) {
+      const result = await this.#apply(update, head, head.serial + chain.length + 1, pending)
+      if (!result) continue
+      if (result.changes.size > 0) chain.push(requestOf(update, result.changes))
+      for (const [name, build] of result.changes) pending.set(name, build)
+      applied.push({ ...result, serial: head.serial + chain.length })
+    }
+    if (chain.length > 0) {
+      const saved = await this.#store.save(head.serial, chain, fencesOf(lock, applied))
+      if (this.cache.serial === head.serial) this.cache.advance(saved.serial, pending)
+      this.#onSave(saved, startedAt)
+    }
+    for (const { update, value, serial } of applied) update.settle({ value, serial })
+  }
+
+  /** @returns null when the update failed, and has been told so. */
+  async #apply(update: Update, head: StateHead, serial: number, pending: Changes): Promise<Applied | null> {
+    const read = async (name: string) => {
+      const changed = pending.get(name)
+      if (changed !== undefined) return changed
+      return head.buildCount === 0 ? null : this.read(name)
+    }
+    const draft = new Draft(head.lineage, serial, read, update.isFree)
+    try {
+      if (update.guard?.signal.aborted) throw update.guard.signal.reason
+      const value = await update.apply(draft)
+      return { update, value, changes: draft.changes }
+    } catch (error) {
+      update.settle({ error })
+      return null
+    }
+  }
+
+  async #catchUp(head: StateHead, changed: Set<string> | null): Promise<void> {
+    const isWhole = this.cache.whole !== null
+    if (!changed || !isWhole) return this.cache.forget(head.serial, changed)
+    const base = this.cache.serial
+    const changes = new Map<string, Build | null>()
+    for (const name of changed) {
+      const stored = await this.#store.getAt(head.serial, name)
+      changes.set(name, stored && buildOf(stored.body))
+    }
+    if (this.cache.serial === base) this.cache.advance(head.serial, changes)
+  }
+}
+
+/** A build from a text of the store, which has its checksum to vouch for it. */
+export function buildOf(body: string): Build {
+  return deepFreeze(JSON.parse(body) as Build)
+}
+
+function requestOf({ operation }: Update, changes: Changes): SaveRequest {
+  const put: SaveRequest['put'][number][] = []
+  const remove: string[] = []
+  for (const [name, build] of changes) {
+    if (build) put.push({ name, status: build.status, body: JSON.stringify(build) })
+    else remove.push(name)
+  }
+  return { id: randomId(SAVE_ID_LENGTH), put, remove, at: Date.now(), who: WHO, operation }
+}
+
+function fencesOf(lock: Lock, applied: readonly Applied[]): Fence[] {
+  const locks = [lock, ...applied.map(({ update }) => update.guard)].filter((held) => held !== null)
+  return [...new Set(locks)].map((held) => ({ lock: held.name, token: held.fencingToken }))
+}

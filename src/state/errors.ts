@@ -1,0 +1,23 @@
+/** The state room's errors as classes, for those who like `instanceof` better than codes. */
+import { HoldfastError, type ErrorOptions } from '../base/index.ts'
+
+/** STALE_STATE: the state has moved on since it was loaded. Nothing was saved; load again, apply the change again. */
+export class StaleStateError extends HoldfastError {
+  constructor(base: number, current: number) {
+    super('STALE_STATE', `the state was loaded at serial ${base}, but is at serial ${current} by now`, {
+      hint: 'Load the state again and apply the change to it; update() does so by itself.',
+      retryable: true,
+      details: { base, current },
+    })
+  }
+}
+
+/** STATE_DAMAGED: what is stored is not what was written. It is left as it is. */
+export class StateDamagedError extends HoldfastError {
+  constructor(path: string, damage: string, options: ErrorOptions = {}) {
+    super('STATE_DAMAGED', `the state in ${path} is damaged: ${damage}`, {
+      hint: 'See all of it with: holdfast state verify. Go back to the newest good backup with: holdfast state restore',
+      ...options,
+    })
+  }
+}

@@ -1,0 +1,70 @@
+/** The newest version of each build: an index by name into the packs. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import type { BuildEntry } from '../state-store.ts'
+import type { Place } from './packs.ts'
+
+export const HEADS_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS heads (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, serial INTEGER NOT NULL,
+    pack INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL);`
+
+export interface Head extends Place, BuildEntry {
+  /** Order of creation: builds that were saved together lie together. */
+  number: number
+}
+
+export class Heads {
+  readonly #get: StatementSync
+  readonly #insert: StatementSync
+  readonly #update: StatementSync
+  readonly #delete: StatementSync
+  readonly #scan: StatementSync
+  readonly #list: StatementSync
+  readonly #listByStatus: StatementSync
+
+  constructor(connection: DatabaseSync) {
+    const prepare = (text: string) => connection.prepare(text)
+    this.#get = prepare('SELECT * FROM heads WHERE name = ?')
+    this.#insert = prepare('INSERT INTO heads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)')
+    this.#update = prepare(
+      'UPDATE heads SET status = ?, serial = ?, pack = ?, start = ?, size = ?, checksum = ? WHERE number = ?',
+    )
+    this.#delete = prepare('DELETE FROM heads WHERE number = ?')
+    this.#scan = prepare('SELECT * FROM heads WHERE number > ? ORDER BY number LIMIT ?')
+    this.#list = prepare('SELECT name, status, serial FROM heads WHERE name > ? ORDER BY name LIMIT ?')
+    this.#listByStatus = prepare(
+      'SELECT name, status, serial FROM heads WHERE name > ? AND status = ? ORDER BY name LIMIT ?',
+    )
+  }
+
+  get(name: string): Head | null {
+    return (this.#get.get(name) as unknown as Head | undefined) ?? null
+  }
+
+  insert({ name, status, serial, pack, start, size, checksum }: Omit<Head, 'number'>): void {
+    this.#insert.run(name, status, serial, pack, start, size, checksum)
+  }
+
+  update({ number, status, serial, pack, start, size, checksum }: Head): void {
+    this.#update.run(status, serial, pack, start, size, checksum, number)
+  }
+
+  delete(head: Head): void {
+    this.#delete.run(head.number)
+  }
+
+  scan(after: number, limit: number): Head[] {
+    return this.#scan.all(after, limit) as unknown as Head[]
+  }
+
+  list(after: string, limit: number, only?: string): BuildEntry[] {
+    const rows = only === undefined ? this.#list.all(after, limit) : this.#listByStatus.all(after, only, limit)
+    return (rows as unknown as BuildEntry[]).map(({ name, status, serial }) => ({ name, status, serial }))
+  }
+}
+
+/** A head's share of the digest of the state. */
+export function digestOf({ name, status, serial, checksum }: Omit<Head, 'number'>): number {
+  return crc32(JSON.stringify([name, status, serial, checksum]))
+}

@@ -1,0 +1,88 @@
+/** The few facts of a state that are no builds, and the highest fencing token of each lock that ever guarded a save. */
+import { randomUUID } from 'node:crypto'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import { HoldfastError } from '../../base/index.ts'
+
+/** Rises when an older Holdfast could no longer read the file. */
+const FORMAT = 1
+
+/** Statements that make the table, with the lineage of a new state. */
+export function metaSchema(): string {
+  const rows = [row('format', String(FORMAT)), row('lineage', randomUUID()), row('moved', '0')]
+  return `
+    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT OR IGNORE INTO meta VALUES ${rows.join(', ')};`
+}
+
+/** A row of `meta` that is not as it was written. */
+export class MetaDamage extends Error {}
+
+export class Meta {
+  readonly lineage: string
+  readonly #get: StatementSync
+  readonly #put: StatementSync
+  readonly #all: StatementSync
+
+  /** @throws STATE_TOO_NEW; MetaDamage, as all that read here. */
+  constructor(connection: DatabaseSync) {
+    this.#get = connection.prepare('SELECT value, checksum FROM meta WHERE key = ?')
+    this.#put = connection.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
+    this.#all = connection.prepare('SELECT key FROM meta')
+    const format = Number(this.#read('format'))
+    if (format > FORMAT) {
+      throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
+        hint: 'Use the Holdfast that wrote it, or a newer one.',
+      })
+    }
+    this.lineage = this.#read('lineage')
+  }
+
+  fence(lock: string): number {
+    return Number(this.#find(`fence ${lock}`) ?? 0)
+  }
+
+  setFence(lock: string, token: number): void {
+    this.#write(`fence ${lock}`, String(token))
+  }
+
+  /** Small packs up to this one have been moved into blocks. */
+  movedUpTo(): number {
+    return Number(this.#read('moved'))
+  }
+
+  setMovedUpTo(pack: number): void {
+    this.#write('moved', String(pack))
+  }
+
+  /** Reads every row. */
+  check(): void {
+    for (const { key } of this.#all.all()) this.#read(String(key))
+  }
+
+  #read(key: string): string {
+    const value = this.#find(key)
+    if (value === null) throw new MetaDamage(`its "${key}" is missing`)
+    return value
+  }
+
+  #find(key: string): string | null {
+    const found = this.#get.get(key) as { value: string; checksum: number } | undefined
+    if (!found) return null
+    if (checksumOf(key, found.value) !== found.checksum)
+      throw new MetaDamage(`its "${key}" does not match its checksum`)
+    return found.value
+  }
+
+  #write(key: string, value: string): void {
+    this.#put.run(key, value, checksumOf(key, value))
+  }
+}
+
+function checksumOf(key: string, value: string): number {
+  return crc32(`${key}=${value}`)
+}
+
+function row(key: string, value: string): string {
+  return `('${key}', '${value}', ${checksumOf(key, value)})`
+}

@@ -1,0 +1,134 @@
+/**
+ * The log of saves: who saved what, where the state stood then, and what it needs to be undone, which is the history.
+ * The newest row is the state's head.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { SaveRecord } from '../state-store.ts'
+import type { Place } from './packs.ts'
+
+export const SAVES_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS saves (
+    serial INTEGER PRIMARY KEY, id TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL,
+    token INTEGER NOT NULL, builds INTEGER NOT NULL, digest INTEGER NOT NULL, undo BLOB NOT NULL, checksum INTEGER NOT NULL);`
+
+/** Longer undo lists are compressed. */
+const COMPRESS_FROM_BYTES = 1000
+const ZSTD_MAGIC = 0x28
+
+/** A version of a build that a save replaced or removed, or the mere name of one that it created. */
+export interface Undo {
+  name: string
+  previous: (Place & { serial: number }) | null
+}
+
+export interface SaveRow {
+  serial: number
+  id: string
+  at: number
+  who: string
+  operation: string
+  /** Highest fencing token of the state's lock so far. */
+  token: number
+  /** Builds after the save. */
+  builds: number
+  /** XOR of the digests of all heads after the save: shows a head that is missing or from another time. */
+  digest: number
+}
+
+interface StoredRow extends SaveRow {
+  undo: Uint8Array
+  checksum: number
+}
+
+/** A row of the log that is not as it was written. */
+export class SaveDamage extends Error {
+  readonly serial: number
+  constructor(serial: number) {
+    super(`the record of save ${serial} does not match its checksum`)
+    this.serial = serial
+  }
+}
+
+export class SaveLog {
+  readonly #newest: StatementSync
+  readonly #insert: StatementSync
+  readonly #oldest: StatementSync
+  readonly #after: StatementSync
+  readonly #downwards: StatementSync
+  readonly #delete: StatementSync
+
+  constructor(connection: DatabaseSync) {
+    const prepare = (text: string) => connection.prepare(text)
+    this.#newest = prepare('SELECT * FROM saves ORDER BY serial DESC LIMIT 1')
+    this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#oldest = prepare('SELECT * FROM saves ORDER BY serial LIMIT 1')
+    this.#after = prepare('SELECT * FROM saves WHERE serial > ? ORDER BY serial')
+    this.#downwards = prepare('SELECT * FROM saves ORDER BY serial DESC')
+    this.#delete = prepare('DELETE FROM saves WHERE serial = ?')
+  }
+
+  /** @throws SaveDamage, as all that read here. */
+  newest(): SaveRow | null {
+    const row = this.#newest.get() as StoredRow | undefined
+    return row ? checked(row) : null
+  }
+
+  oldest(): (SaveRow & { undo: Undo[] }) | null {
+    const row = this.#oldest.get() as StoredRow | undefined
+    return row ? withUndo(row) : null
+  }
+
+  append(row: SaveRow, undo: readonly Undo[]): void {
+    const body = encode(undo)
+    const { serial, id, at, who, operation, token, builds, digest } = row
+    this.#insert.run(serial, id, at, who, operation, token, builds, digest, body, checksumOf(row, body))
+  }
+
+  delete(serial: number): void {
+    this.#delete.run(serial)
+  }
+
+  /** Saves after a serial, oldest first. */
+  *after(serial: number): Iterable<SaveRow & { undo: Undo[] }> {
+    for (const row of this.#after.iterate(serial)) yield withUndo(row as unknown as StoredRow)
+  }
+
+  /** All saves, newest first. */
+  *downwards(): Iterable<SaveRecord> {
+    for (const stored of this.#downwards.iterate()) {
+      const { serial, id, at, who, operation, builds, undo } = withUndo(stored as unknown as StoredRow)
+      yield { serial, id, at, who, operation, buildCount: builds, changed: undo.map(({ name }) => name) }
+    }
+  }
+}
+
+function checked(row: StoredRow): StoredRow {
+  if (checksumOf(row, row.undo) !== row.checksum) throw new SaveDamage(row.serial)
+  return row
+}
+
+function withUndo(row: StoredRow): SaveRow & { undo: Undo[] } {
+  return { ...checked(row), undo: decode(row.undo) }
+}
+
+function checksumOf({ serial, id, at, who, operation, token, builds, digest }: SaveRow, undo: Uint8Array): number {
+  return crc32(undo, crc32(JSON.stringify([serial, id, at, who, operation, token, builds, digest])))
+}
+
+/** JSON: `[name]` of a build that is new, else `[name, serial, pack, start, size, checksum]` of what was there before. */
+function encode(undo: readonly Undo[]): Uint8Array {
+  const rows = undo.map(({ name, previous: place }) => {
+    return place ? [name, place.serial, place.pack, place.start, place.size, place.checksum] : [name]
+  })
+  const bytes = Buffer.from(JSON.stringify(rows))
+  return bytes.length < COMPRESS_FROM_BYTES ? bytes : zstdCompressSync(bytes)
+}
+
+function decode(bytes: Uint8Array): Undo[] {
+  const text = bytes[0] === ZSTD_MAGIC ? zstdDecompressSync(bytes) : bytes
+  const rows = JSON.parse(Buffer.from(text).toString()) as [string, ...number[]][]
+  return rows.map(([name, serial, pack = 0, start = 0, size = 0, checksum = 0]) => {
+    return { name, previous: serial === undefined ? null : { serial, pack, start, size, checksum } }
+  })
+}

@@ -1,0 +1,425 @@
+/**
+ * A state in one SQLite file (docs/reference/state-format.md), shared by any number of processes of one machine. A save is
+ * one transaction with `synchronous=FULL`: the bytes are on the disk when it resolves, the fences are checked within it.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createGuard, HoldfastError, messageOf, type Guard, type GuardOptions } from '../../base/index.ts'
+import { LockLostError } from '../../lock/index.ts'
+import { isBusy, isCorrupt, isDiskFull, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { StaleStateError, StateDamagedError } from '../errors.ts'
+import type {
+  BuildEntry,
+  Damage,
+  Fence,
+  SaveRecord,
+  SaveRequest,
+  SnapshotPage,
+  StateHead,
+  StateStore,
+  StateStoreCapabilities,
+  StoredBuild,
+} from '../state-store.ts'
+import { digestOf, Heads } from './heads.ts'
+import { Meta, MetaDamage } from './meta.ts'
+import { PackDamage, Packs, type Place } from './packs.ts'
+import { SaveDamage, SaveLog, type SaveRow, type Undo } from './saves.ts'
+import { schemaOfNewState } from './schema.ts'
+import { verifyTables } from './verify.ts'
+
+/** Builds of one page of a snapshot: some milliseconds of work. */
+const PAGE = 1000
+
+export interface SqliteStateOptions {
+  /** Name of the lock whose holders may save. */
+  lock: string
+  /** Old serials that are kept. */
+  keepSerials: number
+  /** Whom to tell of retries and of the circuit. */
+  watch?: Pick<GuardOptions, 'onRetry' | 'onCircuit'>
+}
+
+export interface Tables {
+  connection: DatabaseSync
+  meta: Meta
+  saves: SaveLog
+  heads: Heads
+  packs: Packs
+}
+
+export class SqliteState implements StateStore {
+  readonly capabilities: StateStoreCapabilities = { history: 'kept', maxChanges: Infinity, maxBuildBytes: 500_000_000 }
+  readonly location: string
+  readonly #options: SqliteStateOptions
+  readonly #tables: Tables
+  readonly #writes: WriteQueue
+  readonly #guard: Guard
+  readonly #inode: number
+  readonly #dataVersion: StatementSync
+  #newest: SaveRow | null = null
+  #seenVersion = -1
+
+  private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
+    this.location = path
+    this.#options = options
+    this.#tables = tablesOf(connection)
+    this.#writes = new WriteQueue(connection)
+    this.#dataVersion = connection.prepare('PRAGMA data_version')
+    this.#inode = statSync(path).ino
+    this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
+  }
+
+  /**
+   * Opens a state's file, making it when it is missing.
+   * @throws STATE_DAMAGED when it is no state or its newest save is damaged; STATE_TOO_NEW; NO_SPACE.
+   */
+  static async open(path: string, options: SqliteStateOptions): Promise<SqliteState> {
+    let connection: DatabaseSync | null = null
+    try {
+      connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
+      const state = new SqliteState(path, connection, options)
+      state.#readHead()
+      return state
+    } catch (error) {
+      connection?.close()
+      throw translate(error, path)
+    }
+  }
+
+  async head(): Promise<StateHead> {
+    return this.#read(() => this.#head(this.#readHead()))
+  }
+
+  async get(name: string): Promise<StoredBuild | null> {
+    return this.#read(() => {
+      const head = this.#tables.heads.get(name)
+      return head && this.#load(head)
+    })
+  }
+
+  async *snapshot(): AsyncIterable<SnapshotPage> {
+    const small = await this.#read(() => {
+      const head = this.#head(this.#readHead())
+      return head.buildCount <= PAGE ? { head, builds: this.#page(this.#tables, -1).builds } : null
+    })
+    if (small) yield small
+    else yield* this.#pages()
+  }
+
+  async list({ after = '', limit, status }: Parameters<StateStore['list']>[0]): Promise<BuildEntry[]> {
+    return this.#read(() => this.#tables.heads.list(after, limit, status))
+  }
+
+  async changedSince(serial: number): Promise<Set<string> | null> {
+    return this.#read(() => {
+      const newest = this.#readHead()?.serial ?? 0
+      const saves = [...this.#tables.saves.after(serial)]
+      const isComplete = serial <= newest && saves.length === newest - serial
+      return isComplete ? new Set(saves.flatMap(({ undo }) => undo.map(({ name }) => name))) : null
+    })
+  }
+
+  async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
+    return this.#write(() => {
+      const newest = this.#tables.saves.newest()
+      // Our own save, whose answer was lost.
+      if (newest && newest.id === chain.at(-1)?.id) return this.#head(newest)
+      if ((newest?.serial ?? 0) !== base) throw new StaleStateError(base, newest?.serial ?? 0)
+      const token = this.#checkFences(newest, fences)
+      let row = newest
+      for (const request of chain) row = this.#apply(row, request, token)
+      return this.#head(row)
+    })
+  }
+
+  async skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]) {
+    return this.#write(() => {
+      const newest = this.#tables.saves.newest()
+      if (newest && serial <= newest.serial) throw new StaleStateError(serial, newest.serial)
+      const token = this.#checkFences(newest, fences)
+      const { id, at, who, operation } = request
+      const { builds = 0, digest = 0 } = newest ?? {}
+      const row = { serial, id, at, who, operation, token, builds, digest }
+      this.#tables.saves.append(row, [])
+      return this.#head(row)
+    })
+  }
+
+  async raiseFence(fence: Fence): Promise<void> {
+    await this.#write(() => {
+      this.#checkFences(this.#tables.saves.newest(), [fence])
+      this.#tables.meta.setFence(fence.lock, fence.token)
+    })
+  }
+
+  async fenceOf(lock: string): Promise<number> {
+    return this.#read(() => this.#highestToken(this.#readHead(), lock))
+  }
+
+  async history({ limit, build }: Parameters<StateStore['history']>[0]): Promise<SaveRecord[]> {
+    return this.#read(() => {
+      const records: SaveRecord[] = []
+      for (const record of this.#tables.saves.downwards()) {
+        if (records.length >= limit) break
+        if (build === undefined || record.changed.includes(build)) records.push(record)
+      }
+      return records
+    })
+  }
+
+  async getAt(serial: number, name: string): Promise<StoredBuild | null> {
+    return this.#read(() => {
+      const newest = this.#readHead()?.serial ?? 0
+      const saves = [...this.#tables.saves.after(serial)]
+      if (serial < 0 || serial > newest || saves.length !== newest - serial) throw noSuchSerial(serial, newest)
+      // The first save after it that touched the build knows what was there before.
+      const undo = saves.flatMap((save) => save.undo).find((entry) => entry.name === name)
+      if (undo) return undo.previous && this.#load({ ...undo.previous, name })
+      const head = this.#tables.heads.get(name)
+      return head && this.#load(head)
+    })
+  }
+
+  async verify(): Promise<Damage[]> {
+    this.#assertInPlace()
+    return verifyTables(this.#tables)
+  }
+
+  async copyTo(path: string): Promise<void> {
+    this.#assertInPlace()
+    await this.#guard.run(() => backup(this.#tables.connection, path, { rate: 1000 }))
+  }
+
+  async compact(): Promise<void> {
+    while (await this.#write(() => this.#forgetOldest())) await nextTurn()
+    while (await this.#write(() => this.#moveSmallPacks())) await nextTurn()
+    await this.#write(() => this.#tables.connection.exec('PRAGMA incremental_vacuum(500)'))
+    this.#checkpoint()
+  }
+
+  async sizeBytes(): Promise<number> {
+    const parts = [this.location, `${this.location}-wal`].filter((path) => existsSync(path))
+    const sizes = await Promise.all(parts.map(async (path) => (await stat(path)).size))
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
+  async close(): Promise<void> {
+    if (this.#tables.connection.isOpen) this.#tables.connection.close()
+  }
+
+  /** A connection of its own whose one read transaction goes on while others save. */
+  async *#pages(): AsyncIterable<SnapshotPage> {
+    const connection = await openSqliteFile(this.location, { durability: 'full', readOnly: true })
+    try {
+      connection.exec('BEGIN')
+      const tables = tablesOf(connection)
+      const head = this.#head(tables.saves.newest())
+      for (let after = -1, isLast = false; !isLast;) {
+        const page = this.#page(tables, after)
+        if (page.builds.length > 0) yield { head, builds: page.builds }
+        after = page.last
+        isLast = page.builds.length < PAGE
+        await nextTurn()
+      }
+    } catch (error) {
+      throw translate(error, this.location)
+    } finally {
+      connection.close()
+    }
+  }
+
+  #page({ heads, packs }: Tables, after: number): { builds: StoredBuild[]; last: number } {
+    const page = heads.scan(after, PAGE)
+    return { builds: page.map((head) => this.#load(head, packs)), last: page.at(-1)?.number ?? after }
+  }
+
+  /** Drops the oldest save if it is one too many, with what only it referred to. */
+  #forgetOldest(): boolean {
+    const { saves, packs } = this.#tables
+    const [oldest, newest] = [saves.oldest(), saves.newest()]
+    if (!oldest || !newest || newest.serial - oldest.serial < this.#options.keepSerials) return false
+    const counts = new Map<number, number>()
+    for (const { previous } of oldest.undo) {
+      if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
+    }
+    for (const [pack, count] of counts) packs.forget(pack, count)
+    saves.delete(oldest.serial)
+    return true
+  }
+
+  #moveSmallPacks(): boolean {
+    const { meta, packs } = this.#tables
+    const last = packs.moveSmallPacks(meta.movedUpTo())
+    if (last !== null) meta.setMovedUpTo(last)
+    return last !== null
+  }
+
+  /** Writes back what is only in the log; left for another time while somebody else reads or writes. */
+  #checkpoint(): void {
+    try {
+      this.#tables.connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!isBusy(error)) throw error
+    }
+  }
+
+  #apply(before: SaveRow | null, request: SaveRequest, token: number): SaveRow {
+    const { heads, packs, saves } = this.#tables
+    const serial = (before?.serial ?? 0) + 1
+    const undo: Undo[] = []
+    let { builds = 0, digest = 0 } = before ?? {}
+    const places = packs.write(serial, request.put)
+    const isEmpty = builds === 0
+    for (const [index, { name, status }] of request.put.entries()) {
+      const place = places[index]
+      if (!place) throw new Error('a build was not packed')
+      const old = isEmpty ? null : heads.get(name)
+      const head = { name, status, serial, ...place }
+      if (old) {
+        heads.update({ ...head, number: old.number })
+        digest ^= digestOf(old)
+      } else {
+        heads.insert(head)
+        builds += 1
+      }
+      digest ^= digestOf(head)
+      undo.push({ name, previous: old })
+    }
+    for (const name of request.remove) {
+      const old = heads.get(name)
+      if (!old) continue
+      heads.delete(old)
+      builds -= 1
+      digest ^= digestOf(old)
+      undo.push({ name, previous: old })
+    }
+    const { id, at, who, operation } = request
+    const row = { serial, id, at, who, operation, token, builds, digest: digest >>> 0 }
+    saves.append(row, undo)
+    return row
+  }
+
+  /** @returns the highest token of the state's own lock, for the record of the save. */
+  #checkFences(newest: SaveRow | null, fences: readonly Fence[]): number {
+    for (const { lock, token } of fences) {
+      const highest = this.#highestToken(newest, lock)
+      if (token >= highest) continue
+      throw new LockLostError(lock, `a later holder (fencing token ${highest}, ours is ${token}) is at work`)
+    }
+    for (const { lock, token } of fences) {
+      const isKeptBySave = lock === this.#options.lock
+      if (!isKeptBySave && this.#tables.meta.fence(lock) < token) this.#tables.meta.setFence(lock, token)
+    }
+    const own = fences.find(({ lock }) => lock === this.#options.lock)?.token ?? 0
+    return Math.max(own, newest?.token ?? 0)
+  }
+
+  #highestToken(newest: SaveRow | null, lock: string): number {
+    const registered = this.#tables.meta.fence(lock)
+    return lock === this.#options.lock ? Math.max(registered, newest?.token ?? 0) : registered
+  }
+
+  #head(newest: SaveRow | null): StateHead {
+    return {
+      lineage: this.#tables.meta.lineage,
+      serial: newest?.serial ?? 0,
+      buildCount: newest?.builds ?? 0,
+      fencingToken: this.#highestToken(newest, this.#options.lock),
+    }
+  }
+
+  /** The newest save, read again only when another connection wrote since. */
+  #readHead(): SaveRow | null {
+    const version = (this.#dataVersion.get() as { data_version: number }).data_version
+    if (version !== this.#seenVersion) {
+      this.#newest = this.#tables.saves.newest()
+      this.#seenVersion = version
+    }
+    return this.#newest
+  }
+
+  #load(head: Place & { name: string; serial: number }, packs = this.#tables.packs): StoredBuild {
+    try {
+      return { name: head.name, serial: head.serial, body: packs.read(head.name, head) }
+    } catch (error) {
+      if (!(error instanceof PackDamage)) throw error
+      throw new StateDamagedError(this.location, `the build ${head.name}: ${error.message}`, {
+        details: { build: head.name },
+        cause: error,
+      })
+    }
+  }
+
+  /** Runs reads of one moment: within a transaction, so that no save comes between them. */
+  async #read<T>(operation: () => T): Promise<T> {
+    this.#assertInPlace()
+    const { connection } = this.#tables
+    return this.#guarded(() => {
+      connection.exec('BEGIN')
+      try {
+        return operation()
+      } finally {
+        connection.exec('COMMIT')
+      }
+    })
+  }
+
+  async #write<T>(operation: () => T): Promise<T> {
+    return this.#guarded(async () => {
+      // Inside the guard: a restore may have come while this waited for its turn.
+      this.#assertInPlace()
+      const result = await this.#writes.run(operation)
+      // Own writes do not change data_version.
+      this.#seenVersion = -1
+      return result
+    })
+  }
+
+  async #guarded<T>(task: () => T | Promise<T>): Promise<T> {
+    try {
+      return await this.#guard.run(task)
+    } catch (error) {
+      throw translate(error, this.location)
+    }
+  }
+
+  /** A restore puts another file in the place of this one; what is written here then would be lost. */
+  #assertInPlace(): void {
+    if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
+    if (statSync(this.location, { throwIfNoEntry: false })?.ino === this.#inode) return
+    throw new HoldfastError('STATE_REPLACED', `the state in ${this.location} was restored or removed meanwhile`, {
+      hint: 'Open it again.',
+      retryable: true,
+    })
+  }
+}
+
+function tablesOf(connection: DatabaseSync): Tables {
+  return {
+    connection,
+    meta: new Meta(connection),
+    saves: new SaveLog(connection),
+    heads: new Heads(connection),
+    packs: new Packs(connection),
+  }
+}
+
+function noSuchSerial(serial: number, newest: number): HoldfastError {
+  return new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
+    hint: `The newest serial is ${newest}; see which are kept with: holdfast state history`,
+  })
+}
+
+function translate(error: unknown, path: string): unknown {
+  if (error instanceof SaveDamage || error instanceof MetaDamage)
+    return new StateDamagedError(path, error.message, { cause: error })
+  if (isCorrupt(error)) return new StateDamagedError(path, messageOf(error), { cause: error })
+  if (!isDiskFull(error)) return error
+  return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing of the save was kept`, {
+    hint: 'Free some space and save again.',
+    retryable: true,
+    cause: error,
+  })
+}

@@ -1,0 +1,441 @@
+/**
+ * The way to a state. Nothing else saves: every save is made under the state's lock, on the newest serial, and is refused
+ * by the store itself when a later holder of the lock is at work.
+ */
+import { HoldfastError, systemErrorCode, type Log, type Metrics } from '../base/index.ts'
+import { LockManager, LockTimeoutError, type AcquireOptions, type Lock } from '../lock/index.ts'
+import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
+import type { Backup } from './backup-files.ts'
+import { BackupKeeper, type BackupPolicy } from './backups.ts'
+import type { Build } from './build.ts'
+import { buildOf, Committer } from './committer.ts'
+import { diffBuilds, type BuildDiff } from './diff.ts'
+import { writeDocument } from './document.ts'
+import type { Draft } from './draft.ts'
+import { StaleStateError } from './errors.ts'
+import { LayeredMap } from './layered-map.ts'
+import { registerStateMetrics, type StateMetrics } from './metrics.ts'
+import { restoreState } from './restore.ts'
+import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
+import { State } from './state.ts'
+import { UpdateQueue, type Turn, type Update } from './update-queue.ts'
+
+const DEFAULT_KEEP_SERIALS = 100
+const DEFAULT_WAIT_MS = 60_000
+/** Saves between two rounds of compaction. */
+const COMPACT_EVERY = 256
+const LIST_PAGE = 1000
+
+export interface StateManagerOptions {
+  /** Which state of the data folder. Default `default`. */
+  name?: string
+  backend?: StateBackend
+  /** Old serials that are kept for history, diff and rollback. Default 100. */
+  keepSerials?: number
+  /** Automatic backups; false: none. Default: hourly at most, when there was a save, 10 kept. */
+  backups?: BackupPolicy | false
+  /** Restore the newest good backup when the state is found damaged at open. Default false. */
+  autoRestore?: boolean
+  log?: Log
+  /** Where to register the metrics of the state and of its locks. Default: they are not counted. */
+  metrics?: Metrics
+}
+
+export interface UpdateOptions {
+  /** What the save is for, shown in the history. Default `update`. */
+  operation?: string
+  /** How long to wait for the state's lock, ms. Default 60,000. `Infinity`: as long as it takes. */
+  waitMs?: number
+  /** Ends the wait. Has no effect once the commit has begun. */
+  signal?: AbortSignal
+  /**
+   * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state there is
+   * no wait; without it each save takes that lock for its own moment.
+   */
+  lock?: Lock
+}
+
+export type StateLockOptions = Omit<AcquireOptions, 'tokenAbove' | 'isDetached'> & {
+  /** A part of the state that is locked by itself: a build's name, say. Default: the whole state. */
+  scope?: string
+}
+
+/**
+ * One state of a data folder. One manager may be used by any number of callers at once, and any number of managers in any
+ * number of processes may work on one state: no acknowledged save is lost, no reader sees half a save, savers get their
+ * turns in the order in which they asked. A save is on the disk when its promise resolves.
+ *
+ * A save whose promise rejects has changed nothing, with one exception: when the machine fails at the moment of the
+ * commit, the error says so and the save may or may not be there.
+ */
+export class StateManager implements AsyncDisposable {
+  readonly name: string
+  readonly #store: StateStore
+  readonly #locks: LockManager
+  readonly #committer: Committer
+  readonly #log: Log | null
+  readonly #metrics: StateMetrics | null
+  readonly #backups: BackupKeeper
+  readonly #free: UpdateQueue
+  readonly #held = new WeakMap<Lock, UpdateQueue>()
+  #background: Promise<void> = Promise.resolve()
+  #isClosing = false
+
+  private constructor(store: StateStore, locks: LockManager, backups: BackupKeeper, options: StateManagerOptions) {
+    this.name = options.name ?? 'default'
+    this.#store = store
+    this.#locks = locks
+    this.#log = options.log ?? null
+    this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
+    this.#metrics?.sources.set(this.name, () => store.sizeBytes())
+    this.#backups = backups
+    this.#committer = new Committer(store, (head, startedAtMs) => this.#saved(head, startedAtMs))
+    this.#free = new UpdateQueue((signal) => this.#enter(signal))
+  }
+
+  /**
+   * Opens a state, making it when there is none.
+   * @throws STATE_DAMAGED (unless `autoRestore` finds a good backup); LOCK_DAMAGED; STATE_TOO_NEW; NO_SPACE.
+   */
+  static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
+    const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, log } = options
+    const locks = await LockManager.open(dataFolder, {
+      ...(log && { log }),
+      ...(options.metrics && { metrics: options.metrics }),
+    })
+    const metrics = options.metrics ? registerStateMetrics(options.metrics) : null
+    const watch = {
+      onRetry: () => metrics?.retries.inc({ state: name }),
+      onCircuit: (isOpen: boolean) => metrics?.circuitOpen.set({ state: name }, Number(isOpen)),
+    }
+    const open = () => STATE_BACKENDS[backend](dataFolder, name, { lock: lockOfState(name), keepSerials, watch })
+    try {
+      const store = await open().catch(async (error: unknown) => {
+        const isDamaged = error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
+        if (!isDamaged || !options.autoRestore) throw error
+        const restored = await restoreState(dataFolder, { name, locks, ...(log && { log }) })
+        log?.error({ err: error, restored }, 'the state was damaged; the newest good backup took its place')
+        return open()
+      })
+      const backups = new BackupKeeper(dataFolder, name, store, options.backups === undefined ? {} : options.backups)
+      return new StateManager(store, locks, backups, options)
+    } catch (error) {
+      await locks.close()
+      throw error
+    }
+  }
+
+  /** Where the state stands now. */
+  head(): Promise<StateHead> {
+    return this.#committer.refresh()
+  }
+
+  /** The whole state as its newest save left it. From memory when nothing was saved since the last time. */
+  async load(): Promise<State> {
+    const startedAt = performance.now()
+    const head = await this.#committer.refresh()
+    const { cache } = this.#committer
+    if (!cache.whole || cache.serial !== head.serial) await this.#loadWhole()
+    const { whole, serial } = cache
+    if (!whole) return this.load()
+    this.#metrics?.loadSeconds.observe({ state: this.name }, (performance.now() - startedAt) / 1000)
+    return new State(head.lineage, serial, whole)
+  }
+
+  /** A build's newest version, frozen, or null. Reads that build alone, or nothing when it is in memory. */
+  async get(name: string): Promise<Build | null> {
+    await this.#committer.refresh()
+    return this.#committer.read(name)
+  }
+
+  /** Names, statuses and serials by name, page after page, in flat memory however many there are. */
+  async *entries({ after = '', status }: { after?: string; status?: string } = {}): AsyncIterableIterator<BuildEntry> {
+    for (let last: string | undefined = after; last !== undefined;) {
+      const page = await this.#store.list({ after: last, limit: LIST_PAGE, ...(status !== undefined && { status }) })
+      yield* page
+      last = page.length < LIST_PAGE ? undefined : page.at(-1)?.name
+    }
+  }
+
+  /** One page of `entries`. */
+  list(options: { after?: string; limit: number; status?: string }): Promise<BuildEntry[]> {
+    return this.#store.list(options)
+  }
+
+  /** All builds as one save left them, in flat memory. Saves go on meanwhile. */
+  async *builds(): AsyncIterableIterator<Build> {
+    for await (const page of this.#store.snapshot()) for (const { body } of page.builds) yield buildOf(body)
+  }
+
+  /** The newest state as one JSON document that `readDocument` takes, piece by piece, in flat memory. */
+  document(): AsyncIterableIterator<string> {
+    return writeDocument(this.#store.snapshot())
+  }
+
+  /**
+   * Changes the state: `change` gets a draft of the newest state, and what it put and removed there is saved as one
+   * serial, all or nothing. Nothing is saved when it throws or changes nothing. It may be called more than once, and
+   * others wait for it: let it await nothing but the draft. Updates that wait at the same time share one commit.
+   * @returns what `change` returned.
+   * @throws what `change` threw; LOCK_TIMEOUT after `waitMs`; LOCK_LOST when `lock` is no longer the caller's; NO_SPACE;
+   * STATE_DAMAGED; STATE_REPLACED; the signal's reason.
+   */
+  async update<T>(change: (draft: Draft) => T | Promise<T>, options: UpdateOptions = {}): Promise<T> {
+    const { value } = await this.#submit(change, options, false)
+    return value
+  }
+
+  /**
+   * Saves the changes that `state.with` and `state.without` made, as one serial, if nobody saved since it was loaded.
+   * @returns the state at its new serial; the same one when it has no changes.
+   * @throws STALE_STATE when somebody saved; otherwise as `update`.
+   */
+  async save(state: State, options: UpdateOptions = {}): Promise<State> {
+    if (state.changes.size === 0) return state
+    const change = (draft: Draft) => {
+      if (draft.lineage !== state.lineage) throw wrongLineage(state.lineage, draft.lineage)
+      if (draft.serial !== state.serial + 1) throw new StaleStateError(state.serial, draft.serial - 1)
+      draft.adopt(state.changes)
+    }
+    const { serial } = await this.#submit(change, { operation: 'save', ...options }, true)
+    return state.savedAt(serial)
+  }
+
+  /**
+   * Takes the lock of the whole state, or of a part of it, for more than a moment. From then on the saves of earlier
+   * holders are refused, even if they never noticed that they lost it. While the whole state is locked only saves with
+   * that lock go through; a part's lock keeps nobody from saving who does not name it.
+   * @throws as `LockManager.acquire`.
+   */
+  async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
+    const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
+    const tokenAbove = await this.#store.fenceOf(name)
+    const lock = await this.#locks.acquire(name, { ...options, tokenAbove })
+    try {
+      await this.#store.raiseFence({ lock: name, token: lock.fencingToken })
+      return lock
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  /** The saves that are kept, newest first; only those that changed `build`, if given. */
+  history(options: { limit: number; build?: string }): Promise<SaveRecord[]> {
+    return this.#store.history(options)
+  }
+
+  /** A build as it was at a serial, or null. @throws NO_SUCH_SERIAL when that is not kept. */
+  async getAt(serial: number, name: string): Promise<Build | null> {
+    const stored = await this.#store.getAt(serial, name)
+    return stored && buildOf(stored.body)
+  }
+
+  /** What the saves after `from`, up to and with `to`, changed. @throws NO_SUCH_SERIAL when one of them is not kept. */
+  async diff(from: number, to: number): Promise<BuildDiff[]> {
+    const names = await this.#changedSince(Math.min(from, to))
+    const diffs: BuildDiff[] = []
+    for (const name of [...names].toSorted()) {
+      const diff = diffBuilds(name, await this.getAt(from, name), await this.getAt(to, name))
+      if (diff) diffs.push(diff)
+    }
+    return diffs
+  }
+
+  /**
+   * Makes the state what it was at a serial, by a new save: nothing of the history is lost. @returns the new serial.
+   * @throws NO_SUCH_SERIAL when that is not kept; otherwise as `update`.
+   */
+  async rollback(to: number, options: UpdateOptions = {}): Promise<number> {
+    const change = async (draft: Draft) => {
+      for (const name of await this.#changedSince(to)) {
+        const [then, now] = [await this.getAt(to, name), await draft.get(name)]
+        if (then) await draft.put(then)
+        else if (now) await draft.remove(name)
+      }
+    }
+    const { serial } = await this.#submit(change, { operation: `rollback to ${to}`, ...options }, true)
+    return serial
+  }
+
+  /**
+   * Makes the state hold these builds and no others, or these and the others with `keepOthers`. @returns the new serial.
+   * @throws as `update`, and what `builds` throws, with nothing changed.
+   */
+  async replace(builds: readonly Build[], options: UpdateOptions & { keepOthers?: boolean } = {}): Promise<number> {
+    const change = async (draft: Draft) => {
+      const names = new Set(builds.map(({ name }) => name))
+      if (!options.keepOthers) {
+        for await (const { name } of this.entries()) if (!names.has(name)) await draft.remove(name)
+      }
+      for (const build of builds) await draft.put(build)
+    }
+    const { serial } = await this.#submit(change, { operation: 'import', ...options }, true)
+    return serial
+  }
+
+  /** Reads everything and compares it with its checksums. @returns what is damaged; nothing when all is well. */
+  verify(): Promise<Damage[]> {
+    return this.#store.verify()
+  }
+
+  /** Makes a backup now, verified and on the disk when it resolves. Saves go on meanwhile. */
+  backup(): Promise<Backup> {
+    return this.#backups.create()
+  }
+
+  /** Drops old serials beyond those to keep and packs the rest. Happens by itself every 256 saves. */
+  compact(): Promise<void> {
+    return this.#store.compact()
+  }
+
+  /** Bytes on the disk, history included. */
+  sizeBytes(): Promise<number> {
+    return this.#store.sizeBytes()
+  }
+
+  /** Waits for updates and background work, releases locks that are held, closes. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    await this.#free.idle()
+    await this.#background
+    this.#metrics?.sources.delete(this.name)
+    await this.#locks.close()
+    await this.#store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #submit<T>(
+    apply: (draft: Draft) => T | Promise<T>,
+    options: UpdateOptions,
+    isFree: boolean,
+  ): Promise<{ value: T; serial: number }> {
+    if (this.#isClosing) return Promise.reject(new HoldfastError('NOT_READY', 'the state is closed'))
+    const { operation = 'update', waitMs = DEFAULT_WAIT_MS, signal, lock } = options
+    signal?.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()
+    const isWholeLock = lock?.name === lockOfState(this.name)
+    const queue = lock && isWholeLock ? this.#queueOf(lock) : this.#free
+    const giveUp = (reason: unknown) => {
+      if (queue.withdraw(update)) update.settle({ error: reason })
+    }
+    const onAbort = () => giveUp(signal?.reason)
+    const onTimeout = async () => {
+      const name = lockOfState(this.name)
+      giveUp(new LockTimeoutError(name, waitMs, await this.#locks.read(name)))
+    }
+    const timer = Number.isFinite(waitMs) ? setTimeout(() => void onTimeout(), waitMs) : null
+    const update: Update = {
+      apply,
+      operation,
+      isFree,
+      guard: lock && !isWholeLock ? lock : null,
+      settle: (outcome) => {
+        if (timer) clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        if ('value' in outcome) return resolve(outcome as { value: T; serial: number })
+        this.#countFailure(outcome.error)
+        reject(outcome.error)
+      },
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    queue.push(update)
+    return promise
+  }
+
+  #queueOf(lock: Lock): UpdateQueue {
+    const existing = this.#held.get(lock)
+    if (existing) return existing
+    const queue = new UpdateQueue(async () => {
+      lock.signal.throwIfAborted()
+      return { commit: (batch) => this.#committer.commit(batch, lock), leave: async () => {} }
+    })
+    this.#held.set(lock, queue)
+    return queue
+  }
+
+  /** A turn with the state's lock, taken for one commit. */
+  async #enter(signal: AbortSignal): Promise<Turn> {
+    const { fencingToken } = await this.#store.head()
+    const lock = await this.#locks.acquire(lockOfState(this.name), {
+      operation: 'save',
+      waitMs: Infinity,
+      signal,
+      tokenAbove: fencingToken,
+    })
+    return {
+      commit: (batch) => this.#committer.commit(batch, lock),
+      // Lost or not, what was done under it is over, and the store has refused it if it was.
+      leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),
+    }
+  }
+
+  async #loadWhole(): Promise<void> {
+    const builds = new Map<string, Build>()
+    let serial = 0
+    for await (const page of this.#store.snapshot()) {
+      serial = page.head.serial
+      for (const { name, body } of page.builds) builds.set(name, buildOf(body))
+    }
+    this.#committer.cache.setWhole(serial, new LayeredMap(builds))
+  }
+
+  async #changedSince(serial: number): Promise<Set<string>> {
+    const names = serial >= 0 ? await this.#store.changedSince(serial) : null
+    if (names) return names
+    throw new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
+      hint: 'See which serials are kept with: holdfast state history',
+    })
+  }
+
+  #saved(head: StateHead, startedAtMs: number): void {
+    const state = this.name
+    this.#metrics?.saveSeconds.observe({ state }, (performance.now() - startedAtMs) / 1000)
+    this.#metrics?.saves.inc({ state, outcome: 'ok' })
+    this.#metrics?.builds.set({ state }, head.buildCount)
+    this.#metrics?.serial.set({ state }, head.serial)
+    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact())
+    if (this.#backups.isDue()) this.#inBackground('backup', () => this.#backUp())
+  }
+
+  async #backUp(): Promise<void> {
+    const state = this.name
+    try {
+      await this.#backups.createIfDue(this.#locks)
+      this.#metrics?.backups.inc({ state, outcome: 'ok' })
+    } catch (error) {
+      this.#metrics?.backups.inc({ state, outcome: codeOf(error) })
+      throw error
+    }
+  }
+
+  /** Nobody waits for it, so its failure is for the log; the next round tries again. */
+  #inBackground(what: string, task: () => Promise<unknown>): void {
+    const previous = this.#background
+    const run = async () => {
+      await previous
+      try {
+        await task()
+      } catch (error) {
+        this.#log?.warn({ err: error, state: this.name }, `the ${what} of a state failed`)
+      }
+    }
+    this.#background = run()
+  }
+
+  #countFailure(error: unknown): void {
+    this.#metrics?.saves.inc({ state: this.name, outcome: codeOf(error) })
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.code : (systemErrorCode(error) ?? 'OTHER')
+}
+
+function wrongLineage(given: string, own: string): HoldfastError {
+  return new HoldfastError('WRONG_LINEAGE', `the state to save has the lineage ${given}, this one ${own}`)
+}

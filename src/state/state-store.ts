@@ -1,0 +1,126 @@
+/**
+ * The port for one state: versions of builds by name, under a serial that grows by one a save. Drivers stand in folders
+ * beside this file; `test/state/laws.ts` holds them to it. A store keeps texts: what a build is, who may save when, and
+ * what is cached are the manager's business.
+ */
+
+/** Where the state stands. */
+export interface StateHead {
+  /** Fixed when the state is made; a state with another lineage is another state. */
+  lineage: string
+  /** 0 before the first save. */
+  serial: number
+  buildCount: number
+  /** The highest fencing token of the state's own lock that ever saved or was registered. */
+  fencingToken: number
+}
+
+export interface StoredBuild {
+  name: string
+  /** The save that wrote this version. */
+  serial: number
+  /** JSON text. */
+  body: string
+}
+
+export interface SnapshotPage {
+  /** The same on every page. */
+  head: StateHead
+  builds: readonly StoredBuild[]
+}
+
+/** What can be known of a build without reading it. */
+export interface BuildEntry {
+  name: string
+  status: string
+  serial: number
+}
+
+/** Proof that the saver holds a lock: refused if the store has seen a greater token of that lock. */
+export interface Fence {
+  lock: string
+  token: number
+}
+
+export interface SaveRequest {
+  /** Names the save, so that one whose answer was lost can be asked for again. */
+  id: string
+  put: readonly { name: string; status: string; body: string }[]
+  remove: readonly string[]
+  /** Milliseconds since 1970. */
+  at: number
+  who: string
+  operation: string
+}
+
+export interface SaveRecord extends Pick<SaveRequest, 'id' | 'at' | 'who' | 'operation'> {
+  serial: number
+  buildCount: number
+  /** Names that it wrote or removed. */
+  changed: readonly string[]
+}
+
+export interface Damage {
+  /** `file`, `save 12`, `build web`, `pack 7`, ... */
+  what: string
+  problem: string
+}
+
+export interface StateStoreCapabilities {
+  /** Whether `keepSerials` old serials are kept as they were (`kept`), or fewer as the engine likes (`window`). */
+  history: 'kept' | 'window'
+  /** Most builds that one save can change, and most bytes that a build can have. Infinity: no limit but the disk. */
+  maxChanges: number
+  maxBuildBytes: number
+}
+
+/**
+ * All methods may be called at the same time, by any number of handles in any number of processes. Every read sees the
+ * state as one save left it. Transient failures of the engine are retried within.
+ * All throw STATE_DAMAGED when they meet damage, and STATE_REPLACED once the state was restored under the handle.
+ */
+export interface StateStore {
+  readonly capabilities: StateStoreCapabilities
+  /** Where it is kept, for messages. */
+  readonly location: string
+  head(): Promise<StateHead>
+  /** A build's newest version, or null. */
+  get(name: string): Promise<StoredBuild | null>
+  /** All builds as one save left them, in pages, in no order that means anything. Saves go on meanwhile. */
+  snapshot(): AsyncIterable<SnapshotPage>
+  /** Entries by name in code-unit order, after the name `after`. */
+  list(options: { after?: string; limit: number; status?: string }): Promise<BuildEntry[]>
+  /** Names that saves after `serial` changed, or null when the store no longer knows. */
+  changedSince(serial: number): Promise<Set<string> | null>
+  /**
+   * Makes the saves, one serial each, all or none; durable when it resolves. Repeating a chain gives the same answer.
+   * @throws STALE_STATE when the state is not at `base`; LOCK_LOST when a fence is too old; NO_SPACE.
+   */
+  save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead>
+  /** Refuses all smaller tokens of that lock from now on; durable when it resolves. @throws LOCK_LOST when it is too old. */
+  raiseFence(fence: Fence): Promise<void>
+  /** The highest token of that lock that the store has seen, or 0. */
+  fenceOf(lock: string): Promise<number>
+  /** The saves that are kept, newest first. */
+  history(options: { limit: number; build?: string }): Promise<SaveRecord[]>
+  /**
+   * The version that a build had at a serial, or null when it had none.
+   * @throws NO_SUCH_SERIAL when that is not kept.
+   */
+  getAt(serial: number, name: string): Promise<StoredBuild | null>
+  /** Reads everything and compares it with its checksums. @returns what is damaged, in words; nothing when all is well. */
+  verify(): Promise<Damage[]>
+  /**
+   * Makes an empty save, with a serial of at least this: after a restore serials go on above all that were seen.
+   * @throws STALE_STATE, LOCK_LOST, NO_SPACE.
+   */
+  skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]): Promise<StateHead>
+  /** A copy of the state as one save left it, in a file that did not exist. Saves go on meanwhile. */
+  copyTo(path: string): Promise<void>
+  /** Removes what is kept for no serial any more and packs the rest. In steps short enough for the event loop. */
+  compact(): Promise<void>
+  /** Bytes that the state takes. */
+  sizeBytes(): Promise<number>
+  /** Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,82 @@
+/** Updates that wait for the next commit. Those that wait together are committed together. */
+import type { Lock } from '../lock/index.ts'
+import type { Draft } from './draft.ts'
+
+/** Updates of one commit: bounds what one slow commit holds back. */
+const MAX_BATCH = 256
+
+export interface Update {
+  apply(draft: Draft): unknown
+  operation: string
+  /** Whether builds may go from any status to any. */
+  isFree: boolean
+  /** A lock of the caller's that must still be its own, beside the state's. */
+  guard: Lock | null
+  settle(outcome: { value: unknown; serial: number } | { error: unknown }): void
+}
+
+/** The right to commit, for a while. */
+export interface Turn {
+  /** Settles each update of the batch; those that are left when it rejects get its error. */
+  commit(batch: readonly Update[]): Promise<void>
+  /** Ends the turn. The next one may be asked for before this has resolved. Never rejects. */
+  leave(): Promise<void>
+}
+
+export class UpdateQueue {
+  readonly #enter: (signal: AbortSignal) => Promise<Turn>
+  #waiting: Update[] = []
+  #running: Promise<void> | null = null
+  #entering = new AbortController()
+  #leaving: Promise<void> = Promise.resolve()
+
+  /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
+  constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
+    this.#enter = enter
+  }
+
+  push(update: Update): void {
+    this.#waiting.push(update)
+    this.#running ??= this.#run()
+  }
+
+  /** Takes an update back. @returns false when it is being committed or over. */
+  withdraw(update: Update): boolean {
+    const index = this.#waiting.indexOf(update)
+    if (index < 0) return false
+    this.#waiting.splice(index, 1)
+    if (this.#waiting.length === 0) this.#entering.abort()
+    return true
+  }
+
+  /** Resolves when nothing is waiting or running. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+    await this.#leaving
+  }
+
+  async #run(): Promise<void> {
+    // What is asked for in the same turn of the event loop shares the first commit too.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) await this.#takeTurn()
+    this.#running = null
+  }
+
+  async #takeTurn(): Promise<void> {
+    this.#entering = new AbortController()
+    let turn: Turn
+    try {
+      turn = await this.#enter(this.#entering.signal)
+    } catch (error) {
+      for (const update of this.#waiting.splice(0)) update.settle({ error })
+      return
+    }
+    const batch = this.#waiting.splice(0, MAX_BATCH)
+    try {
+      if (batch.length > 0) await turn.commit(batch)
+    } catch (error) {
+      for (const update of batch) update.settle({ error })
+    }
+    this.#leaving = turn.leave()
+  }
+}

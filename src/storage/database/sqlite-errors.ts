@@ -1,0 +1,44 @@
+/** What an error of node:sqlite means. Primary result codes: https://sqlite.org/rescode.html */
+import { systemErrorCode } from '../../base/index.ts'
+
+const BUSY = 5
+const LOCKED = 6
+const IOERR = 10
+const CORRUPT = 11
+const FULL = 13
+const CANTOPEN = 14
+const PROTOCOL = 15
+const NOTADB = 26
+
+/** Of files: conditions of the machine that pass. A full disk (ENOSPC) is none: it needs a person. */
+const TRANSIENT_FILE_ERRORS = ['EAGAIN', 'EBUSY', 'EINTR', 'EIO', 'EMFILE', 'ENFILE', 'ETIMEDOUT']
+
+function sqliteCode(error: unknown): number | null {
+  if (systemErrorCode(error) !== 'ERR_SQLITE_ERROR') return null
+  // The low byte is the primary code, the rest says which kind of it.
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
+}
+
+/** Another connection has the database: trying again is all that is needed. */
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === BUSY || code === LOCKED || code === PROTOCOL
+}
+
+/** The file is not what SQLite wrote. */
+export function isCorrupt(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === CORRUPT || code === NOTADB
+}
+
+export function isDiskFull(error: unknown): boolean {
+  const code = systemErrorCode(error)
+  return sqliteCode(error) === FULL || code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** A failure of the disk or of the machine that may pass. */
+export function isTransientFailure(error: unknown): boolean {
+  const code = sqliteCode(error)
+  if (code !== null) return code === IOERR || code === CANTOPEN
+  return TRANSIENT_FILE_ERRORS.includes(systemErrorCode(error) ?? '')
+}

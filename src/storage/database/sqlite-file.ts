@@ -1,0 +1,60 @@
+/** Opens a SQLite file that several processes share, for rooms that need more of SQLite than a query builder gives. */
+import { DatabaseSync } from 'node:sqlite'
+import { createGuard, HoldfastError } from '../../base/index.ts'
+import { isBusy, isTransientFailure } from './sqlite-errors.ts'
+
+/** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
+const OLDEST_SAFE = [3, 51, 3] as const
+
+export interface SqliteFileOptions {
+  /** `full`: a commit survives a power failure. `normal`: it survives the death of the process only. */
+  durability: 'full' | 'normal'
+  readOnly?: boolean
+  /** Of a file that is made now. A commit writes whole pages, so small ones suit small rows. Default 8192. */
+  pageBytes?: number
+  /** Statements that make the tables where they are missing; run in one transaction. */
+  schema?: string
+}
+
+/**
+ * A connection in WAL mode that never blocks on another one (a busy database is an error at once, see WriteQueue).
+ * Waits while other processes open or recover the same file. @throws whatever node:sqlite says.
+ */
+export async function openSqliteFile(path: string, options: SqliteFileOptions): Promise<DatabaseSync> {
+  assertSafeVersion()
+  const guard = createGuard({
+    subject: path,
+    isTransient: (error) => isBusy(error) || isTransientFailure(error),
+    retries: 40,
+    breakAfter: 1000,
+    maxDelayMs: 200,
+  })
+  return guard.run(() => connect(path, options))
+}
+
+function connect(
+  path: string,
+  { durability, readOnly = false, pageBytes = 8192, schema }: SqliteFileOptions,
+): DatabaseSync {
+  const connection = new DatabaseSync(path, { readOnly, timeout: 0 })
+  try {
+    if (!readOnly)
+      connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
+    connection.exec(`PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000`)
+    if (schema && !readOnly) connection.exec(`BEGIN IMMEDIATE; ${schema}; COMMIT`)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+function assertSafeVersion(): void {
+  const version = process.versions.sqlite ?? '0'
+  const parts = version.split('.').map(Number)
+  const difference = OLDEST_SAFE.map((wanted, index) => (parts[index] ?? 0) - wanted).find((delta) => delta !== 0) ?? 0
+  if (difference >= 0) return
+  throw new HoldfastError('NOT_READY', `SQLite ${version} can corrupt databases that several processes share`, {
+    hint: `Run Holdfast on a Node with SQLite ${OLDEST_SAFE.join('.')} or newer.`,
+  })
+}

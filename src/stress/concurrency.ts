@@ -1,0 +1,74 @@
+/** Many savers and many readers at once. */
+import { StateManager } from '../state/index.ts'
+import { countOf, countUp, inconsistency, repeatFor, SHARED, type WorkReport } from './worker-roles.ts'
+import { startWorker, runTogether } from './workers.ts'
+import { Expectations, fairness, milliseconds, perSecond, type Outcome, type Scenario } from './scenario.ts'
+
+const READERS = 50
+const WRITERS = 20
+const READER_PAUSE_MS = 5
+
+const SEED = '20+ errors in 5 s ("rename: no such file", "EOF"), saves lost'
+
+export const concurrency: Scenario[] = [
+  {
+    name: 'ConcurrentReadsWrites (one process)',
+    suite: 'state',
+    seed: SEED,
+    async run({ folder, seconds }) {
+      await using manager = await StateManager.open(folder, { backups: false })
+      const check = async () => {
+        const problem = inconsistency(await manager.load(), WRITERS)
+        if (problem) throw new Error(problem)
+      }
+      const writers = Array.from({ length: WRITERS }, (_, index) => repeatFor(seconds, () => countUp(manager, index)))
+      const readers = Array.from({ length: READERS }, () => repeatFor(seconds, check, READER_PAUSE_MS))
+      return judge(manager, seconds, await Promise.all(writers), await Promise.all(readers))
+    },
+  },
+  {
+    name: 'ConcurrentReadsWrites (70 processes)',
+    suite: 'state',
+    seed: SEED,
+    async run({ folder, seconds }) {
+      await using manager = await StateManager.open(folder, { backups: false })
+      const reports = await runTogether<WorkReport>([
+        ...Array.from({ length: WRITERS }, (_, index) => startWorker('writer', { data: folder, index, seconds })),
+        ...Array.from({ length: READERS }, () => startWorker('reader', { data: folder, writers: WRITERS, seconds })),
+      ])
+      return judge(manager, seconds, reports.slice(0, WRITERS), reports.slice(WRITERS))
+    },
+  },
+]
+
+async function judge(
+  manager: StateManager,
+  seconds: number,
+  writers: readonly WorkReport[],
+  readers: readonly WorkReport[],
+): Promise<Outcome> {
+  const expect = new Expectations()
+  const errors = [...writers, ...readers].flatMap((report) => report.errors)
+  const saved = sum(writers.map(({ done }) => done))
+  const kept = await countOf(manager, SHARED)
+  const damages = await manager.verify()
+  expect.that(errors.length === 0, `${errors.length} errors, the first: ${errors[0]}`)
+  expect.that(kept === saved, `${saved} saves were acknowledged, the state counts ${kept}`)
+  expect.that(damages.length === 0, `verify finds ${damages.length} damages`)
+  return {
+    failures: expect.failures,
+    figures: {
+      errors: String(errors.length),
+      'lost updates': String(saved - kept),
+      'durable saves': perSecond(saved, seconds * 1000),
+      reads: perSecond(sum(readers.map(({ done }) => done)), seconds * 1000),
+      fairness: fairness(writers.map(({ done }) => done)).toFixed(2),
+      'slowest save': milliseconds(Math.max(...writers.map(({ slowestMs }) => slowestMs))),
+      'slowest read': milliseconds(Math.max(...readers.map(({ slowestMs }) => slowestMs))),
+    },
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}

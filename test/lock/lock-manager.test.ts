@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createMetrics, type Clock } from '../../src/base/index.ts'
+import { LockHeldError, LockLostError, LockManager, LockTimeoutError } from '../../src/lock/index.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { delay, until } from './laws.ts'
+
+const folder = tempFolder('lock-manager')
+
+describe('LockManager', () => {
+  it('says who it is', async () => {
+    await using locks = await open()
+    await using lock = await locks.acquire('who', { operation: 'build', info: 'web' })
+    assert.match(lock.info.who, /^\S+@\S+ \(pid \d+\)$/)
+    assert.equal(lock.info.operation, 'build')
+    assert.equal(lock.info.info, 'web')
+    assert.equal((await locks.read('who'))?.id, lock.id)
+  })
+
+  it('throws LockHeldError with the holder when it shall not wait', async () => {
+    await using locks = await open()
+    await using lock = await locks.acquire('held', { operation: 'build' })
+    await assert.rejects(locks.acquire('held', { operation: 'other' }), (error) => {
+      assert.ok(error instanceof LockHeldError)
+      assert.equal(error.code, 'LOCK_HELD')
+      assert.equal((error.details.holder as { id: string }).id, lock.id)
+      assert.match(error.hint ?? '', new RegExp(`force-unlock held ${lock.id}`))
+      return true
+    })
+  })
+
+  it('throws LockTimeoutError after the wait, and leaves the line', async () => {
+    await using locks = await open()
+    await using lock = await locks.acquire('slow', { operation: 'build' })
+    await assert.rejects(locks.acquire('slow', { operation: 'other', waitMs: 30 }), LockTimeoutError)
+    assert.deepEqual((await locks.read('slow'))?.waiting, [])
+    assert.equal((await locks.read('slow'))?.id, lock.id)
+  })
+
+  it("gives up with the signal's reason", async () => {
+    await using locks = await open()
+    const lock = await locks.acquire('stop', { operation: 'build' })
+    const reason = new Error('changed my mind')
+    const controller = new AbortController()
+    const wait = locks.acquire('stop', { operation: 'other', waitMs: Infinity, signal: controller.signal })
+    setTimeout(() => controller.abort(reason), 10)
+    await assert.rejects(wait, (error) => error === reason)
+    await lock.release()
+  })
+
+  it('renews a lock for as long as it is held', async () => {
+    await using locks = await open()
+    await using others = await open()
+    await using lock = await locks.acquire('renewed', { operation: 'build', ttlMs: 150 })
+    await delay(600)
+    assert.equal(lock.signal.aborted, false)
+    await assert.rejects(others.acquire('renewed', { operation: 'other' }), LockHeldError)
+  })
+
+  it('tells a holder that its lock was broken, and refuses its release', async () => {
+    await using locks = await open()
+    await using others = await open()
+    const lock = await locks.acquire('broken', { operation: 'build', ttlMs: 150 })
+    await assert.rejects(others.forceUnlock('broken', 'guess'), { code: 'WRONG_LOCK_ID' })
+    await others.forceUnlock('broken', lock.id)
+    await until(async () => lock.signal.aborted)
+    assert.ok(lock.signal.reason instanceof LockLostError)
+    await assert.rejects(lock.release(), LockLostError)
+    await assert.rejects(others.forceUnlock('broken', lock.id), { code: 'NOT_FOUND' })
+  })
+
+  it('releases once, whoever asks and however often', async () => {
+    await using locks = await open()
+    const lock = await locks.acquire('twice', { operation: 'build' })
+    await Promise.all([lock.release(), lock.release()])
+    await lock.release()
+    assert.equal(await locks.read('twice'), null)
+  })
+
+  it('keeps a detached lock when the manager is closed, for a release by id', async () => {
+    const locks = await open()
+    const lock = await locks.acquire('detached', { operation: 'deploy', isDetached: true })
+    const attached = await locks.acquire('attached', { operation: 'deploy' })
+    await locks.close()
+    await using others = await open()
+    assert.equal((await others.read('detached'))?.id, lock.id)
+    assert.equal(await others.read('attached'), null, attached.id)
+    await assert.rejects(others.release('detached', 'guess'), { code: 'WRONG_LOCK_ID' })
+    await others.release('detached', lock.id)
+    assert.equal(await others.read('detached'), null)
+  })
+
+  it('does not mind a wall clock that jumps by an hour, either way', async () => {
+    let jumpedHours = 0
+    const clock: Clock = { now: () => Date.now() + jumpedHours * 3_600_000 }
+    await using locks = await LockManager.open(folder, { clock })
+    await using lock = await locks.acquire('jumping', { operation: 'build', ttlMs: 300 })
+    for (const hours of [1, -1, 0]) {
+      jumpedHours = hours
+      await delay(150)
+      await assert.rejects(locks.acquire('jumping', { operation: 'other' }), LockHeldError)
+      assert.equal(lock.signal.aborted, false)
+    }
+  })
+
+  it('refuses names that are none', async () => {
+    await using locks = await open()
+    for (const name of ['', 'a\nb', 'x'.repeat(201)]) {
+      await assert.rejects(locks.acquire(name, { operation: 'build' }), { code: 'INVALID_REQUEST' })
+    }
+    await using lock = await locks.acquire('ünïcode / 锁 "quoted"', { operation: 'build' })
+    assert.equal((await locks.list())[0]?.name, lock.name)
+  })
+
+  it('counts waits, failures and locks held', async () => {
+    const metrics = createMetrics()
+    await using locks = await LockManager.open(folder, { metrics })
+    await using second = await LockManager.open(folder, { metrics })
+    await using lock = await second.acquire('counted', { operation: 'build' })
+    await assert.rejects(locks.acquire('counted', { operation: 'other' }))
+    assert.equal(lock.signal.aborted, false)
+    const text = await metrics.metrics()
+    assert.match(text, /holdfast_lock_wait_seconds_count\{outcome="acquired"\} 1/)
+    assert.match(text, /holdfast_lock_failures_total\{reason="LOCK_HELD"\} 1/)
+    assert.match(text, /holdfast_locks_held 1/)
+  })
+})
+
+function open(): Promise<LockManager> {
+  return LockManager.open(folder)
+}

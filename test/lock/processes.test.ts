@@ -1,0 +1,117 @@
+/** Locks between real processes, which get killed and stopped. */
+import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { LockManager } from '../../src/lock/index.ts'
+import { startProgram } from '../helpers/program.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { until } from './laws.ts'
+
+const folder = tempFolder('lock-processes')
+const HOLD = join(import.meta.dirname, 'programs/hold.ts')
+
+describe('locks between processes', () => {
+  it('pass to the next at once when their holder is killed, however long their TTL', async () => {
+    await using locks = await LockManager.open(folder)
+    const holder = startProgram(HOLD, [folder, 'killed', '3600000'])
+    await holder.line()
+    const before = await locks.read('killed')
+    const wait = locks.acquire('killed', { operation: 'test', waitMs: Infinity })
+    await until(async () => (await locks.read('killed'))?.waiting.length === 1)
+    holder.kill('SIGKILL')
+    await using lock = await wait
+    assert.equal(lock.abandonedBy?.id, before?.id)
+    assert.ok(lock.fencingToken > (before?.fencingToken ?? Infinity))
+  })
+
+  it('show a killed holder as abandoned, and need no force-unlock', async () => {
+    await using locks = await LockManager.open(folder)
+    const holder = startProgram(HOLD, [folder, 'shown', '3600000'])
+    await holder.line()
+    holder.kill('SIGKILL')
+    await holder.ended
+    assert.equal((await locks.read('shown'))?.status, 'abandoned')
+    const lock = await locks.acquire('shown', { operation: 'test' })
+    await lock.release()
+  })
+
+  it('pass over those in line that were killed', async () => {
+    await using locks = await LockManager.open(folder)
+    const first = await locks.acquire('line', { operation: 'test' })
+    const dead = startProgram(HOLD, [folder, 'line'])
+    await until(async () => (await locks.read('line'))?.waiting.length === 1)
+    const living = startProgram(HOLD, [folder, 'line'])
+    await until(async () => (await locks.read('line'))?.waiting.length === 2)
+    dead.kill('SIGKILL')
+    await dead.ended
+    await first.release()
+    assert.match(await living.line(), /^held/)
+  })
+
+  it('are lost by a holder that is stopped beyond the TTL, and it learns so', async () => {
+    await using locks = await LockManager.open(folder)
+    const holder = startProgram(HOLD, [folder, 'stopped', '300'])
+    const token = Number((await holder.line()).split(' ')[1])
+    holder.kill('SIGSTOP')
+    await using lock = await locks.acquire('stopped', { operation: 'test', waitMs: Infinity })
+    assert.ok(lock.fencingToken > token)
+    holder.kill('SIGCONT')
+    assert.equal(await holder.line(), 'lost')
+  })
+})
+
+describe('damaged locks', () => {
+  it('keep everybody out until they are broken by the id that is shown', async () => {
+    await using locks = await LockManager.open(folder)
+    const lock = await locks.acquire('damaged', { operation: 'test' })
+    scribble("UPDATE locks SET record = replace(record, 'test', 'tost') WHERE name = 'damaged'")
+    await assert.rejects(locks.acquire('damaged', { operation: 'test' }), (error) => {
+      return (error as { code: string; hint: string }).hint.includes('force-unlock damaged damaged-')
+    })
+    const shown = await locks.read('damaged')
+    assert.equal(shown?.status, 'damaged')
+    await assert.rejects(locks.forceUnlock('damaged', lock.id), { code: 'WRONG_LOCK_ID' })
+    await locks.forceUnlock('damaged', shown.id)
+    await using next = await locks.acquire('damaged', { operation: 'test' })
+    assert.ok(next.fencingToken > lock.fencingToken)
+  })
+
+  it('do not stop those who wait for other locks', async () => {
+    await using locks = await LockManager.open(folder)
+    await locks.acquire('bad', { operation: 'test', isDetached: true })
+    scribble("UPDATE locks SET checksum = checksum + 1 WHERE name = 'bad'")
+    await using lock = await locks.acquire('good', { operation: 'test' })
+    const statuses = new Map((await locks.list()).map(({ name, status }) => [name, status]))
+    assert.equal(statuses.get('bad'), 'damaged')
+    assert.equal(statuses.get(lock.name), 'held')
+  })
+
+  it('give a place in line back to one whose place was lost', async () => {
+    await using locks = await LockManager.open(folder)
+    const first = await locks.acquire('place', { operation: 'test' })
+    const wait = locks.acquire('place', { operation: 'test', waitMs: Infinity })
+    await until(async () => (await locks.read('place'))?.waiting.length === 1)
+    scribble('UPDATE waiters SET checksum = checksum + 1')
+    await first.release()
+    await using second = await wait
+    assert.ok(second.fencingToken > first.fencingToken)
+  })
+
+  it('are found at open when their file is no database, which is left as it is', async () => {
+    const other = tempFolder('lock-file')
+    writeFileSync(join(other, 'locks.db'), 'this is no database, but long enough to be looked at as one')
+    await assert.rejects(LockManager.open(other), { code: 'LOCK_DAMAGED' })
+    rmSync(join(other, 'locks.db'))
+    const reopened = await LockManager.open(other)
+    await reopened.close()
+  })
+})
+
+/** Changes the file behind the locks' back. */
+function scribble(statement: string): void {
+  const connection = new DatabaseSync(join(folder, 'locks.db'), { timeout: 2000 })
+  connection.exec(statement)
+  connection.close()
+}

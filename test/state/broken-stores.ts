@@ -1,0 +1,145 @@
+/** State stores with one deliberate fault each, and the law that has to catch it. */
+import type { Fence, SaveRequest, StateStore, StoredBuild } from '../../src/state/index.ts'
+
+/** A store like another but for these methods. */
+function faulty(store: StateStore, faults: (inner: StateStore) => Partial<StateStore>): StateStore {
+  return new Proxy(store, {
+    get(inner, name) {
+      const own = faults(inner)[name as keyof StateStore]
+      if (own !== undefined) return own
+      const value: unknown = Reflect.get(inner, name, inner)
+      return typeof value === 'function' ? (value.bind(inner) as unknown) : value
+    },
+  })
+}
+
+function changed(request: SaveRequest, change: Partial<SaveRequest>): SaveRequest {
+  return { ...request, ...change }
+}
+
+async function newest(store: StateStore): Promise<number> {
+  return (await store.head()).serial
+}
+
+type Save = [base: number, chain: readonly SaveRequest[], fences: readonly Fence[]]
+
+interface Broken {
+  fault: string
+  law: string
+  wrap: (store: StateStore) => StateStore
+}
+
+export const BROKEN_STORES: readonly Broken[] = [
+  {
+    fault: 'overwrites what others saved',
+    law: 'refuses a save that builds on another serial than the newest',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        save: async (...[, chain, fences]: Save) => inner.save(await newest(inner), chain, fences),
+      })),
+  },
+  {
+    fault: 'ignores fences',
+    law: 'refuses whoever is behind a fence, and remembers it',
+    wrap: (store) => faulty(store, (inner) => ({ save: (...[base, chain]: Save) => inner.save(base, chain, []) })),
+  },
+  {
+    fault: 'acknowledges before it saves',
+    law: 'shows a save to every handle once it is acknowledged',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        save: async (...[base, chain, fences]: Save) => {
+          setTimeout(() => void inner.save(base, chain, fences).catch(() => {}), 5)
+          return { ...(await inner.head()), serial: base + chain.length }
+        },
+      })),
+  },
+  {
+    fault: 'makes a chain one save after another',
+    law: 'never shows half a save',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        // Each build by itself, with the first under the old serial's number.
+        save: async (...[base, chain, fences]: Save) => {
+          let head = await inner.head()
+          if (head.serial !== base && base !== 0) head = { ...head, serial: base }
+          for (const request of chain) {
+            for (const build of request.put) {
+              const part = { ...request, id: `${request.id}-${build.name}`, put: [build] }
+              head = await inner.save(await newest(inner), [part], fences)
+              await new Promise((resolve) => setTimeout(resolve, 1))
+            }
+          }
+          return head
+        },
+      })),
+  },
+  {
+    fault: 'saves again when it is asked again',
+    law: 'gives the same answer to a save that is repeated, for the first answer may have been lost',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        save: async (...[base, chain, fences]: Save) =>
+          inner.save(
+            base === 0 ? await newest(inner) : base,
+            chain.map((request) => changed(request, { id: `${Math.random()}` })),
+            fences,
+          ),
+      })),
+  },
+  {
+    fault: 'forgets old versions',
+    law: 'keeps old versions of every build',
+    wrap: (store) => faulty(store, (inner) => ({ getAt: (_serial: number, name: string) => inner.get(name) })),
+  },
+  {
+    fault: 'reads page by page without holding on to the save',
+    law: 'shows a snapshot of one save, whatever is saved meanwhile',
+    wrap: (store) => faulty(store, (inner) => ({ snapshot: () => looseSnapshot(inner) })),
+  },
+  {
+    fault: 'trims names',
+    law: 'keeps every character of names and bodies',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        save: (...[base, chain, fences]: Save) => {
+          const trimmed = chain.map((request) =>
+            changed(request, {
+              put: request.put.map(({ name, status, body }) => ({ name: name.trim(), status, body })),
+            }),
+          )
+          return inner.save(base, trimmed, fences)
+        },
+      })),
+  },
+  {
+    fault: 'lists with one build a page too few',
+    law: 'lists builds by name, in pages, by status',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        list: async (options: Parameters<StateStore['list']>[0]) => (await inner.list(options)).slice(0, -1),
+      })),
+  },
+  {
+    fault: 'does not remove',
+    law: 'removes builds, and can be given them again',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        save: (...[base, chain, fences]: Save) => {
+          const kept = chain.map((request) => changed(request, { remove: [] }))
+          return inner.save(base, kept, fences)
+        },
+      })),
+  },
+]
+
+async function* looseSnapshot(store: StateStore) {
+  for (let after = ''; ;) {
+    const head = await store.head()
+    const page = await store.list({ after, limit: 1000 })
+    const builds = await Promise.all(page.map(({ name }) => store.get(name)))
+    yield { head, builds: builds.filter((build): build is StoredBuild => build !== null) }
+    after = page.at(-1)?.name ?? after
+    if (page.length < 1000) return
+  }
+}
