@@ -5,6 +5,10 @@ export default defineConfig({
   input: {
     'cli/main': 'src/cli/main.ts',
     'storage/blobs/write-worker': 'src/storage/blobs/write-worker.ts',
+    'stress/worker': 'src/stress/worker.ts',
+    // The libraries: `import { StateManager } from 'holdfast/state'`.
+    'state/index': 'src/state/index.ts',
+    'lock/index': 'src/lock/index.ts',
   },
   platform: 'node',
   output: {

@@ -1,8 +1,9 @@
 /** Starts workers as processes of their own, lets them begin together, and sees to it that all end. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { modulePath } from '../base/index.ts'
 
-const FILE = new URL(`./worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+const FILE = modulePath('stress/worker')
 
 export interface Worker {
   process: ChildProcess
