@@ -1,9 +1,16 @@
 /** Updates that wait for the next commit. Those that wait together are committed together. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Lock } from '../lock/index.ts'
 import type { Draft } from './draft.ts'
 
 /** Updates of one commit: bounds what one slow commit holds back. */
 const MAX_BATCH = 256
+
+/**
+ * How long a process may commit one batch after another before it lets go of the lock. Passing it to another process can
+ * take many times as long as a commit where there are more processes than cores; without turns all would wait for that.
+ */
+const TURN_MS = 25
 
 export interface Update {
   apply(draft: Draft): unknown
@@ -71,12 +78,20 @@ export class UpdateQueue {
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
     }
-    const batch = this.#waiting.splice(0, MAX_BATCH)
-    try {
-      if (batch.length > 0) await turn.commit(batch)
-    } catch (error) {
-      for (const update of batch) update.settle({ error })
-    }
+    const endMs = performance.now() + TURN_MS
+    do {
+      await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
+      // Callers whose update is done may have the next one.
+      await nextTurn()
+    } while (this.#waiting.length > 0 && performance.now() < endMs)
     this.#leaving = turn.leave()
+  }
+}
+
+async function commitBatch(turn: Turn, batch: readonly Update[]): Promise<void> {
+  try {
+    if (batch.length > 0) await turn.commit(batch)
+  } catch (error) {
+    for (const update of batch) update.settle({ error })
   }
 }
