@@ -35,7 +35,7 @@ export class UpdateQueue {
   #waiting: Update[] = []
   #running: Promise<void> | null = null
   #entering = new AbortController()
-  #leaving: Promise<void> = Promise.resolve()
+  #turn: Promise<void> = Promise.resolve()
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -56,10 +56,15 @@ export class UpdateQueue {
     return true
   }
 
+  /** Resolves when the present turn, if there is one, is over. */
+  async turnOver(): Promise<void> {
+    await this.#turn
+  }
+
   /** Resolves when nothing is waiting or running. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running
-    await this.#leaving
+    await this.#turn
   }
 
   async #run(): Promise<void> {
@@ -78,13 +83,16 @@ export class UpdateQueue {
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
     }
+    const over = Promise.withResolvers<void>()
+    this.#turn = over.promise
     const endMs = performance.now() + TURN_MS
     do {
       await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
       // Callers whose update is done may have the next one.
       await nextTurn()
     } while (this.#waiting.length > 0 && performance.now() < endMs)
-    this.#leaving = turn.leave()
+    // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
+    void turn.leave().then(over.resolve)
   }
 }
 
