@@ -36,12 +36,12 @@ const artifactSchema = z.object({
 })
 
 const buildSchema = z.object({
-  /** Its key in the state: 1 to 512 characters, any but NUL. */
+  /** Its key in the state: 1 to 512 characters of well-formed Unicode, any but NUL. */
   name: z
     .string()
     .min(1)
     .max(MAX_NAME_LENGTH)
-    .regex(/^[^\0]*$/),
+    .refine((name) => !name.includes('\0') && name.isWellFormed(), { error: 'has NUL or half of a surrogate pair' }),
   /** What is built, in the builder's terms: `amazon-ebs.ubuntu`. */
   source: z.string(),
   status: z.enum(BUILD_STATUSES),

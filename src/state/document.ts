@@ -86,26 +86,16 @@ function parse(source: string, text: string): unknown {
   } catch (error) {
     const nul = text.indexOf('\0')
     if (nul >= 0) throw refuse('IMPORT_NUL_BYTES', `${source} has NUL bytes from byte ${nul} on`)
-    if (isTruncated(text)) throw refuse('IMPORT_TRUNCATED', `${source} ends in the middle of its JSON`)
+    if (isTruncated(text, messageOf(error)))
+      throw refuse('IMPORT_TRUNCATED', `${source} ends in the middle of its JSON`)
     throw refuse('IMPORT_INVALID_JSON', `${source} is not JSON: ${messageOf(error)}`)
   }
 }
 
-/** Whether the text could go on to be JSON: a string, an object or an array is still open at its end. */
-function isTruncated(text: string): boolean {
-  let depth = 0
-  let isInString = false
-  for (let index = 0; index < text.length; index++) {
-    const character = text[index]
-    if (isInString) {
-      if (character === '\\') index += 1
-      else if (character === '"') isInString = false
-    } else if (character === '"') isInString = true
-    else if (character === '{' || character === '[') depth += 1
-    else if (character === '}' || character === ']') depth -= 1
-  }
-  const begins = /^\s*[[{"]/.test(text)
-  return begins && (isInString || depth > 0)
+/** Whether the parser wanted more where the text ends, as V8's messages tell. */
+function isTruncated(text: string, problem: string): boolean {
+  const position = Number(/at position (\d+)/.exec(problem)?.[1] ?? -1)
+  return /Unexpected end|Unterminated string/.test(problem) || position >= text.trimEnd().length
 }
 
 function buildsOf(source: string, builds: Json | undefined): Build[] {

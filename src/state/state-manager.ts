@@ -204,13 +204,15 @@ export class StateManager implements AsyncDisposable {
   /**
    * Takes the lock of the whole state, or of a part of it, for more than a moment. From then on the saves of earlier
    * holders are refused, even if they never noticed that they lost it. While the whole state is locked only saves with
-   * that lock go through; a part's lock keeps nobody from saving who does not name it.
+   * that lock go through; a part's lock keeps nobody from saving who does not name it. Waits 60 s if not told otherwise.
    * @throws as `LockManager.acquire`.
    */
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
+    // Our own saves may still have it for a moment.
+    await this.#free.turnOver()
     const tokenAbove = await this.#store.fenceOf(name)
-    const lock = await this.#locks.acquire(name, { ...options, tokenAbove })
+    const lock = await this.#locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
     try {
       await this.#store.raiseFence({ lock: name, token: lock.fencingToken })
       return lock

@@ -1,9 +1,16 @@
 /** Updates that wait for the next commit. Those that wait together are committed together. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Lock } from '../lock/index.ts'
 import type { Draft } from './draft.ts'
 
 /** Updates of one commit: bounds what one slow commit holds back. */
 const MAX_BATCH = 256
+
+/**
+ * How long a process may commit one batch after another before it lets go of the lock. Passing it to another process can
+ * take many times as long as a commit where there are more processes than cores; without turns all would wait for that.
+ */
+const TURN_MS = 25
 
 export interface Update {
   apply(draft: Draft): unknown
@@ -28,7 +35,7 @@ export class UpdateQueue {
   #waiting: Update[] = []
   #running: Promise<void> | null = null
   #entering = new AbortController()
-  #leaving: Promise<void> = Promise.resolve()
+  #turn: Promise<void> = Promise.resolve()
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -49,10 +56,15 @@ export class UpdateQueue {
     return true
   }
 
+  /** Resolves when the present turn, if there is one, is over. */
+  async turnOver(): Promise<void> {
+    await this.#turn
+  }
+
   /** Resolves when nothing is waiting or running. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running
-    await this.#leaving
+    await this.#turn
   }
 
   async #run(): Promise<void> {
@@ -71,12 +83,23 @@ export class UpdateQueue {
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
     }
-    const batch = this.#waiting.splice(0, MAX_BATCH)
-    try {
-      if (batch.length > 0) await turn.commit(batch)
-    } catch (error) {
-      for (const update of batch) update.settle({ error })
-    }
-    this.#leaving = turn.leave()
+    const over = Promise.withResolvers<void>()
+    this.#turn = over.promise
+    const endMs = performance.now() + TURN_MS
+    do {
+      await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
+      // Callers whose update is done may have the next one.
+      await nextTurn()
+    } while (this.#waiting.length > 0 && performance.now() < endMs)
+    // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
+    void turn.leave().then(over.resolve)
+  }
+}
+
+async function commitBatch(turn: Turn, batch: readonly Update[]): Promise<void> {
+  try {
+    if (batch.length > 0) await turn.commit(batch)
+  } catch (error) {
+    for (const update of batch) update.settle({ error })
   }
 }

@@ -23,7 +23,7 @@ export const concurrency: Scenario[] = [
       }
       const writers = Array.from({ length: WRITERS }, (_, index) => repeatFor(seconds, () => countUp(manager, index)))
       const readers = Array.from({ length: READERS }, () => repeatFor(seconds, check, READER_PAUSE_MS))
-      return judge(manager, seconds, await Promise.all(writers), await Promise.all(readers))
+      return await judge(manager, seconds, await Promise.all(writers), await Promise.all(readers))
     },
   },
   {
@@ -36,7 +36,7 @@ export const concurrency: Scenario[] = [
         ...Array.from({ length: WRITERS }, (_, index) => startWorker('writer', { data: folder, index, seconds })),
         ...Array.from({ length: READERS }, () => startWorker('reader', { data: folder, writers: WRITERS, seconds })),
       ])
-      return judge(manager, seconds, reports.slice(0, WRITERS), reports.slice(WRITERS))
+      return await judge(manager, seconds, reports.slice(0, WRITERS), reports.slice(WRITERS))
     },
   },
 ]

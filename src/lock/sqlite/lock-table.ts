@@ -11,10 +11,10 @@ import { isSelf, liveness, SELF, type Owner } from './owner.ts'
 
 /** A lock's row stays when it is free, so that taking and releasing one writes a single page. */
 export const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS locks (
+  CREATE TABLE locks (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, token INTEGER NOT NULL, record TEXT, deadline REAL NOT NULL,
     expires INTEGER NOT NULL, abandoned TEXT, checksum INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS waiters (
+  CREATE TABLE waiters (
     lock INTEGER NOT NULL, ticket INTEGER NOT NULL, record TEXT NOT NULL, checksum INTEGER NOT NULL,
     PRIMARY KEY (lock, ticket)) WITHOUT ROWID;`
 

@@ -5,7 +5,7 @@ import type { BuildEntry } from '../state-store.ts'
 import type { Place } from './packs.ts'
 
 export const HEADS_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS heads (
+  CREATE TABLE heads (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, serial INTEGER NOT NULL,
     pack INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL);`
 

@@ -11,8 +11,8 @@ const FORMAT = 1
 export function metaSchema(): string {
   const rows = [row('format', String(FORMAT)), row('lineage', randomUUID()), row('moved', '0')]
   return `
-    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
-    INSERT OR IGNORE INTO meta VALUES ${rows.join(', ')};`
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO meta VALUES ${rows.join(', ')};`
 }
 
 /** A row of `meta` that is not as it was written. */

@@ -17,9 +17,9 @@ export interface Place {
 }
 
 export const PACKS_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS blocks (
+  CREATE TABLE blocks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, live INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS packs (
+  CREATE TABLE packs (
     id INTEGER PRIMARY KEY, live INTEGER NOT NULL, form INTEGER NOT NULL, block INTEGER, start INTEGER, size INTEGER NOT NULL,
     checksum INTEGER NOT NULL, body BLOB);`
 

@@ -8,7 +8,7 @@ import type { SaveRecord } from '../state-store.ts'
 import type { Place } from './packs.ts'
 
 export const SAVES_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS saves (
+  CREATE TABLE saves (
     serial INTEGER PRIMARY KEY, id TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL,
     token INTEGER NOT NULL, builds INTEGER NOT NULL, digest INTEGER NOT NULL, undo BLOB NOT NULL, checksum INTEGER NOT NULL);`
 

@@ -1,6 +1,7 @@
 /** What an error of node:sqlite means. Primary result codes: https://sqlite.org/rescode.html */
-import { systemErrorCode } from '../../base/index.ts'
+import { messageOf, systemErrorCode } from '../../base/index.ts'
 
+const ERROR = 1
 const BUSY = 5
 const LOCKED = 6
 const IOERR = 10
@@ -28,7 +29,9 @@ export function isBusy(error: unknown): boolean {
 /** The file is not what SQLite wrote. */
 export function isCorrupt(error: unknown): boolean {
   const code = sqliteCode(error)
-  return code === CORRUPT || code === NOTADB
+  if (code === CORRUPT || code === NOTADB) return true
+  // The statements are ours and fixed: when they do not fit, it is the tables that are wrong.
+  return code === ERROR && /no such (table|column)|malformed/.test(messageOf(error))
 }
 
 export function isDiskFull(error: unknown): boolean {

@@ -12,7 +12,7 @@ export interface SqliteFileOptions {
   readOnly?: boolean
   /** Of a file that is made now. A commit writes whole pages, so small ones suit small rows. Default 8192. */
   pageBytes?: number
-  /** Statements that make the tables where they are missing; run in one transaction. */
+  /** Statements that make the tables of a new file; run in one transaction. */
   schema?: string
 }
 
@@ -41,12 +41,22 @@ function connect(
     if (!readOnly)
       connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
     connection.exec(`PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000`)
-    if (schema && !readOnly) connection.exec(`BEGIN IMMEDIATE; ${schema}; COMMIT`)
+    if (schema && !readOnly) makeTables(connection, schema)
     return connection
   } catch (error) {
     connection.close()
     throw error
   }
+}
+
+/** Only where nothing is yet: what is damaged must not be mended over. */
+function makeTables(connection: DatabaseSync, schema: string): void {
+  const count = connection.prepare('SELECT count(*) AS tables FROM sqlite_schema')
+  if (count.get()?.tables !== 0) return
+  connection.exec('BEGIN IMMEDIATE')
+  // Another process may have been quicker.
+  if (count.get()?.tables === 0) connection.exec(schema)
+  connection.exec('COMMIT')
 }
 
 function assertSafeVersion(): void {
