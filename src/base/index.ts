@@ -1,7 +1,7 @@
 export { AttemptThrottle } from './attempt-throttle.ts'
 export { formatBytes, parseBytes } from './bytes.ts'
 export { systemClock, type Clock } from './clock.ts'
-export { describeConfig, loadConfig, parseConfig, type Config, type ConfigIssue } from './config.ts'
+export { describeConfig, loadConfig, parseConfig, type Config } from './config.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, HoldfastError, messageOf, systemErrorCode, type ErrorCode, type ErrorOptions } from './errors.ts'
 export type { Access } from './http.ts'

@@ -1,1 +1,1 @@
-export { startServer, type Server } from './server.ts'
+export { startServer } from './server.ts'

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { messageOf, VERSION, type Metrics } from '../base/index.ts'
+import { messageOf, VERSION, type Access, type Metrics } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import type { Draining } from './draining.ts'
@@ -91,7 +91,8 @@ const metricsView = z.object({
 
 function metricsRoutes(instance: FastifyInstance, { metrics, publicMetrics }: StatusDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
-  const config = { access: publicMetrics ? 'public' : 'owner', whileDraining: true } as const
+  const access: Access = publicMetrics ? 'public' : 'owner'
+  const config = { access, whileDraining: true }
 
   app.get(
     '/api/metrics',

@@ -1,4 +1,4 @@
 export { Files } from './files.ts'
-export { Share, type ShareDependencies } from './share.ts'
+export { Share } from './share.ts'
 export { shareMigrations } from './tables.ts'
 export { verifyFiles, type Finding } from './verify.ts'
