@@ -14,6 +14,7 @@ import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import { Page } from './pages.ts'
 import { describeRequests } from './requests.ts'
+import type { StateMetrics } from './state-metrics.ts'
 import { statusRoutes } from './status-routes.ts'
 
 export interface AppDependencies {
@@ -21,6 +22,7 @@ export interface AppDependencies {
   clock: Clock
   log: Log
   metrics: Metrics
+  states: StateMetrics
   database: Database
   blobs: BlobStore
   share: Share

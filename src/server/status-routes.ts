@@ -6,12 +6,14 @@ import { messageOf, VERSION, type Access, type Metrics } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import type { Draining } from './draining.ts'
+import type { StateMetrics } from './state-metrics.ts'
 
 export interface StatusDependencies {
   share: Share
   database: Database
   blobs: BlobStore
   metrics: Metrics
+  states: StateMetrics
   draining: Draining
   maxFileBytes: number | null
   /** Whether metrics need no login. */
@@ -89,7 +91,7 @@ const metricsView = z.object({
   uptime_seconds: z.int(),
 })
 
-function metricsRoutes(instance: FastifyInstance, { metrics, publicMetrics }: StatusDependencies): void {
+function metricsRoutes(instance: FastifyInstance, { metrics, states, publicMetrics }: StatusDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
   const access: Access = publicMetrics ? 'public' : 'owner'
   const config = { access, whileDraining: true }
@@ -119,7 +121,10 @@ function metricsRoutes(instance: FastifyInstance, { metrics, publicMetrics }: St
   app.get(
     '/metrics',
     { config, schema: { summary: 'Metrics in the Prometheus text format', tags } },
-    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
+    async (_request, reply) => {
+      await states.refresh()
+      return reply.type(metrics.contentType).send(await metrics.metrics())
+    },
   )
 }
 

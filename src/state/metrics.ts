@@ -9,11 +9,16 @@ export interface StateMetrics {
   saves: Counter<'state' | 'outcome'>
   retries: Counter<'state'>
   circuitOpen: Gauge<'state'>
-  builds: Gauge<'state'>
-  /** Where to ask for the size of each open state, in bytes. */
-  sources: Map<string, () => Promise<number>>
-  serial: Gauge<'state'>
+  /** Whom to ask, when the metrics are read, how each open state stands. */
+  sources: Map<string, StateSource>
   backups: Counter<'state' | 'outcome'>
+}
+
+/** An open state, as far as the metrics look at it. */
+export interface StateSource {
+  head(): Promise<{ serial: number; buildCount: number }>
+  /** Bytes on the disk, history included. */
+  sizeBytes(): Promise<number>
 }
 
 const registered = new WeakMap<Metrics, StateMetrics>()
@@ -27,16 +32,22 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames, registers })
   const histogram = (name: string, help: string) =>
     new Histogram({ name, help, labelNames, buckets: LATENCY_BUCKETS, registers })
-  const sources = new Map<string, () => Promise<number>>()
-  new Gauge({
-    name: 'holdfast_state_size_bytes',
-    help: 'Bytes that the state takes on the disk, history included.',
-    labelNames,
-    registers,
-    async collect() {
-      for (const [state, sizeBytes] of sources) this.set({ state }, await sizeBytes())
-    },
-  })
+  const sources = new Map<string, StateSource>()
+  const asked = (name: string, help: string, ask: (source: StateSource) => Promise<number>) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      async collect() {
+        for (const [state, source] of sources) this.set({ state }, await ask(source))
+      },
+    })
+  asked('holdfast_state_size_bytes', 'Bytes that the state takes on the disk, history included.', (source) =>
+    source.sizeBytes(),
+  )
+  asked('holdfast_state_builds', 'Builds in the state.', async (source) => (await source.head()).buildCount)
+  asked('holdfast_state_serial', 'Serial of the newest save.', async (source) => (await source.head()).serial)
   const metrics: StateMetrics = {
     saveSeconds: histogram('holdfast_state_save_seconds', 'Time to commit a save, without the wait for the lock.'),
     loadSeconds: histogram('holdfast_state_load_seconds', 'Time to load a whole state.'),
@@ -53,9 +64,7 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
       registers,
     }),
     circuitOpen: gauge('holdfast_state_circuit_open', '1 while the state is left alone after too many failures.'),
-    builds: gauge('holdfast_state_builds', 'Builds in the state.'),
     sources,
-    serial: gauge('holdfast_state_serial', 'Serial of the newest save.'),
     backups: new Counter({
       name: 'holdfast_state_backups_total',
       help: 'Automatic backups by outcome: ok, or the error code.',

@@ -87,7 +87,7 @@ export class StateManager implements AsyncDisposable {
     this.#locks = locks
     this.#log = options.log ?? null
     this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
-    this.#metrics?.sources.set(this.name, () => store.sizeBytes())
+    this.#metrics?.sources.set(this.name, store)
     this.#backups = backups
     this.#committer = new Committer(store, (head, startedAtMs) => this.#saved(head, startedAtMs))
     this.#free = new UpdateQueue((signal) => this.#enter(signal))
@@ -398,8 +398,6 @@ export class StateManager implements AsyncDisposable {
     const state = this.name
     this.#metrics?.saveSeconds.observe({ state }, (performance.now() - startedAtMs) / 1000)
     this.#metrics?.saves.inc({ state, outcome: 'ok' })
-    this.#metrics?.builds.set({ state }, head.buildCount)
-    this.#metrics?.serial.set({ state }, head.serial)
     if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact())
     if (this.#backups.isDue()) this.#inBackground('backup', () => this.#backUp())
   }

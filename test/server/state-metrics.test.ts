@@ -1,0 +1,31 @@
+/** States and locks that other processes keep in the data folder show in the server's metrics. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { LockManager } from '../../src/lock/index.ts'
+import { run, startServer } from '../support/server.ts'
+
+it('measures states and locks as soon as there are some', async () => {
+  await using server = await startServer()
+  const read = async (name: string) => {
+    const { text } = await server.guest('/metrics')
+    return new RegExp(`^${name}(?:\\{state="default"\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? null
+  }
+  assert.equal(await read('holdfast_state_builds'), null)
+
+  const document = join(server.dataFolder, 'import.json')
+  const build = { name: 'web', source: 'null.web', status: 'complete' }
+  writeFileSync(
+    document,
+    JSON.stringify({ version: 1, serial: 7, builds: { web: build, db: { ...build, name: 'db' } } }),
+  )
+  const imported = await run(['state', 'import', document, '--data', server.dataFolder])
+  assert.equal(imported.code, 0, imported.stderr)
+  assert.equal(await read('holdfast_state_builds'), '2')
+  assert.ok(Number(await read('holdfast_state_size_bytes')) > 0)
+
+  await using locks = await LockManager.open(server.dataFolder)
+  await using _held = await locks.acquire('somewhere', { operation: 'test' })
+  assert.equal(await read('holdfast_locks_current'), '1')
+})
