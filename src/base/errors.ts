@@ -27,6 +27,11 @@ export const ERROR_CODES = {
   DATA_FOLDER_BUSY: { http: 500, exit: 75, meaning: 'Another Holdfast server uses the data folder.' },
   DATA_FOLDER_UNUSABLE: { http: 500, exit: 74, meaning: 'The data folder cannot be created, read or written.' },
   ADDRESS_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The address to listen on is taken or not allowed.' },
+  LAB_BUSY: { http: 500, exit: 75, meaning: 'Another lab run uses this machine; two at once would measure each other.' },
+  LAB_RUN_UNUSABLE: { http: 500, exit: 65, meaning: 'A folder or file is no lab result, or does not fit the plan.' },
+  MACHINE_UNAVAILABLE: { http: 500, exit: 69, meaning: 'This kind of lab machine cannot be had here; the message says why.' },
+  MACHINE_FAILED: { http: 500, exit: 75, meaning: 'A lab machine did not boot, or its shell cannot be reached.' },
+  TARGET_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The server under test cannot be found, built or logged in to.' },
   INVALID_CONFIG: { http: 500, exit: 78, meaning: 'The configuration has mistakes; all are listed.' },
 } as const
 
