@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { ERROR_CODES, HoldfastError, VERSION } from '../base/index.ts'
 import { registerConfig } from './config.ts'
+import { registerRunTest } from './run-test.ts'
 import { registerServe } from './serve.ts'
 import { registerVerify } from './verify.ts'
 
@@ -25,6 +26,7 @@ const program = new Command('holdfast')
 registerServe(program)
 registerConfig(program)
 registerVerify(program)
+registerRunTest(program)
 
 try {
   await program.parseAsync()

@@ -37,6 +37,7 @@ export class Reaper implements AsyncDisposable {
 
   /** Runs whatever is still due and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.ref()
     const ended = once(this.#child, 'exit')
     this.#child.stdin?.end()
     await ended

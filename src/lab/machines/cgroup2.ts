@@ -6,7 +6,7 @@
  * nobody submits, and on ext4 it waits inside a transaction, so every writer of that disk waits with it.
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, randomId } from '../../base/index.ts'
 import { localMachine } from './local-machine.ts'
 import type { BootRequest, Machine, MachineDriver } from './machine.ts'
@@ -72,11 +72,13 @@ export class Cgroup2Machine implements MachineDriver {
     if (own === undefined || !existsSync(join(root, 'cgroup.controllers'))) {
       throw unavailable(`there is no cgroup v2 at ${root}`, 'Use --machine qemu.')
     }
+    // A cgroup that hands controllers on may hold no processes itself, so ours is most often a sibling of the cells'.
     const group = join(root, own)
-    if (handsOnMemory(group)) return group
+    const found = [group, dirname(group)].find((folder) => folder.startsWith(root) && handsOnMemory(folder))
+    if (found !== undefined) return found
     if (hasSystemd) return null
     throw unavailable(
-      `the cgroup ${group} does not hand the memory controller on, and systemd is not here to ask`,
+      `neither ${group} nor its parent hands the memory controller on, and systemd is not here to ask`,
       'Delegate a cgroup with memory in its cgroup.subtree_control and run the lab in it, or use --machine qemu.',
     )
   }

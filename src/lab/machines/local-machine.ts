@@ -66,7 +66,9 @@ async function survivors(session: number | null): Promise<string[]> {
 function isInSession(pid: string, session: number): boolean {
   try {
     // Fields 3 and 6 of proc(5): state and session, counted from behind the name.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
     return Number(fields[3]) === session && fields[0] !== 'Z'
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return false

@@ -56,7 +56,11 @@ export class ServerProcess {
 
   /** @throws MACHINE_FAILED when the shell does not answer. A command that cannot be started shows in `exited`. */
   static async start(machine: Machine, { command, env }: Launch, signal: AbortSignal): Promise<ServerProcess> {
-    const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...machine.commandPrefix, ...command]
+    const words = [
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      ...machine.commandPrefix,
+      ...command,
+    ]
     const script = `mkdir -p ${quote(machine.workFolder)} && cd ${quote(machine.workFolder)} || exit 1
 cat >run.sh <<'END_OF_RUN'
 echo $$ >session
@@ -71,7 +75,8 @@ until [ -s pid ]; do sleep 0.02; done
 echo "$(cat pid) $kills"`
     const { output } = await machine.shell.run(script, { signal })
     const [pid = 0, kills = 0] = output.trim().split(' ').map(Number)
-    if (!(pid > 1)) throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
+    if (!(pid > 1))
+      throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
     return new ServerProcess(machine, pid, kills)
   }
 
@@ -126,7 +131,11 @@ echo "exit $(cat exit) $kills"`
   #look(line: string): void {
     const [, uptime, rssKib, peakKib, ...stat] = line.split(' ')
     // Fields 14, 15 and 22 of proc(5), counted from behind the command name, which may hold blanks.
-    const fields = stat.join(' ').replace(/^.*\) /, '').split(' ').map(Number)
+    const fields = stat
+      .join(' ')
+      .replace(/^.*\) /, '')
+      .split(' ')
+      .map(Number)
     const startedAt = (fields[19] ?? 0) / TICKS_PER_SECOND
     const look = {
       atSeconds: Number(uptime) - startedAt,

@@ -105,7 +105,11 @@ async function measure(measurement: Measurement): Promise<void> {
   })
 }
 
-async function uploadAndVerify({ conditions, subject, phases, signal, result }: Measurement, client: ShareClient, hash: string) {
+async function uploadAndVerify(
+  { conditions, subject, phases, signal, result }: Measurement,
+  client: ShareClient,
+  hash: string,
+) {
   const { upload, warmUpBytes, uploadTimeoutMs } = conditions
   const send = async (file: SeededFile) => {
     const limit = AbortSignal.timeout(uploadTimeoutMs)
@@ -114,7 +118,10 @@ async function uploadAndVerify({ conditions, subject, phases, signal, result }: 
       const answer = await client.upload(upload, filename, file, AbortSignal.any([signal, limit]))
       if (answer.status >= 200 && answer.status < 300) return { answer, filename }
       result.http_status = answer.status
-      throw new Failure('upload_failed', `the server answered HTTP ${answer.status}: ${answer.text.trim().slice(0, 300)}`)
+      throw new Failure(
+        'upload_failed',
+        `the server answered HTTP ${answer.status}: ${answer.text.trim().slice(0, 300)}`,
+      )
     } catch (error) {
       if (!limit.aborted || signal.aborted) throw error
       throw new Failure('timeout', `the upload took longer than ${uploadTimeoutMs / 1000} s`, { cause: error })
@@ -130,7 +137,12 @@ async function uploadAndVerify({ conditions, subject, phases, signal, result }: 
   const measured = await phases.run('upload', async () => send(subject.file))
   sent.push(measured)
   const { durationNs, sentNs, status } = measured.answer
-  Object.assign(result, { http_status: status, duration_ns: durationNs, duration_seconds: durationNs / 1e9, sent_seconds: sentNs / 1e9 })
+  Object.assign(result, {
+    http_status: status,
+    duration_ns: durationNs,
+    duration_seconds: durationNs / 1e9,
+    sent_seconds: sentNs / 1e9,
+  })
   await phases.run('verify', async () => {
     const stored = await client.stored(measured.filename, measured.answer, signal)
     result.hash_ok = stored.sha256 === hash
@@ -186,7 +198,9 @@ async function collect(result: Attempt, { machine, server }: Measurement['runnin
     rss_mean_bytes: last ? Math.round(usage.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / usage.length) : null,
     cpu_seconds: last?.cpuSeconds ?? null,
     exit_status: server.exitStatus,
-    rss: usage.filter((_, index) => index % every === 0).map((look) => ({ at_seconds: look.atSeconds, bytes: look.rssBytes })),
+    rss: usage
+      .filter((_, index) => index % every === 0)
+      .map((look) => ({ at_seconds: look.atSeconds, bytes: look.rssBytes })),
   }
   if (result.exit_reason === 'success') return
   result.log_tail = machine?.consoleTail() ?? ''

@@ -9,7 +9,11 @@ export class Failure extends Error {
    */
   readonly isTransient: boolean
 
-  constructor(reason: ExitReason, message: string, { isTransient = false, cause }: { isTransient?: boolean; cause?: unknown } = {}) {
+  constructor(
+    reason: ExitReason,
+    message: string,
+    { isTransient = false, cause }: { isTransient?: boolean; cause?: unknown } = {},
+  ) {
     super(message, { cause })
     this.reason = reason
     this.isTransient = isTransient

@@ -12,7 +12,11 @@ export interface Presenter {
   /** A phase has ended, well or with an error. */
   phase(cell: CellName, name: string, seconds: number, error: string | null): void
   /** An iteration has its final outcome; `done` of `total` in the run, `secondsLeft` null while there is nothing to go by. */
-  iteration(cell: CellName, result: Iteration, progress: { done: number; total: number; secondsLeft: number | null }): void
+  iteration(
+    cell: CellName,
+    result: Iteration,
+    progress: { done: number; total: number; secondsLeft: number | null },
+  ): void
   note(text: string): void
   /** Nothing more will come. */
   end(): void

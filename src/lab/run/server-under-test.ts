@@ -65,10 +65,13 @@ export class ServerUnderTest {
       }
       signal.throwIfAborted()
       const death = this.#death()
-      if (death) throw death.reason === 'out_of_memory' ? death : new Failure('not_ready', death.message, { isTransient: true })
+      if (death)
+        throw death.reason === 'out_of_memory' ? death : new Failure('not_ready', death.message, { isTransient: true })
       await sleep(READY_POLL_MS, undefined, { signal })
     }
-    throw new Failure('not_ready', `the server was not ready within ${timeoutMs / 1000} s (${last})`, { isTransient: true })
+    throw new Failure('not_ready', `the server was not ready within ${timeoutMs / 1000} s (${last})`, {
+      isTransient: true,
+    })
   }
 
   /** Makes of an error while the server was being used the reason for it. */
@@ -127,7 +130,12 @@ export class ServerUnderTest {
       if (seen) {
         peakBytes = Math.max(peakBytes, seen.memory_usage_bytes)
         const atSeconds = (performance.now() - startedAt) / 1000
-        this.#polled.push({ atSeconds, rssBytes: seen.memory_usage_bytes, peakBytes, cpuSeconds: seen.cpu_seconds_total ?? 0 })
+        this.#polled.push({
+          atSeconds,
+          rssBytes: seen.memory_usage_bytes,
+          peakBytes,
+          cpuSeconds: seen.cpu_seconds_total ?? 0,
+        })
       }
       await sleep(METRICS_POLL_MS, undefined, { signal }).catch(() => undefined)
     }

@@ -16,8 +16,8 @@ export function bootstrapMedians(values: readonly number[], random: Random, resa
     for (let index = 0; index < resample.length; index++) {
       resample[index] = source[Math.floor(random() * source.length)] ?? Number.NaN
     }
-    return quantileOfSorted(resample.sort(), 0.5)
-  }).sort()
+    return quantileOfSorted(resample.toSorted(), 0.5)
+  }).toSorted()
 }
 
 /** The middle `level` (such as 0.95) of sorted bootstrap values. */

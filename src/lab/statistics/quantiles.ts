@@ -2,7 +2,7 @@
 
 /** @param fraction 0 is the smallest, 1 the largest; linear between neighbours (type 7 of Hyndman and Fan 1996). */
 export function quantile(values: readonly number[], fraction: number): number {
-  return quantileOfSorted(Float64Array.from(values).sort(), fraction)
+  return quantileOfSorted(Float64Array.from(values).toSorted(), fraction)
 }
 
 /** The same for values that are in rising order already. */

@@ -23,7 +23,7 @@ export function signFlipP(differences: readonly number[]): number {
 function doubledRanks(values: readonly number[]): number[] {
   const order = values.map((_, index) => index).toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0))
   const ranks = Array.from(values, () => 0)
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     let to = from
     while (to < order.length && values[order[to] ?? 0] === values[order[from] ?? 0]) to++
     for (let index = from; index < to; index++) ranks[order[index] ?? 0] = from + 1 + to

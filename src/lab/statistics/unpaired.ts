@@ -23,8 +23,9 @@ export function estimateUnpaired(
   resamples = RESAMPLES,
 ): Estimate {
   const effect = median(a) - median(b)
-  const pick = (values: readonly number[]) => values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)
-  const bootstrapped = Float64Array.from({ length: resamples }, () => median(pick(a)) - median(pick(b))).sort()
+  const pick = (values: readonly number[]) =>
+    values.map(() => values[Math.floor(random() * values.length)] ?? Number.NaN)
+  const bootstrapped = Float64Array.from({ length: resamples }, () => median(pick(a)) - median(pick(b))).toSorted()
   return estimateFrom({
     samples: Math.min(a.length, b.length),
     effect,

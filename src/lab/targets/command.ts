@@ -20,7 +20,9 @@ export class CommandTarget implements Target {
 
   #launch({ workFolder, host, port }: Place) {
     const values: Record<string, string> = { port: String(port), host, data: `${workFolder}/data` }
-    const command = this.#words.map((word) => word.replace(/\{(port|host|data)\}/g, (_, name: string) => values[name] ?? ''))
+    const command = this.#words.map((word) =>
+      word.replace(/\{(port|host|data)\}/g, (_, name: string) => values[name] ?? ''),
+    )
     return { command, env: { PORT: String(port), PS_SHARED_SECRET: this.secret } }
   }
 }

@@ -15,7 +15,8 @@ export interface NamedTarget {
 }
 
 /** What `--target` takes, for help and errors. */
-export const TARGETS_ALLOWED = "holdfast, picoshare, 'command:WORDS with {port} and {data}' or a URL, each as NAME=TARGET if you like"
+export const TARGETS_ALLOWED =
+  "holdfast, picoshare, 'command:WORDS with {port} and {data}' or a URL, each as NAME=TARGET if you like"
 
 /**
  * The targets of a run. The same one given twice is an A/A run: its second self is called `holdfast-2`.
