@@ -1,8 +1,11 @@
 /** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { ERROR_CODES, HoldfastError, VERSION } from '../base/index.ts'
+import { registerCompare } from './compare.ts'
 import { registerConfig } from './config.ts'
+import { registerLab } from './lab.ts'
 import { registerRunTest } from './run-test.ts'
+import { registerRunTestMatrix } from './run-test-matrix.ts'
 import { registerServe } from './serve.ts'
 import { registerVerify } from './verify.ts'
 
@@ -27,6 +30,9 @@ registerServe(program)
 registerConfig(program)
 registerVerify(program)
 registerRunTest(program)
+registerRunTestMatrix(program)
+registerCompare(program)
+registerLab(program)
 
 try {
   await program.parseAsync()

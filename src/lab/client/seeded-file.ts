@@ -7,6 +7,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { cacheFolder } from '../cache-folder.ts'
 
 const CHUNK_BYTES = 1 << 20
@@ -27,14 +28,17 @@ export function* bytesOf({ seed, sizeBytes }: SeededFile, fromByte = 0): Generat
   }
 }
 
-/** SHA-256 of the whole file, lower-case hex; remembered in the cache folder. */
-export function hashOf(file: SeededFile): string {
+/** SHA-256 of the whole file, lower-case hex; remembered in the cache folder. Lets other work go on meanwhile. */
+export async function hashOf(file: SeededFile, signal: AbortSignal): Promise<string> {
   const folder = join(cacheFolder(), 'hashes')
   const path = join(folder, `${createHash('sha256').update(file.seed).digest('hex').slice(0, 16)}-${file.sizeBytes}`)
   const known = readHash(path)
   if (known) return known
   const hash = createHash('sha256')
-  for (const chunk of bytesOf(file)) hash.update(chunk)
+  for (const chunk of bytesOf(file)) {
+    hash.update(chunk)
+    await setImmediate(undefined, { signal })
+  }
   const hex = hash.digest('hex')
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${path}.${process.pid}`, hex)

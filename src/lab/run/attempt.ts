@@ -80,7 +80,7 @@ interface Measurement {
 
 async function measure(measurement: Measurement): Promise<void> {
   const { conditions, subject, phases, signal, folder, running, result } = measurement
-  const hash = await phases.run('prepare file', async () => hashOf(subject.file))
+  const hash = await phases.run('prepare file', async () => hashOf(subject.file, signal))
   result.quiet = await phases.run('wait for quiet', async () => waitUntilQuiet(conditions.quietWaitMs, signal))
   result.host_before = hostLoad()
   const { start: startsServer, program } = subject.target
