@@ -35,7 +35,10 @@ const SEED = 20_261_122
 /** A verdict about B for each cell that both sides have. */
 export function compareSides(a: Side, b: Side): CellComparison[] {
   const random = seededRandom(SEED)
-  const compared = a.cells.flatMap((cellA) => {
+  const inOrder = a.cells.toSorted(
+    (one, other) => one.ram_mb - other.ram_mb || one.file_size_bytes - other.file_size_bytes,
+  )
+  const compared = inOrder.flatMap((cellA) => {
     const cellB = b.cells.find((other) => isSameCell(cellA, other))
     return cellB ? [{ cellA, cellB, estimate: estimate(a, b, cellA, cellB, random) }] : []
   })

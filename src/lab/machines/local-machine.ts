@@ -18,7 +18,9 @@ export function localMachine(
   const workFolder = join(folder, 'work')
   mkdirSync(workFolder)
   const shell = new ChildShell()
-  const forget = reaper.add(`${killSession(workFolder)}; sleep 0.2; rm -rf ${quote(folder)}`)
+  // Twice: the lab may have died while a server was being started.
+  const kill = killSession(workFolder)
+  const forget = reaper.add(`${kill}; sleep 1; ${kill}; rm -rf ${quote(folder)}`)
   return {
     shell,
     workFolder,

@@ -73,7 +73,9 @@ ${OOM_KILLS}
 setsid sh run.sh </dev/null >server.log 2>&1 &
 until [ -s pid ]; do sleep 0.02; done
 echo "$(cat pid) $kills"`
-    const { output } = await machine.shell.run(script, { signal })
+    // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
+    const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
+    signal.throwIfAborted()
     const [pid = 0, kills = 0] = output.trim().split(' ').map(Number)
     if (!(pid > 1))
       throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
@@ -153,5 +155,5 @@ while read -r key value; do [ "$key" = oom_kill ] && kills=$value; done </proc/v
 
 /** One line of sh that kills every process of the session of the server that was started in a work folder. */
 export function killSession(workFolder: string): string {
-  return `[ ! -s ${quote(workFolder)}/session ] || kill -KILL -- -$(cat ${quote(workFolder)}/session) 2>/dev/null || :`
+  return `[ ! -s ${quote(workFolder)}/session ] || kill -KILL -$(cat ${quote(workFolder)}/session) 2>/dev/null || :`
 }

@@ -17,12 +17,12 @@ export function toHtml(report: Report): string {
 <meta name="color-scheme" content="light dark"><title>${escape(title)}</title><style>${STYLE}</style></head>
 <body><main>
 <header><p class="eyebrow">Holdfast lab</p><h1>${escape(report.headline)}</h1>${facts(report)}${cautions(report)}</header>
-<section><h2>The matrix</h2><p>Darker is faster; hatched cells ran while the host was busy.</p>
+<section><h2>The matrix</h2><p>The stronger the colour, the faster; hatched cells ran while the host was busy.</p>
 <div class="maps">${report.targets.map((target) => heatMap(report, target)).join('')}</div></section>
 ${report.comparisons.map(comparison).join('')}
 <section><h2>Throughput by size</h2><p>A dot is an upload, the large one the median, the bar its 95 % interval.</p>${legend(report)}
 <div class="plots">${speedPlots(report)}</div></section>
-<section><h2>Every upload by the clock</h2><p>A machine that slows down or has bursts shows here, whatever the medians say.</p>${legend(report)}${timePlot(report)}</section>
+<section><h2>Every upload by the clock</h2><p>A machine that slows down or has bursts shows here, whatever the medians say.</p>${legend(report)}<div class="wide">${timePlot(report)}</div></section>
 <section><h2>Memory over time</h2><p>Resident memory of each server from its start.</p>${legend(report)}<div class="plots">${memoryPlots(report)}</div></section>
 ${failures(report)}
 </main></body></html>

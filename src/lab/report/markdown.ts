@@ -14,7 +14,7 @@ export function toMarkdown(report: Report): string {
     ),
     ...report.comparisons.flatMap(({ a, b, cells }) => [
       `## ${b} against ${a}`,
-      'A ratio above 1 means that the first is faster; in brackets the 95 % interval.',
+      'Ratios of speeds: above 1 the first of the two is faster. In brackets the 95 % interval.',
       table(
         ['RAM (MB)', 'file', 'ratio', 'pairs', 'verdict', 'notes'],
         cells.map((cell) => [

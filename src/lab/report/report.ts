@@ -25,23 +25,25 @@ export interface Failure {
   iteration: CellResult['iterations'][number]
 }
 
-/** @param cells of one run, at least one. */
-export function makeReport(cells: readonly CellResult[]): Report {
-  const targets = targetNames(cells)
+/** @param given the cells of one run, at least one. */
+export function makeReport(given: readonly CellResult[]): Report {
+  const targets = targetNames(given)
+  const cells = given.toSorted((a, b) => a.ram_mb - b.ram_mb || a.file_size_bytes - b.file_size_bytes)
   const [first = '', ...others] = targets
   const comparisons = others.map((name) => ({
     a: first,
     b: name,
     cells: compareSides(sideOf(cells, first), sideOf(cells, name)),
   }))
-  const bySize = [...cells].toSorted((a, b) => a.file_size_bytes - b.file_size_bytes)
   return {
     run: cells[0]?.run ?? '',
     headline: headlineOf(cells, comparisons),
     cautions: cautionsOf(cells),
     targets,
-    ramMb: [...new Set(cells.map(({ ram_mb: ram }) => ram))].toSorted((a, b) => a - b),
-    fileSizes: [...new Set(bySize.map(({ file_size: size }) => size))],
+    ramMb: [...new Set(cells.map(({ ram_mb: ram }) => ram))],
+    fileSizes: [
+      ...new Set(cells.toSorted((a, b) => a.file_size_bytes - b.file_size_bytes).map(({ file_size: size }) => size)),
+    ],
     cells,
     comparisons,
     failures: cells.flatMap((cell) =>
@@ -60,7 +62,7 @@ function headlineOf(cells: readonly CellResult[], comparisons: Report['compariso
     )
     const open = count('no difference shown')
     const ratio = overallRatio(compared)
-    const middle = ratio === null ? '' : ` (${ratio.toFixed(2)} times the speed in the middle)`
+    const middle = ratio === null ? '' : ` ; in the middle ${ratio.toFixed(2)} times as fast`
     const rest = open > 0 ? [`no difference shown in ${open}${detectable(compared)}`] : []
     sentences.push(`${b} against ${a}: ${[...parts, ...rest].join(', ') || 'nothing to compare'}${middle}.`)
   }
@@ -71,7 +73,7 @@ function detectable(compared: readonly CellComparison[]): string {
   const open = compared.flatMap(({ verdict, estimate }) =>
     verdict === 'no difference shown' && estimate ? [estimate.detectable] : [],
   )
-  return open.length === 0 ? '' : `, where ${formatPercent(Math.max(...open))} could have been`
+  return open.length === 0 ? '' : `, where one of ${formatPercent(Math.max(...open))} would most likely have shown`
 }
 
 function cautionsOf(cells: readonly CellResult[]): string[] {

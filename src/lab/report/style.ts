@@ -15,9 +15,9 @@ section>p{color:var(--soft);margin:0 0 14px}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:10px 24px;margin:0}
 dt{color:var(--soft);font-size:13px}dd{margin:0;overflow-wrap:anywhere}
 .cautions{margin:20px 0 0;padding:12px 16px 12px 34px;background:var(--warnbg);color:var(--warn);border-radius:8px}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+.scroll,.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:8px 10px;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600}
-.maps{display:grid;gap:22px}.heat{width:100%;min-width:420px}.heat caption{text-align:left;font-weight:650;padding-bottom:6px}
+.maps{display:grid;gap:22px}.heat{width:100%;min-width:300px}.heat caption{text-align:left;font-weight:650;padding-bottom:6px}
 .heat th,.heat td{border:2px solid var(--panel)}.heat th[scope=row]{white-space:nowrap;width:1%}
 .cell{background-color:color-mix(in oklab,var(--heat) calc(var(--share)*.55 + 4%),var(--panel));border-radius:6px;min-width:96px}
 .untrusted{background-image:repeating-linear-gradient(135deg,transparent 0 7px,color-mix(in oklab,var(--ink) 7%,transparent) 7px 9px)}
@@ -35,5 +35,5 @@ svg text{font:13px system-ui,"DejaVu Sans",sans-serif;fill:var(--ink)}svg .unit,
 .legend i{display:inline-block;width:11px;height:11px;border-radius:50%;background:currentColor;margin-right:7px}.legend li{color:var(--ink)}
 details{margin-top:12px}summary{cursor:pointer}details p{margin:8px 0}
 pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:8px;padding:12px;font-size:12.5px;line-height:1.45;max-height:360px}
-@media (max-width:640px){main{padding:20px 12px 48px}section{padding:16px 14px}.plots svg,.wide svg{min-width:0}svg text{font-size:16px}}
+@media (max-width:640px){main{padding:20px 12px 48px}section{padding:16px 14px}.wide svg{min-width:540px}}
 `

@@ -41,7 +41,7 @@ export interface Frame {
   bottom: number
 }
 
-export const FRAME: Frame = { width: 640, height: 280, left: 56, right: 16, top: 12, bottom: 40 }
+export const FRAME: Frame = { width: 480, height: 260, left: 50, right: 12, top: 12, bottom: 40 }
 
 /** An image with a text for those who do not see it. */
 export function svg({ width, height }: Frame, label: string, content: string): string {

@@ -79,7 +79,7 @@ export class RunFolder {
   }
 }
 
-/** The cells of a run's folder, or of a single result file. @throws LAB_RUN_UNUSABLE when there are none. */
+/** The cells of a run's folder, targets in the order of its plan, or of a single result file. @throws LAB_RUN_UNUSABLE when there are none. */
 export function readResults(path: string): CellResult[] {
   if (!existsSync(path)) throw unusable(`${path} does not exist`)
   if (statSync(path).isFile()) return [readCell(path)]
@@ -89,7 +89,9 @@ export function readResults(path: string): CellResult[] {
     .toSorted()
     .map((name) => readCell(join(folder, name)))
   if (cells.length === 0) throw unusable(`${path} holds no results`)
-  return cells
+  if (!existsSync(join(path, 'plan.json'))) return cells
+  const order = RunFolder.open(path).plan.targets.map(({ name }) => name)
+  return cells.toSorted((a, b) => order.indexOf(a.target.name) - order.indexOf(b.target.name))
 }
 
 function readCell(path: string): CellResult {
