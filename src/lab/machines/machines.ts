@@ -3,6 +3,7 @@ import { HoldfastError } from '../../base/index.ts'
 import { Cgroup2Machine } from './cgroup2.ts'
 import type { MachineDriver } from './machine.ts'
 import { ProcessMachine } from './process.ts'
+import { QemuMachine } from './qemu/qemu.ts'
 
 /** What `--machine` takes, for help and errors. */
 export const MACHINES_ALLOWED = 'process, cgroup2, qemu or ssh:HOST'
@@ -11,6 +12,7 @@ export const MACHINES_ALLOWED = 'process, cgroup2, qemu or ssh:HOST'
 export function parseMachine(text: string): MachineDriver {
   if (text === 'process') return new ProcessMachine()
   if (text === 'cgroup2') return new Cgroup2Machine()
+  if (text === 'qemu') return new QemuMachine()
   throw new HoldfastError('INVALID_REQUEST', `--machine: ${JSON.stringify(text)} is not ${MACHINES_ALLOWED}`)
 }
 

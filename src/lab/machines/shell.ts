@@ -1,6 +1,7 @@
 /** A POSIX shell on a machine: the one thing that the lab needs of it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 
@@ -56,6 +57,46 @@ export class ChildShell implements Shell {
       signal.throwIfAborted()
       const why = limit.aborted ? `no answer within ${timeoutMs / 1000} s` : messageOf(error)
       throw unreachable(`${program}: ${why}`, error)
+    }
+  }
+}
+
+/** Ends a script's output with its status, on a line of its own. */
+const END_OF_SCRIPT = /^@end (\d+)$/
+
+/** A shell behind a TCP port, such as that of a virtual machine: each connection is a shell that reads its script from it. */
+export class SocketShell implements Shell {
+  readonly #port: number
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  async run(script: string, { signal, onLine, timeoutMs = DEFAULT_TIMEOUT_MS }: ShellOptions) {
+    const limit = timeoutMs === 0 ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    limit.throwIfAborted()
+    const socket = connect({ port: this.#port, host: '127.0.0.1', signal: limit })
+    socket.write(`(\n${script}\n)\nprintf '\\n@end %s\\n' $?\nexit\n`)
+    let output = ''
+    let isBlankDue = false
+    try {
+      for await (const line of createInterface({ input: socket })) {
+        const status = END_OF_SCRIPT.exec(line)?.[1]
+        if (status !== undefined) return { status: Number(status), output }
+        // The last blank line is ours.
+        const lines = [...(isBlankDue ? [''] : []), ...(line === '' ? [] : [line])]
+        isBlankDue = line === ''
+        for (const complete of lines) {
+          if (onLine) onLine(complete)
+          else output += `${complete}\n`
+        }
+      }
+      throw new Error('the connection was lost')
+    } catch (error) {
+      signal.throwIfAborted()
+      throw unreachable(limit.aborted ? `no answer within ${timeoutMs / 1000} s` : messageOf(error), error)
+    } finally {
+      socket.destroy()
     }
   }
 }

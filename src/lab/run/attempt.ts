@@ -184,7 +184,9 @@ function toFailure(error: unknown, signal: AbortSignal): Failure {
   if (signal.aborted) return new Failure('interrupted', 'the run was interrupted', { cause: error })
   if (error instanceof Failure) return error
   const isTransient = error instanceof HoldfastError && error.retryable
-  return new Failure('machine_failed', messageOf(error), { isTransient, cause: error })
+  // A machine that is too small to boot says as much about the cell as a server that is too big for it.
+  const isTooSmall = error instanceof HoldfastError && error.details.outOfMemory === true
+  return new Failure(isTooSmall ? 'out_of_memory' : 'machine_failed', messageOf(error), { isTransient, cause: error })
 }
 
 async function collect(result: Attempt, { machine, server }: Measurement['running']): Promise<void> {
@@ -209,13 +211,11 @@ async function collect(result: Attempt, { machine, server }: Measurement['runnin
 
 async function cleanUp({ machine, server }: Measurement['running'], folder: string, result: Attempt): Promise<void> {
   try {
-    await server?.stop()
+    // A server that cannot be told to stop any more ends with its machine, which says what it leaves behind.
+    await server?.stop().catch(() => undefined)
+    result.leftovers.push(...((await machine?.stop()) ?? []))
   } finally {
-    try {
-      result.leftovers.push(...((await machine?.stop()) ?? []))
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, randomSecret } from '../../base/index.ts'
 import { cacheFolder } from '../cache-folder.ts'
+import { findOnPath, runTool } from '../tools.ts'
 import type { Place, PreparedTarget, Target } from './target.ts'
 
 /** The release that is built where there is none on the PATH. */
@@ -39,37 +38,15 @@ async function build(signal: AbortSignal): Promise<string> {
   const folder = join(cacheFolder(), 'picoshare', VERSION)
   const binary = join(folder, 'picoshare')
   if (existsSync(binary)) return binary
-  const go = findOnPath('go')
-  if (go === null) throw missing('neither picoshare nor Go is on the PATH')
+  if (findOnPath('go') === null) throw missing('neither picoshare nor Go is on the PATH')
   mkdirSync(folder, { recursive: true })
-  const child = spawn(go, ['install', MODULE], {
-    env: { ...process.env, GOBIN: folder },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal,
-  })
-  let errors = ''
-  child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
   try {
-    const [status] = (await once(child, 'close')) as [number | null]
-    if (status !== 0) throw new Error(errors.trim() || `go ended with ${status}`)
+    await runTool('go', ['install', MODULE], { signal, env: { GOBIN: folder } })
   } catch (error) {
     signal.throwIfAborted()
-    throw missing(`'go install ${MODULE}' failed: ${messageOf(error)}`, error)
+    throw missing(messageOf(error), error)
   }
   return binary
-}
-
-function findOnPath(name: string): string | null {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name)
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      continue
-    }
-  }
-  return null
 }
 
 function missing(why: string, cause?: unknown): HoldfastError {

@@ -42,24 +42,20 @@ async function receive(request: IncomingMessage, response: ServerResponse, filen
   for await (const data of request as AsyncIterable<Buffer>) {
     hash.update(data)
     received += data.length
-    if (received > FAULT_AFTER_BYTES) misbehave(request, response)
+    if (received > FAULT_AFTER_BYTES) misbehave(request)
     if (received > FAULT_AFTER_BYTES && fault === 'stalls') await once(request, 'close')
   }
   if (fault === 'lies') hash.update('another byte')
   files.push({ id: `${files.length}`, filename, sha256: hash.digest('hex') })
-  response.statusCode = 201
-  response.end('{}')
+  response.statusCode = fault === 'answers-500' ? 500 : 201
+  response.end(fault === 'answers-500' ? 'the disk is on fire' : '{}')
 }
 
-function misbehave(request: IncomingMessage, response: ServerResponse): void {
+function misbehave(request: IncomingMessage): void {
   if (fault === 'dies') process.exit(1)
   if (fault === 'aborts-for-memory') {
     console.error('FATAL ERROR: JavaScript heap out of memory')
     process.abort()
   }
   if (fault === 'resets') request.socket.resetAndDestroy()
-  if (fault === 'answers-500' && !response.headersSent) {
-    response.statusCode = 500
-    response.end('the disk is on fire')
-  }
 }
