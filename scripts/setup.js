@@ -15,6 +15,11 @@ const DEBIAN_PACKAGES = [
     neededFor: 'browser tests',
   },
   { name: 'curl', provides: '/usr/bin/curl', neededFor: 'HTTP tests' },
+  { name: 'qemu-system-x86', provides: '/usr/bin/qemu-system-x86_64', neededFor: 'lab tests on virtual machines' },
+  { name: 'qemu-utils', provides: '/usr/bin/qemu-img', neededFor: 'lab tests on virtual machines' },
+  { name: 'busybox-static', provides: '/usr/bin/busybox', neededFor: 'lab tests on virtual machines' },
+  { name: 'openssh-server', provides: '/usr/sbin/sshd', neededFor: 'lab tests over ssh' },
+  { name: 'openssh-client', provides: '/usr/bin/ssh', neededFor: 'lab tests over ssh' },
   { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
 ]
 

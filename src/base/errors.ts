@@ -81,6 +81,19 @@ export const ERROR_CODES = {
   IMPORT_INVALID_JSON: { http: 400, exit: 65, meaning: 'The file to import is not JSON; the message names the line.' },
   IMPORT_NOT_A_STATE: { http: 400, exit: 65, meaning: 'The file to import is JSON, but no state.' },
   COMMAND_FAILED: { http: 500, exit: 69, meaning: 'A command to be run under a lock could not be started.' },
+  LAB_BUSY: {
+    http: 500,
+    exit: 75,
+    meaning: 'Another lab run uses this machine; two at once would measure each other.',
+  },
+  LAB_RUN_UNUSABLE: { http: 500, exit: 65, meaning: 'A folder or file is no lab result, or does not fit the plan.' },
+  MACHINE_UNAVAILABLE: {
+    http: 500,
+    exit: 69,
+    meaning: 'This kind of lab machine cannot be had here; the message says why.',
+  },
+  MACHINE_FAILED: { http: 500, exit: 75, meaning: 'A lab machine did not boot, or its shell cannot be reached.' },
+  TARGET_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The server under test cannot be found, built or logged in to.' },
   INVALID_CONFIG: { http: 500, exit: 78, meaning: 'The configuration has mistakes; all are listed.' },
 } as const
 

@@ -21,6 +21,10 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   state: async () => (await import('./state.ts')).registerStateCommands,
   lock: async () => (await import('./lock.ts')).registerLockCommands,
   stress: async () => (await import('./stress.ts')).registerStressCommand,
+  'run-test': async () => (await import('./run-test.ts')).registerRunTest,
+  'run-test-matrix': async () => (await import('./run-test-matrix.ts')).registerRunTestMatrix,
+  compare: async () => (await import('./compare.ts')).registerCompare,
+  lab: async () => (await import('./lab.ts')).registerLab,
 }
 
 const program = new Command('holdfast')

@@ -1,8 +1,8 @@
 /** The data folder: `holdfast.db`, `files/`, `uploads/`; one server at a time. */
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
+import { HoldfastError, messageOf } from '../base/index.ts'
+import { lockFile } from './lock-file.ts'
 
 export interface DataFolder {
   /** Absolute path. */
@@ -30,7 +30,12 @@ export function openDataFolder(given: string): DataFolder {
       cause: error,
     })
   }
-  const release = lock(join(path, 'server.lock'), path)
+  const release = lockFile(join(path, 'server.lock'))
+  if (!release) {
+    throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${path}`, {
+      hint: 'Stop it, or give this one another folder with --data.',
+    })
+  }
   return { path, databasePath: join(path, 'holdfast.db'), release }
 }
 
@@ -49,21 +54,4 @@ function makeFolder(path: string): void {
   if (existsSync(path)) return
   makeFolder(dirname(path))
   mkdirSync(path, { mode: 0o700 })
-}
-
-/** Node has no flock(2); an exclusive transaction of SQLite on an empty file takes the same kind of lock. */
-function lock(file: string, folder: string): () => void {
-  const connection = new DatabaseSync(file, { timeout: 0 })
-  try {
-    connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-  } catch (error) {
-    connection.close()
-    const isBusy = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && /locked/.test(messageOf(error))
-    if (!isBusy) throw error
-    throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${folder}`, {
-      hint: 'Stop it, or give this one another folder with --data.',
-      cause: error,
-    })
-  }
-  return () => connection.close()
 }

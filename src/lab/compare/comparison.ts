@@ -1,0 +1,154 @@
+/** Compares two sides cell by cell: two targets of one run, or two runs. */
+import { estimatePairs } from '../statistics/paired.ts'
+import { findDrift } from '../statistics/drift.ts'
+import type { Estimate } from '../statistics/estimate.ts'
+import { findOutliers } from '../statistics/outliers.ts'
+import { median } from '../statistics/quantiles.ts'
+import { seededRandom, type Random } from '../statistics/random.ts'
+import { estimateUnpaired } from '../statistics/unpaired.ts'
+import { judge, type Verdict } from '../statistics/verdict.ts'
+import type { CellResult } from '../results/result.ts'
+
+/** One side: the cells of one target, and of the other targets that ran beside it, if any. */
+export interface Side {
+  name: string
+  cells: readonly CellResult[]
+  companions: readonly CellResult[]
+}
+
+export interface CellComparison {
+  ramMb: number
+  fileSize: string
+  fileSizeBytes: number
+  /** Null when a side has no good upload in this cell. */
+  estimate: Estimate | null
+  verdict: Verdict
+  medianA: number | null
+  medianB: number | null
+  warnings: string[]
+}
+
+const DRIFT_SIGNIFICANCE = 0.01
+/** Resampling is seeded, so that the same data always give the same answer. */
+const SEED = 20_261_122
+
+/** A verdict about B for each cell that both sides have. */
+export function compareSides(a: Side, b: Side): CellComparison[] {
+  const random = seededRandom(SEED)
+  const inOrder = a.cells.toSorted(
+    (one, other) => one.ram_mb - other.ram_mb || one.file_size_bytes - other.file_size_bytes,
+  )
+  const compared = inOrder.flatMap((cellA) => {
+    const cellB = b.cells.find((other) => isSameCell(cellA, other))
+    return cellB ? [{ cellA, cellB, estimate: estimate(a, b, cellA, cellB, random) }] : []
+  })
+  const known = compared.flatMap((one) => (one.estimate ? [one.estimate] : []))
+  const verdicts = new Map(judge(known).map((verdict, index) => [known[index], verdict]))
+  return compared.map(({ cellA, cellB, estimate: found }) => ({
+    ramMb: cellA.ram_mb,
+    fileSize: cellA.file_size,
+    fileSizeBytes: cellA.file_size_bytes,
+    estimate: found,
+    verdict: (found && verdicts.get(found)) ?? 'no difference shown',
+    medianA: cellA.stats.median_throughput_mbps,
+    medianB: cellB.stats.median_throughput_mbps,
+    warnings: warningsOf(a, b, cellA, cellB, found),
+  }))
+}
+
+function estimate(a: Side, b: Side, cellA: CellResult, cellB: CellResult, random: Random): Estimate | null {
+  if (cellA.run === cellB.run) {
+    const pairs = pairsOf(cellA, cellB)
+    return pairs.length === 0 ? null : estimatePairs(pairs, random)
+  }
+  const anchors = commonAnchor(a, b, cellA)
+  if (anchors) {
+    const toAnchor = (cell: CellResult, anchor: CellResult) =>
+      pairsOf(cell, anchor).map((pair) => Math.log(pair.a / pair.b))
+    const [ratiosA, ratiosB] = [toAnchor(cellA, anchors.a), toAnchor(cellB, anchors.b)]
+    if (ratiosA.length > 0 && ratiosB.length > 0)
+      return estimateUnpaired({ a: ratiosA, b: ratiosB, isAnchored: true }, random)
+  }
+  const [logsA, logsB] = [durations(cellA).map(Math.log), durations(cellB).map(Math.log)]
+  if (logsA.length === 0 || logsB.length === 0) return null
+  return estimateUnpaired({ a: logsA, b: logsB, isAnchored: false }, random)
+}
+
+/** Uploads of the same round, next to each other in time; a round in which either failed has no pair. */
+function pairsOf(a: CellResult, b: CellResult): { a: number; b: number }[] {
+  return a.iterations.flatMap((one) => {
+    const other = b.iterations.find(({ iteration }) => iteration === one.iteration)
+    const [durationA, durationB] = [goodDuration(one), other ? goodDuration(other) : null]
+    return durationA !== null && durationB !== null ? [{ a: durationA, b: durationB }] : []
+  })
+}
+
+/** A target, the same version of it, that ran beside both sides in this cell. */
+function commonAnchor(a: Side, b: Side, cell: CellResult): { a: CellResult; b: CellResult } | null {
+  for (const anchorA of a.companions.filter((other) => isSameCell(other, cell))) {
+    const anchorB = b.companions.find(
+      (other) =>
+        isSameCell(other, cell) &&
+        other.target.name === anchorA.target.name &&
+        other.target.version === anchorA.target.version,
+    )
+    if (anchorB) return { a: anchorA, b: anchorB }
+  }
+  return null
+}
+
+function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, found: Estimate | null): string[] {
+  const warnings: string[] = []
+  if (!found) warnings.push('a side has no good upload: nothing to compare')
+  if (found && found.unseenFactor > 1) {
+    warnings.push(
+      `not interleaved: the machine alone may differ by ${found.unseenFactor} times between two runs; make both targets of one run`,
+    )
+  }
+  for (const key of ['platform', 'upload', 'ram_limited', 'parallel'] as const) {
+    if (cellA[key] !== cellB[key]) warnings.push(`${key} differs: ${cellA[key]} and ${cellB[key]}`)
+  }
+  for (const [side, cell] of [[a, cellA] as const, [b, cellB] as const]) {
+    const drift = driftOf(cell)
+    if (drift) warnings.push(`${side.name} ${drift}`)
+    const outliers = findOutliers(durations(cell)).length
+    if (outliers > 0) warnings.push(`${side.name} has ${outliers} ${outliers === 1 ? 'outlier' : 'outliers'} (kept)`)
+    if (cell.stats.failure_count > 0)
+      warnings.push(`${side.name} failed in ${cell.stats.failure_count} iterations (${cell.exit_reason})`)
+    const noisy = cell.iterations.filter(({ quiet }) => !quiet).length
+    if (noisy > 0)
+      warnings.push(`the host was not quiet in ${noisy} of ${cell.iterations.length} iterations of ${side.name}`)
+  }
+  return warnings
+}
+
+/** How a cell's speed moved with the clock, in words; null when it did not. Pairs cancel that out, absolute figures do not. */
+export function driftOf(cell: CellResult): string | null {
+  const points = cell.iterations.flatMap((one) => {
+    const duration = goodDuration(one)
+    return duration === null ? [] : [{ time: Date.parse(one.started_at) / 3_600_000, value: Math.log(duration) }]
+  })
+  const { slope, p } = findDrift(points)
+  if (p >= DRIFT_SIGNIFICANCE) return null
+  const hours = Math.max(...points.map(({ time }) => time)) - Math.min(...points.map(({ time }) => time))
+  const change = Math.exp(-slope * hours) - 1
+  return `drifted ${change > 0 ? '+' : ''}${(change * 100).toFixed(0)} % in speed over the run`
+}
+
+function isSameCell(a: CellResult, b: CellResult): boolean {
+  return a.ram_mb === b.ram_mb && a.file_size_bytes === b.file_size_bytes
+}
+
+function durations(cell: CellResult): number[] {
+  return cell.iterations.map(goodDuration).filter((duration) => duration !== null)
+}
+
+function goodDuration(one: CellResult['iterations'][number]): number | null {
+  return one.exit_reason === 'success' ? one.duration_ns : null
+}
+
+/** The middle ratio over all cells, for a one-sentence summary; null when no cell has one. */
+export function overallRatio(comparisons: readonly CellComparison[]): number | null {
+  const ratios = comparisons.flatMap(({ estimate: found }) => (found ? [Math.log(found.ratio)] : []))
+  return ratios.length === 0 ? null : Math.exp(median(ratios))
+}

@@ -1,0 +1,159 @@
+/**
+ * Starts, watches and ends a server on a machine, through the machine's shell alone.
+ *
+ * The server gets a session of its own and none of the shell's descriptors: over ssh that is what lets the connection
+ * close (an inherited descriptor keeps it open for as long as the server lives). A small parent in the same session
+ * waits for it and keeps its exit status.
+ */
+import { HoldfastError } from '../../base/index.ts'
+import type { Machine } from './machine.ts'
+import { quote } from './shell.ts'
+
+export interface Launch {
+  command: readonly string[]
+  env: Readonly<Record<string, string>>
+}
+
+/** One look at a running server, from /proc (proc(5)). */
+export interface Usage {
+  /** Since the server's start. */
+  atSeconds: number
+  rssBytes: number
+  /** VmHWM: the highest RSS so far, which short peaks between two looks do not escape. */
+  peakBytes: number
+  /** User and system time of all threads. */
+  cpuSeconds: number
+}
+
+export interface ServerExit {
+  /** 128 + N for a death by signal N. */
+  status: number
+  /** Whether the kernel's OOM killer was at work on the machine meanwhile, or the log ends with a failed allocation. */
+  outOfMemory: boolean
+}
+
+const LOG_LINES = 40
+const STOP_TIMEOUT_SECONDS = 10
+/** USER_HZ, which is 100 on every Linux architecture that Node runs on. */
+const TICKS_PER_SECOND = 100
+const FAILED_ALLOCATION = /out of memory|cannot allocate memory|heap limit|bad_alloc/i
+
+export class ServerProcess {
+  readonly usage: Usage[] = []
+  /** Settles when the server has ended; rejects when the machine can no longer be asked. */
+  readonly exited: Promise<ServerExit>
+  readonly pid: number
+  readonly #machine: Machine
+  readonly #watching = new AbortController()
+
+  private constructor(machine: Machine, pid: number, oomKillsBefore: number) {
+    this.#machine = machine
+    this.pid = pid
+    this.exited = this.#watch(oomKillsBefore)
+    // Whoever races against it sees the failure; nobody has to.
+    this.exited.catch(() => undefined)
+  }
+
+  /** @throws MACHINE_FAILED when the shell does not answer. A command that cannot be started shows in `exited`. */
+  static async start(machine: Machine, { command, env }: Launch, signal: AbortSignal): Promise<ServerProcess> {
+    const words = [
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      ...machine.commandPrefix,
+      ...command,
+    ]
+    const script = `mkdir -p ${quote(machine.workFolder)} && cd ${quote(machine.workFolder)} || exit 1
+cat >run.sh <<'END_OF_RUN'
+echo $$ >session
+env -i PATH="$PATH" ${words.map(quote).join(' ')} &
+echo $! >pid.new && mv pid.new pid
+wait $!
+echo $? >exit.new && mv exit.new exit
+END_OF_RUN
+${OOM_KILLS}
+setsid sh run.sh </dev/null >server.log 2>&1 &
+until [ -s pid ]; do sleep 0.02; done
+echo "$(cat pid) $kills"`
+    // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
+    const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
+    signal.throwIfAborted()
+    const [pid = 0, kills = 0] = output.trim().split(' ').map(Number)
+    if (!(pid > 1))
+      throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
+    return new ServerProcess(machine, pid, kills)
+  }
+
+  /** The end of what the server wrote. */
+  async logTail(signal: AbortSignal): Promise<string> {
+    const script = `tail -n ${LOG_LINES} ${quote(this.#machine.workFolder)}/server.log`
+    const { output } = await this.#machine.shell.run(script, { signal })
+    return output
+  }
+
+  /** SIGTERM, after ten seconds SIGKILL to its whole session. May be called when it has ended. */
+  async stop(): Promise<void> {
+    this.#watching.abort()
+    const script = `cd ${quote(this.#machine.workFolder)} || exit 0
+kill -TERM ${this.pid} 2>/dev/null
+for i in $(seq ${STOP_TIMEOUT_SECONDS * 20}); do [ -e exit ] && break; sleep 0.05; done
+${killSession('.')}`
+    const signal = AbortSignal.timeout((STOP_TIMEOUT_SECONDS + 10) * 1000)
+    await this.#machine.shell.run(script, { signal, timeoutMs: 0 })
+  }
+
+  async #watch(oomKillsBefore: number): Promise<ServerExit> {
+    const script = `cd ${quote(this.#machine.workFolder)} || exit 1
+while [ ! -e exit ]; do
+  { while read -r key value unit; do case $key in VmHWM:) peak=$value;; VmRSS:) rss=$value;; esac; done </proc/${this.pid}/status
+  read -r stat </proc/${this.pid}/stat
+  read -r up idle </proc/uptime; } 2>/dev/null && echo "usage $up $rss $peak $stat"
+  sleep ${this.#machine.sampleSeconds}
+done
+${OOM_KILLS}
+tail -n ${LOG_LINES} server.log
+echo
+echo "exit $(cat exit) $kills"`
+    let log = ''
+    let last = ''
+    const onLine = (line: string) => {
+      if (line.startsWith('usage ')) return this.#look(line)
+      log += `${line}\n`
+      last = line
+    }
+    await this.#machine.shell.run(script, { signal: this.#watching.signal, onLine, timeoutMs: 0 })
+    const [, status, kills] = /^exit (\d+) (\d+)$/.exec(last) ?? []
+    if (status === undefined) {
+      throw new HoldfastError('MACHINE_FAILED', 'the connection to the machine was lost', { retryable: true })
+    }
+    return {
+      status: Number(status),
+      outOfMemory: Number(kills) > oomKillsBefore || (status !== '0' && FAILED_ALLOCATION.test(log)),
+    }
+  }
+
+  #look(line: string): void {
+    const [, uptime, rssKib, peakKib, ...stat] = line.split(' ')
+    // Fields 14, 15 and 22 of proc(5), counted from behind the command name, which may hold blanks.
+    const fields = stat
+      .join(' ')
+      .replace(/^.*\) /, '')
+      .split(' ')
+      .map(Number)
+    const startedAt = (fields[19] ?? 0) / TICKS_PER_SECOND
+    const look = {
+      atSeconds: Number(uptime) - startedAt,
+      rssBytes: Number(rssKib) * 1024,
+      peakBytes: Number(peakKib) * 1024,
+      cpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND,
+    }
+    if (Object.values(look).every(Number.isFinite)) this.usage.push(look)
+  }
+}
+
+/** Sets `kills` to how many processes the kernel has killed for memory since it booted. */
+const OOM_KILLS = `kills=0
+while read -r key value; do [ "$key" = oom_kill ] && kills=$value; done </proc/vmstat`
+
+/** One line of sh that kills every process of the session of the server that was started in a work folder. */
+export function killSession(workFolder: string): string {
+  return `[ ! -s ${quote(workFolder)}/session ] || kill -KILL -$(cat ${quote(workFolder)}/session) 2>/dev/null || :`
+}

@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import { writeAtomically } from '../results/atomic-file.ts'
+import type { CellResult } from '../results/result.ts'
+import { toHtml } from './html.ts'
+import { toMarkdown } from './markdown.ts'
+import { makeReport } from './report.ts'
+
+/** Writes `report.html`, `report.md` and `report.json` into the folder of a run. */
+export function writeReports(folder: string, cells: readonly CellResult[]): void {
+  const report = makeReport(cells.filter((cell) => cell.num_iterations > 0))
+  writeAtomically(join(folder, 'report.html'), toHtml(report))
+  writeAtomically(join(folder, 'report.md'), toMarkdown(report))
+  writeAtomically(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+}

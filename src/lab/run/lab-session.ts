@@ -1,0 +1,51 @@
+/**
+ * What a run holds while it goes on: the lock that keeps a second run off the machine, the reaper, the signals. All of it
+ * is given back however the run ends.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { HoldfastError } from '../../base/index.ts'
+import { lockFile } from '../../storage/index.ts'
+import { cacheFolder } from '../cache-folder.ts'
+import { Reaper } from '../reaper.ts'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** 128 + SIGINT, as shells have it. */
+export const EXIT_INTERRUPTED = 130
+
+export class LabSession implements AsyncDisposable {
+  readonly reaper = new Reaper()
+  readonly #controller = new AbortController()
+  readonly #unlock: () => void
+
+  /** @throws LAB_BUSY when another run uses this machine. */
+  constructor() {
+    mkdirSync(cacheFolder(), { recursive: true })
+    const unlock = lockFile(join(cacheFolder(), 'run.lock'))
+    if (!unlock) {
+      throw new HoldfastError('LAB_BUSY', 'another lab run uses this machine', {
+        hint: 'Two runs at once would measure each other. Wait for it to end; use --parallel to run cells side by side.',
+        retryable: true,
+      })
+    }
+    this.#unlock = unlock
+    for (const signal of SIGNALS) process.on(signal, this.#interrupt)
+  }
+
+  /** Aborts when the run is to end early. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const signal of SIGNALS) process.off(signal, this.#interrupt)
+    await this.reaper[Symbol.asyncDispose]()
+    this.#unlock()
+  }
+
+  /** The first signal ends the run in good order; with the second the reaper does what is left. */
+  readonly #interrupt = (): void => {
+    if (this.signal.aborted) process.exit(EXIT_INTERRUPTED)
+    this.#controller.abort(new Error('interrupted'))
+  }
+}

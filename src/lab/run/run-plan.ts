@@ -1,0 +1,169 @@
+/** Follows a plan: which step is next, what is left out, what is kept. */
+import { mkdirSync, rmSync } from 'node:fs'
+import type { MachineDriver } from '../machines/machine.ts'
+import { makeCellResult } from '../results/cell.ts'
+import type { CellResult, Environment, Iteration } from '../results/result.ts'
+import type { JournalEntry } from '../results/run-folder.ts'
+import type { PreparedTarget } from '../targets/target.ts'
+import type { NamedTarget } from '../targets/targets.ts'
+import type { Conditions } from './attempt.ts'
+import { environment } from './host.ts'
+import { runIteration } from './iteration.ts'
+import type { LabSession } from './lab-session.ts'
+import { cellKey, stepGroups, stepKey, type Plan, type Step } from './plan.ts'
+import type { Presenter } from './presenter.ts'
+import { secondsLeft } from './time-left.ts'
+
+/** A cell that has failed so often in a row of the server's own doing will not do better: the rest of it is left out. */
+const GIVE_UP_AFTER = 2
+
+export interface PlanRun {
+  plan: Plan
+  driver: MachineDriver
+  targets: readonly NamedTarget[]
+  session: LabSession
+  presenter: Presenter
+  scratchFolder: string
+  /** What an earlier part of the run has recorded. */
+  journal: readonly JournalEntry[]
+  /** Called with each final outcome, before anything else happens, and with the cell's result so far. */
+  record: (entry: JournalEntry, cell: CellResult) => void
+}
+
+export interface Outcome {
+  cells: CellResult[]
+  isInterrupted: boolean
+}
+
+/** @throws what stops the whole run: a target that cannot be had, a machine kind that is not there, a full disk. */
+export async function runPlan(run: PlanRun): Promise<Outcome> {
+  const { plan, session, driver, targets } = run
+  const prepared = new Map<string, PreparedTarget>()
+  for (const { name, target } of targets) prepared.set(name, await target.prepare(session.signal))
+  if ([...prepared.values()].some(({ start }) => start)) await driver.check()
+  mkdirSync(run.scratchFolder, { recursive: true })
+  const forget = session.reaper.add(`rmdir '${run.scratchFolder.replaceAll("'", `'\\''`)}'`)
+  try {
+    const cells = new CellBook(run, prepared)
+    const waiting = stepGroups(plan)
+    const worker = async () => {
+      for (let group = waiting.shift(); group; group = waiting.shift()) {
+        for (const step of group) {
+          if (session.signal.aborted) return
+          if (cells.needs(step)) cells.add(step, await runStep(run, step, prepared, cells), run)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: plan.parallel }, worker))
+    return { cells: cells.results(), isInterrupted: session.signal.aborted }
+  } finally {
+    rmSync(run.scratchFolder, { recursive: true, force: true })
+    forget()
+  }
+}
+
+async function runStep(
+  { plan, driver, session, presenter, scratchFolder, targets }: PlanRun,
+  step: Step,
+  prepared: ReadonlyMap<string, PreparedTarget>,
+  cells: CellBook,
+): Promise<Iteration> {
+  const named = targets.find(({ name }) => name === step.target)
+  const target = prepared.get(step.target)
+  if (!named || !target) throw new Error(`the plan has no target ${step.target}`)
+  const conditions: Conditions = {
+    driver,
+    upload: plan.upload,
+    warmUpBytes: plan.warm_up_bytes,
+    readyTimeoutMs: plan.ready_timeout_ms,
+    uploadTimeoutMs: plan.upload_timeout_ms,
+    quietWaitMs: plan.quiet_wait_ms,
+    scratchFolder,
+    reaper: session.reaper,
+  }
+  // The same bytes for every step of a size: their hash is known before the clock runs.
+  const file = { seed: `${plan.seed}`, sizeBytes: step.fileSize.bytes }
+  const subject = { ramMb: step.ramMb, file, target, secret: named.target.secret }
+  const cell = { ...step, fileSize: step.fileSize.label }
+  const retry = { retries: plan.retries, backoffMs: plan.backoff_ms }
+  const startedAt = performance.now()
+  const result = await runIteration(conditions, subject, cell, retry, presenter, session.signal)
+  cells.took(step, (performance.now() - startedAt) / 1000)
+  return result
+}
+
+/** What is known of each cell so far. */
+class CellBook {
+  readonly #run: PlanRun
+  readonly #prepared: ReadonlyMap<string, PreparedTarget>
+  readonly #environment: Environment
+  readonly #iterations = new Map<string, Iteration[]>()
+  readonly #done = new Set<string>()
+  readonly #durations: { bytes: number; seconds: number }[] = []
+  readonly #steps: Step[]
+
+  constructor(run: PlanRun, prepared: ReadonlyMap<string, PreparedTarget>) {
+    this.#run = run
+    this.#prepared = prepared
+    this.#environment = environment(run.scratchFolder)
+    this.#steps = stepGroups(run.plan).flat()
+    for (const { step, cell, result } of run.journal) this.#keep(step, cell, result)
+  }
+
+  needs(step: Step): boolean {
+    if (this.#done.has(stepKey(step))) return false
+    const last = (this.#iterations.get(cellKey(step)) ?? []).slice(-GIVE_UP_AFTER)
+    return last.length < GIVE_UP_AFTER || last.some(({ exit_reason: reason }) => reason === 'success')
+  }
+
+  took(step: Step, seconds: number): void {
+    this.#durations.push({ bytes: step.fileSize.bytes, seconds })
+  }
+
+  add(step: Step, result: Iteration, { record, presenter }: PlanRun): void {
+    // An interrupted iteration never happened: a resumed run does it again.
+    if (result.exit_reason === 'interrupted') return
+    const entry = { step: stepKey(step), cell: cellKey(step), result }
+    this.#keep(entry.step, entry.cell, result)
+    record(entry, this.#result(step))
+    const left = this.#steps.filter((other) => this.needs(other))
+    presenter.iteration({ ...step, fileSize: step.fileSize.label }, result, {
+      done: this.#steps.length - left.length,
+      total: this.#steps.length,
+      secondsLeft: secondsLeft(
+        this.#durations,
+        left.map(({ fileSize }) => fileSize.bytes),
+        this.#run.plan.parallel,
+      ),
+    })
+  }
+
+  results(): CellResult[] {
+    const cells = new Map(this.#steps.map((step) => [cellKey(step), step]))
+    return [...cells.values()].map((step) => this.#result(step))
+  }
+
+  #keep(step: string, cell: string, result: Iteration): void {
+    this.#done.add(step)
+    this.#iterations.set(cell, [...(this.#iterations.get(cell) ?? []), result])
+  }
+
+  #result(step: Step): CellResult {
+    const { plan, driver, targets } = this.#run
+    const named = targets.find(({ name }) => name === step.target)
+    const prepared = this.#prepared.get(step.target)
+    const facts = {
+      run: plan.run,
+      platform: prepared?.start ? driver.kind : 'url',
+      ram_mb: step.ramMb,
+      ram_limited: driver.limitsMemory && prepared?.start !== null,
+      file_size: step.fileSize.label,
+      file_size_bytes: step.fileSize.bytes,
+      target: { name: step.target, kind: named?.target.kind ?? '', version: prepared?.version ?? '' },
+      upload: plan.upload,
+      parallel: plan.parallel,
+      environment: this.#environment,
+    }
+    return makeCellResult(facts, this.#iterations.get(cellKey(step)) ?? [])
+  }
+}

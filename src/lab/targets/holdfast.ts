@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { HoldfastError, packagePath, randomSecret, VERSION } from '../../base/index.ts'
+import type { Place, PreparedTarget, Target } from './target.ts'
+
+/** The Holdfast of this package, as `holdfast serve` runs it; on a machine with its own software the one on its PATH. */
+export class HoldfastTarget implements Target {
+  readonly kind = 'holdfast'
+  readonly secret = randomSecret()
+
+  async prepare(): Promise<PreparedTarget> {
+    if (!existsSync(packagePath('dist/cli/main.js'))) {
+      throw new HoldfastError('TARGET_UNAVAILABLE', `Holdfast is not built: ${packagePath('dist')} is missing`, {
+        hint: 'Run npm run build first.',
+      })
+    }
+    const program = { folder: packagePath('.'), files: ['bin', 'dist', 'package.json'] }
+    return { version: VERSION, program, url: null, start: (place) => this.#launch(place) }
+  }
+
+  #launch({ programFolder, workFolder, host, port }: Place) {
+    const program = programFolder === null ? 'holdfast' : join(programFolder, 'bin/holdfast')
+    const where = ['--host', host, '--port', String(port), '--data', join(workFolder, 'data')]
+    return {
+      command: [program, 'serve', ...where, '--log-level', 'warn'],
+      env: { HOLDFAST_SHARED_SECRET: this.secret },
+    }
+  }
+}

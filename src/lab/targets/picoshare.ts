@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { HoldfastError, messageOf, randomSecret } from '../../base/index.ts'
+import { cacheFolder } from '../cache-folder.ts'
+import { findOnPath, runTool } from '../tools.ts'
+import type { Place, PreparedTarget, Target } from './target.ts'
+
+/** The release that is built where there is none on the PATH. */
+const VERSION = 'v1.5.4'
+const MODULE = `github.com/mtlynch/picoshare/cmd/picoshare@${VERSION}`
+
+/**
+ * The real PicoShare (https://github.com/mtlynch/picoshare): the `picoshare` on the PATH, else built by Go into the cache.
+ * It listens on every address of its machine: it has no setting for that.
+ */
+export class PicoshareTarget implements Target {
+  readonly kind = 'picoshare'
+  readonly secret = randomSecret()
+
+  async prepare(signal: AbortSignal): Promise<PreparedTarget> {
+    const installed = findOnPath('picoshare')
+    const binary = installed ?? (await build(signal))
+    const program = { folder: dirname(binary), files: ['picoshare'] }
+    return { version: installed ? '' : VERSION, program, url: null, start: (place) => this.#launch(place) }
+  }
+
+  #launch({ programFolder, workFolder, port }: Place) {
+    const program = programFolder === null ? 'picoshare' : join(programFolder, 'picoshare')
+    return {
+      command: [program, '-db', join(workFolder, 'data/store.db')],
+      // It spools forms to TMPDIR, which is the data's own disk here so that nothing is left elsewhere.
+      env: { PORT: String(port), PS_SHARED_SECRET: this.secret, TMPDIR: workFolder },
+    }
+  }
+}
+
+async function build(signal: AbortSignal): Promise<string> {
+  const folder = join(cacheFolder(), 'picoshare', VERSION)
+  const binary = join(folder, 'picoshare')
+  if (existsSync(binary)) return binary
+  if (findOnPath('go') === null) throw missing('neither picoshare nor Go is on the PATH')
+  mkdirSync(folder, { recursive: true })
+  try {
+    await runTool('go', ['install', MODULE], { signal, env: { GOBIN: folder } })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw missing(messageOf(error), error)
+  }
+  return binary
+}
+
+function missing(why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('TARGET_UNAVAILABLE', `there is no PicoShare here: ${why}`, {
+    hint: 'Put a picoshare binary on the PATH, or give another --target.',
+    cause,
+  })
+}

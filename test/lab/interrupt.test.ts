@@ -1,0 +1,93 @@
+/** However a run ends, it leaves nothing running: Ctrl-C in every phase, kill -9, two runs at once. */
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fakeFlags, Workplace } from './support/lab-run.ts'
+
+const PHASES_BEFORE = [
+  'prepare file',
+  'wait for quiet',
+  'start machine',
+  'start server',
+  'wait until ready',
+  'log in',
+  'upload',
+  'verify',
+  'collect',
+]
+
+describe('Ctrl-C', { concurrency: 2 }, () => {
+  for (const phase of PHASES_BEFORE) {
+    it(`after '${phase}' leaves nothing and says so by the exit code`, async () => {
+      using workplace = new Workplace()
+      const flags = fakeFlags(workplace, phase === 'log in' ? 'stalls' : 'none')
+      const run = workplace.start(['run-test', '--ram', '64', '--file-size', '3M', '--iterations', '50', ...flags])
+      await run.untilSaid(`#1  ${phase}`)
+      run.child.kill('SIGINT')
+      assert.equal(await run.end(), 130, run.stderr)
+      assert.deepEqual(workplace.leftovers(), [])
+    })
+  }
+
+  it('while a server stalls ends the upload at once', async () => {
+    using workplace = new Workplace()
+    const run = workplace.start([
+      ...['run-test', '--ram', '64', '--file-size', '3M', '--timeout', '1h'],
+      ...fakeFlags(workplace, 'stalls'),
+    ])
+    await run.untilSaid('log in')
+    run.child.kill('SIGINT')
+    assert.equal(await run.end(), 130)
+    assert.equal(run.stdout, '', 'no result of an iteration that never was')
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+})
+
+describe('kill -9', () => {
+  it('leaves no server and no folder: the reaper ends them', async () => {
+    using workplace = new Workplace()
+    const run = workplace.start([
+      ...['run-test', '--ram', '64', '--file-size', '3M', '--timeout', '1h'],
+      ...fakeFlags(workplace, 'stalls'),
+    ])
+    await run.untilSaid('log in')
+    assert.notDeepEqual(workplace.leftovers(), [], 'there is something to leave')
+    run.child.kill('SIGKILL')
+    await run.end()
+    const deadline = Date.now() + 10_000
+    while (workplace.leftovers().length > 0 && Date.now() < deadline) await sleep(50)
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+
+  it('of a matrix loses at most the iteration under way, and --resume does the rest', async () => {
+    using workplace = new Workplace()
+    const matrix = ['--ram', '64,128', '--file-size', '2M,3M', '--iterations', '2', '--seed', '7']
+    const first = workplace.start(['run-test-matrix', ...matrix, ...fakeFlags(workplace)])
+    await first.untilSaid('(3 of 8')
+    first.child.kill('SIGKILL')
+    await first.end()
+    const second = workplace.start(['run-test-matrix', '--resume', '--out', workplace.out])
+    assert.equal(await second.end(), 0, second.stderr)
+    const resumedAt = /(\d) steps are done/.exec(second.stderr)?.[1]
+    assert.ok(Number(resumedAt) >= 3 && Number(resumedAt) < 8, second.stderr)
+    assert.match(second.stdout, /4 of 4 cells held/)
+    const [run = ''] = readdirSync(workplace.out)
+    assert.equal(readdirSync(`${workplace.out}/${run}/cells`).length, 4)
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+})
+
+describe('two runs at once', () => {
+  it('are not: the second is told that the machine is taken', async () => {
+    using workplace = new Workplace()
+    const flags = ['run-test', '--ram', '64', '--file-size', '3M', '--iterations', '50', ...fakeFlags(workplace)]
+    const first = workplace.start(flags)
+    await first.untilSaid('start machine')
+    const second = workplace.start(flags)
+    assert.equal(await second.end(), 75)
+    assert.match(second.stderr, /another lab run uses this machine/)
+    first.child.kill('SIGINT')
+    await first.end()
+  })
+})
