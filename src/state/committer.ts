@@ -36,7 +36,8 @@ export class Committer {
   async refresh(): Promise<StateHead> {
     const head = await this.#store.head()
     if (head.serial !== this.cache.serial) {
-      const changed = head.serial > this.cache.serial ? await this.#store.changedSince(this.cache.serial) : null
+      const isAhead = head.serial > this.cache.serial && !this.cache.isEmpty
+      const changed = isAhead ? await this.#store.changedSince(this.cache.serial) : null
       // Another commit of this process may have been quicker.
       if (head.serial !== this.cache.serial) await this.#catchUp(head, changed)
     }
