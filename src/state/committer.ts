@@ -108,7 +108,7 @@ export class Committer {
     }
     const draft = new Draft(head.lineage, serial, read, update.isFree)
     try {
-      if (update.guard?.signal.aborted) throw update.guard.signal.reason
+      update.guard?.assertHeld()
       const value = await update.apply(draft)
       return { update, value, changes: draft.changes }
     } catch (error) {

@@ -353,7 +353,7 @@ export class StateManager implements AsyncDisposable {
     const existing = this.#held.get(lock)
     if (existing) return existing
     const queue = new UpdateQueue(async () => {
-      lock.signal.throwIfAborted()
+      lock.assertHeld()
       return { commit: (batch) => this.#committer.commit(batch, lock), leave: async () => {} }
     })
     this.#held.set(lock, queue)
