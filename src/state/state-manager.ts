@@ -352,10 +352,11 @@ export class StateManager implements AsyncDisposable {
   #queueOf(lock: Lock): UpdateQueue {
     const existing = this.#held.get(lock)
     if (existing) return existing
-    const queue = new UpdateQueue(async () => {
+    const commit: Turn['commit'] = async (batch) => {
       lock.assertHeld()
-      return { commit: (batch) => this.#committer.commit(batch, lock), leave: async () => {} }
-    })
+      await this.#committer.commit(batch, lock)
+    }
+    const queue = new UpdateQueue(async () => ({ commit, leave: async () => {} }))
     this.#held.set(lock, queue)
     return queue
   }

@@ -216,7 +216,9 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
         assert.equal(new Set(texts).size, 1, `a reader saw ${texts.join(' beside ')}`)
       }
     }
-    const writing = write().finally(() => over.abort())
+    const writing = write().finally(() => {
+      over.abort()
+    })
     await Promise.all([writing, read()])
   },
 

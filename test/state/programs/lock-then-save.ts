@@ -5,7 +5,9 @@ import { counted } from '../counting.ts'
 const [folder = '', ttlMs = '300'] = process.argv.slice(2)
 const manager = await StateManager.open(folder, { backups: false })
 const lock = await manager.lock({ operation: 'test', ttlMs: Number(ttlMs) })
-process.on('SIGUSR2', async () => {
+process.on('SIGUSR2', () => void saveLate())
+
+async function saveLate(): Promise<void> {
   const outcome = await manager
     .update((draft) => draft.put(counted('late', 1)), { lock })
     .then(
@@ -13,6 +15,6 @@ process.on('SIGUSR2', async () => {
       (error: unknown) => (error as { code: string }).code,
     )
   console.log(outcome)
-})
+}
 console.log('locked')
 setInterval(() => {}, 1000)
