@@ -1,6 +1,7 @@
 /** Turns updates into saves: runs them on drafts, one upon the other, and commits what they changed in one go. */
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { HoldfastError, randomId } from '../base/index.ts'
+import { HoldfastError } from '../base/index.ts'
 import { LockLostError, type Lock } from '../lock/index.ts'
 import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
@@ -10,7 +11,6 @@ import type { Changes } from './layered-map.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
 
-const SAVE_ID_LENGTH = 16
 /** A save that always finds the state changed meets somebody who saves without the lock. */
 const MAX_ATTEMPTS = 10
 const WHO = `${hostname()} (pid ${process.pid})`
@@ -142,7 +142,7 @@ function requestOf({ operation }: Update, changes: Changes): SaveRequest {
     if (build) put.push({ name, status: build.status, body: JSON.stringify(build) })
     else remove.push(name)
   }
-  return { id: randomId(SAVE_ID_LENGTH), put, remove, at: Date.now(), who: WHO, operation }
+  return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }
 }
 
 function fencesOf(lock: Lock, applied: readonly Applied[]): Fence[] {

@@ -382,7 +382,7 @@ export class StateManager implements AsyncDisposable {
     let serial = 0
     for await (const page of this.#store.snapshot()) {
       serial = page.head.serial
-      for (const { name, body } of page.builds) builds.set(name, buildOf(body))
+      for (const { name, body } of page.builds) builds.set(name, JSON.parse(body) as Build)
     }
     this.#committer.cache.setWhole(serial, new LayeredMap(builds))
   }
