@@ -71,7 +71,7 @@ export function lmdb(folder: string): Peer {
       await database.put(build.name, JSON.stringify(build))
       await database.flushed
     },
-    loadAll: () => [...database.getRange().map(({ value }) => JSON.parse(value) as unknown)],
+    loadAll: () => Array.from(database.getRange(), ({ value }) => JSON.parse(value) as unknown),
     close: () => database.close(),
   }
 }

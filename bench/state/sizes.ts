@@ -74,7 +74,8 @@ async function open(data: string): Promise<{ first: number; all: number }> {
 
 async function bytes(data: string): Promise<Row[]> {
   const manager = await StateManager.open(data, { backups: false })
-  const raw = (await manager.load()).builds().reduce((sum, build) => sum + JSON.stringify(build).length, 0)
+  const builds = [...(await manager.load()).builds()]
+  const raw = builds.reduce((sum, build) => sum + JSON.stringify(build).length, 0)
   await manager.compact()
   const atRest = await manager.sizeBytes()
   let historyRaw = 0

@@ -22,7 +22,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   for (const line of tableLines([header, ...rows])) log(line)
 }
 
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
+function tableLines(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   return rows.map((row) =>
     row

@@ -1,7 +1,8 @@
 /** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
+import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
-import { HoldfastError, randomId, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
+import { HoldfastError, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
 import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
 import { LockHeldError, LockTimeoutError } from './errors.ts'
 import type { HeldLock, LockInfo } from './lock-info.ts'
@@ -11,7 +12,6 @@ import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
-const ID_LENGTH = 20
 /** Longer waits than a timer can count (24 days) are waits without an end. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** Shortest time between two rounds of renewals, ms. */
@@ -143,7 +143,7 @@ export class LockManager implements AsyncDisposable {
     const ttlMs = Math.max(options.ttlMs ?? DEFAULT_TTL_MS, this.#store.capabilities.minTtlMs)
     const { operation, info = '', onWait } = options
     const created = new Date(this.#clock.now()).toISOString()
-    const about = { id: randomId(ID_LENGTH), name, operation, who: this.#who, version: VERSION, created, info }
+    const about = { id: randomUUID(), name, operation, who: this.#who, version: VERSION, created, info }
     const grant = await this.#ask(
       {
         info: about,

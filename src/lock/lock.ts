@@ -64,6 +64,12 @@ export class Lock implements AsyncDisposable {
     return this.#lost.signal
   }
 
+  /** @throws LOCK_LOST when the lock is known to be lost, or was released. */
+  assertHeld(): void {
+    this.signal.throwIfAborted()
+    if (this.#release) throw new LockLostError(this.name, 'it was released')
+  }
+
   /**
    * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time.
    * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work.

@@ -67,6 +67,9 @@ export interface Build extends Readonly<Omit<z.infer<typeof buildSchema>, 'provi
   readonly artifacts: readonly Artifact[]
 }
 
+/** Builds that were parsed once and, being frozen, stay what they are. */
+const proven = new WeakSet<object>()
+
 /** A build from its name and source and whatever else is known; the rest as in a build that has not begun. */
 export function createBuild(known: Pick<Build, 'name' | 'source'> & Partial<Build>): Build {
   return parseBuild({
@@ -89,8 +92,12 @@ export function createBuild(known: Pick<Build, 'name' | 'source'> & Partial<Buil
  * @throws INVALID_BUILD, naming the field; NESTING_TOO_DEEP.
  */
 export function parseBuild(value: unknown): Build {
+  if (typeof value === 'object' && value !== null && proven.has(value)) return value as Build
   const result = buildSchema.safeParse(value)
-  if (result.success) return deepFreeze(result.data)
+  if (result.success) {
+    proven.add(result.data)
+    return deepFreeze(result.data)
+  }
   const { name = '?', metadata, instance } = typeof value === 'object' && value ? (value as Partial<Build>) : {}
   const isTooDeep = [metadata, instance].some((part) => jsonProblem(part, MAX_NESTING) === 'too deep')
   if (isTooDeep) {

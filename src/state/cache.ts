@@ -14,6 +14,10 @@ export class BuildCache {
   whole: LayeredMap | null = null
   readonly #some = new Map<string, Build | null>()
 
+  get isEmpty(): boolean {
+    return this.whole === null && this.#some.size === 0
+  }
+
   /** The build, null when it is known that there is none, undefined when that is not known. */
   get(name: string): Build | null | undefined {
     return this.whole ? this.whole.get(name) : this.#some.get(name)

@@ -1,6 +1,7 @@
 /** Turns updates into saves: runs them on drafts, one upon the other, and commits what they changed in one go. */
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { HoldfastError, randomId } from '../base/index.ts'
+import { HoldfastError } from '../base/index.ts'
 import { LockLostError, type Lock } from '../lock/index.ts'
 import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
@@ -10,7 +11,6 @@ import type { Changes } from './layered-map.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
 
-const SAVE_ID_LENGTH = 16
 /** A save that always finds the state changed meets somebody who saves without the lock. */
 const MAX_ATTEMPTS = 10
 const WHO = `${hostname()} (pid ${process.pid})`
@@ -36,7 +36,8 @@ export class Committer {
   async refresh(): Promise<StateHead> {
     const head = await this.#store.head()
     if (head.serial !== this.cache.serial) {
-      const changed = head.serial > this.cache.serial ? await this.#store.changedSince(this.cache.serial) : null
+      const isAhead = head.serial > this.cache.serial && !this.cache.isEmpty
+      const changed = isAhead ? await this.#store.changedSince(this.cache.serial) : null
       // Another commit of this process may have been quicker.
       if (head.serial !== this.cache.serial) await this.#catchUp(head, changed)
     }
@@ -107,7 +108,7 @@ export class Committer {
     }
     const draft = new Draft(head.lineage, serial, read, update.isFree)
     try {
-      if (update.guard?.signal.aborted) throw update.guard.signal.reason
+      update.guard?.assertHeld()
       const value = await update.apply(draft)
       return { update, value, changes: draft.changes }
     } catch (error) {
@@ -141,7 +142,7 @@ function requestOf({ operation }: Update, changes: Changes): SaveRequest {
     if (build) put.push({ name, status: build.status, body: JSON.stringify(build) })
     else remove.push(name)
   }
-  return { id: randomId(SAVE_ID_LENGTH), put, remove, at: Date.now(), who: WHO, operation }
+  return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }
 }
 
 function fencesOf(lock: Lock, applied: readonly Applied[]): Fence[] {

@@ -20,10 +20,13 @@ export function jsonProblem(value: unknown, levels: number): 'too deep' | 'not J
   return null
 }
 
-/** Freezes a JSON value and all in it. */
+/** Freezes a JSON value and all in it, its own top last: one that is frozen is so to its depths. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const key in value) deepFreeze(value[key])
+  for (const key in value) {
+    const child = value[key]
+    if (typeof child === 'object' && child !== null) deepFreeze(child)
+  }
   return Object.freeze(value)
 }
 

@@ -3,6 +3,7 @@
  * so many that a new base pays.
  */
 import type { Build } from './build.ts'
+import { deepFreeze } from './json.ts'
 
 /** Changes of a state by name; null removes. */
 export type Changes = ReadonlyMap<string, Build | null>
@@ -15,6 +16,7 @@ export class LayeredMap {
   readonly #base: ReadonlyMap<string, Build>
   readonly #over: Changes
 
+  /** @param base Need not be frozen, if nobody else has it: each build is when it is first asked for. */
   constructor(base: ReadonlyMap<string, Build>, over: Changes = NONE) {
     this.#base = base
     this.#over = over
@@ -28,11 +30,11 @@ export class LayeredMap {
       const changed = this.#over.get(name)
       if (changed !== undefined) return changed
     }
-    return this.#base.get(name) ?? null
+    return deepFreeze(this.#base.get(name) ?? null)
   }
 
   *values(): IterableIterator<Build> {
-    for (const [name, build] of this.#base) if (!this.#over.has(name)) yield build
+    for (const [name, build] of this.#base) if (!this.#over.has(name)) yield deepFreeze(build)
     for (const build of this.#over.values()) if (build) yield build
   }
 

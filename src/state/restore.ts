@@ -2,8 +2,9 @@
  * Puts a backup in the place of a state. What was there, damaged or not, stays beside it; who has it open is told
  * STATE_REPLACED at the next call, so that no save goes where nobody will look.
  */
+import { randomUUID } from 'node:crypto'
 import { copyFile, link, rename, rm, stat } from 'node:fs/promises'
-import { HoldfastError, randomId, systemErrorCode, type Log } from '../base/index.ts'
+import { HoldfastError, systemErrorCode, type Log } from '../base/index.ts'
 import type { Lock, LockManager } from '../lock/index.ts'
 import { lockOfState, statePath } from './backends.ts'
 import { describeBackup, inspectFile, listBackups, publishFile, type Backup } from './backup-files.ts'
@@ -74,7 +75,7 @@ async function prepare(partial: string, newest: number, backup: Backup, lock: Lo
   const store = await SqliteState.open(partial, { lock: lock.name, keepSerials: Infinity })
   try {
     const operation = `restore of serial ${backup.serial}`
-    const about = { id: randomId(16), at: Date.now(), who: lock.info.who, operation }
+    const about = { id: randomUUID(), at: Date.now(), who: lock.info.who, operation }
     const { serial } = await store.skipTo(newest + 1, about, [{ lock: lock.name, token: lock.fencingToken }])
     return serial
   } finally {

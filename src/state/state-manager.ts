@@ -352,10 +352,11 @@ export class StateManager implements AsyncDisposable {
   #queueOf(lock: Lock): UpdateQueue {
     const existing = this.#held.get(lock)
     if (existing) return existing
-    const queue = new UpdateQueue(async () => {
-      lock.signal.throwIfAborted()
-      return { commit: (batch) => this.#committer.commit(batch, lock), leave: async () => {} }
-    })
+    const commit: Turn['commit'] = async (batch) => {
+      lock.assertHeld()
+      await this.#committer.commit(batch, lock)
+    }
+    const queue = new UpdateQueue(async () => ({ commit, leave: async () => {} }))
     this.#held.set(lock, queue)
     return queue
   }
@@ -381,7 +382,7 @@ export class StateManager implements AsyncDisposable {
     let serial = 0
     for await (const page of this.#store.snapshot()) {
       serial = page.head.serial
-      for (const { name, body } of page.builds) builds.set(name, buildOf(body))
+      for (const { name, body } of page.builds) builds.set(name, JSON.parse(body) as Build)
     }
     this.#committer.cache.setWhole(serial, new LayeredMap(builds))
   }

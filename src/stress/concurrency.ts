@@ -1,12 +1,11 @@
 /** Many savers and many readers at once. */
 import { StateManager } from '../state/index.ts'
-import { countOf, countUp, inconsistency, repeatFor, SHARED, type WorkReport } from './worker-roles.ts'
+import { countOf, countUp, inconsistency, READER_PAUSE_MS, repeatFor, SHARED, type WorkReport } from './worker-roles.ts'
 import { startWorker, runTogether } from './workers.ts'
 import { Expectations, fairness, milliseconds, perSecond, type Outcome, type Scenario } from './scenario.ts'
 
 const READERS = 50
 const WRITERS = 20
-const READER_PAUSE_MS = 5
 
 const SEED = '20+ errors in 5 s ("rename: no such file", "EOF"), saves lost'
 

@@ -1,5 +1,5 @@
 /** What builds may hold, and files that are no states. */
-import { StateManager, MAX_NESTING, readDocument, type Json } from '../state/index.ts'
+import { StateManager, MAX_NESTING, readDocument, type Build, type Json } from '../state/index.ts'
 import { sampleBuild } from './builds.ts'
 import { Expectations, type Scenario } from './scenario.ts'
 
@@ -51,14 +51,7 @@ export const contents: Scenario[] = [
       const expect = new Expectations()
       await using manager = await StateManager.open(folder, { backups: false })
       const entries = Object.entries(TEXTS)
-      const builds = entries.map(([kind, text]) => {
-        return {
-          ...sampleBuild(0),
-          name: `${kind}: ${text.slice(0, 100).toWellFormed()}`,
-          source: text,
-          metadata: { [text]: text },
-        }
-      })
+      const builds = entries.map(([kind, text]) => buildOfText(kind, text))
       await manager.save((await manager.load()).with(builds))
       await using other = await StateManager.open(folder, { backups: false })
       const state = await other.load()
@@ -104,6 +97,11 @@ export const contents: Scenario[] = [
     },
   },
 ]
+
+function buildOfText(kind: string, text: string): Build {
+  const name = `${kind}: ${text.slice(0, 100).toWellFormed()}`
+  return { ...sampleBuild(0), name, source: text, metadata: { [text]: text } }
+}
 
 function nested(levels: number): { [key: string]: Json } {
   let value: { [key: string]: Json } = { leaf: true }

@@ -145,16 +145,7 @@ async function fillDisk(disk: string) {
   const expect = new Expectations()
   const data = join(disk, 'data')
   const manager = await StateManager.open(data, { backups: false })
-  let saves = 0
-  let refusal: unknown = null
-  while (refusal === null && saves < 10_000) {
-    await manager
-      .update((draft) => draft.put(noise(saves)))
-      .then(
-        () => (saves += 1),
-        (error: unknown) => (refusal = error),
-      )
-  }
+  const { saves, refusal } = await saveUntilRefused(manager)
   const code = refusal instanceof HoldfastError ? refusal.code : messageOf(refusal)
   expect.that(code === 'NO_SPACE', `expected NO_SPACE, but got ${code}`)
   writeFileSync(join(disk, 'probe'), '')
@@ -172,6 +163,16 @@ async function fillDisk(disk: string) {
   return {
     failures: expect.failures,
     figures: { 'saves until full': String(saves), 'error then': code, 'after space was freed': 'works' },
+  }
+}
+
+async function saveUntilRefused(manager: StateManager): Promise<{ saves: number; refusal: unknown }> {
+  for (let saves = 0; ; saves++) {
+    try {
+      await manager.update((draft) => draft.put(noise(saves)))
+    } catch (error) {
+      return { saves, refusal: error }
+    }
   }
 }
 

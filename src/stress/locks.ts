@@ -74,13 +74,13 @@ export const locks: Scenario[] = [
     name: 'ManyManagers (20 processes)',
     suite: 'lock',
     seed: 'correct in one process',
-    run: ({ folder, seconds }) => contend(folder, PROCESSES, 1, Math.min(seconds, 5)),
+    run: ({ folder, seconds }) => contendInProcesses(folder, PROCESSES, 1, Math.min(seconds, 5)),
   },
   {
     name: 'StarvationCheck (10 processes x 10)',
     suite: 'lock',
     seed: 'fairness > 0.5',
-    run: ({ folder, seconds }) => contend(folder, 10, 10, seconds),
+    run: ({ folder, seconds }) => contendInProcesses(folder, 10, 10, seconds),
   },
   {
     name: 'LockFileCorruption',
@@ -133,7 +133,7 @@ function cycles(name: string, count: number, seed: string): Scenario {
   }
 }
 
-async function contend(folder: string, processes: number, contenders: number, seconds: number) {
+async function contendInProcesses(folder: string, processes: number, contenders: number, seconds: number) {
   const expect = new Expectations()
   const options = { data: folder, name: 'contended', contenders, seconds }
   const workers = Array.from({ length: processes }, () => startWorker('contender', options))

@@ -7,8 +7,11 @@ import { buildName, sampleBuild } from './builds.ts'
 type Say = (message: unknown) => void
 type Prepare = (options: never, say: Say) => Promise<() => Promise<void>>
 
-/** How long a reader rests between reads. */
-const READER_PAUSE_MS = 5
+/**
+ * How long a reader rests between reads: 50 of them read a thousand times a second then. Without a rest they would take
+ * all of a small machine's cores, and what was measured would be the scheduler.
+ */
+export const READER_PAUSE_MS = 50
 /** The build that every writer counts up. */
 export const SHARED = 'shared'
 
@@ -122,8 +125,10 @@ export async function countUp(manager: StateManager, index: number): Promise<voi
   })
 }
 
+const TEMPLATE = sampleBuild(0)
+
 export function counting(name: string, count: number): Build {
-  return { ...sampleBuild(0), name, metadata: { count } }
+  return { ...TEMPLATE, name, metadata: { count } }
 }
 
 export async function countOf(manager: StateManager, name: string): Promise<number> {

@@ -43,6 +43,8 @@ export function startWorker(role: string, options: object): Worker {
       if (said.length > 0) return Promise.resolve(said.shift() as T)
       const listener = Promise.withResolvers<unknown>()
       waiting.push(listener)
+      // One that fails ends them all; only the first failure is reported.
+      listener.promise.catch(() => {})
       return listener.promise as Promise<T>
     },
     async kill(signal) {

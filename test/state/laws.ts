@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import type { Fence, SaveRequest, StateHead, StateStore, StoredBuild } from '../../src/state/index.ts'
 
-export interface Handles {
+interface Handles {
   a: StateStore
   b: StateStore
   /** The lock of the state. */
@@ -11,7 +11,7 @@ export interface Handles {
   /** A path where nothing is yet. */
   freePath: string
   /** Opens such a copy as a store. */
-  openCopy(path: string): Promise<StateStore>
+  openCopy: (path: string) => Promise<StateStore>
 }
 
 type Law = (handles: Handles) => Promise<void>
@@ -216,7 +216,9 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
         assert.equal(new Set(texts).size, 1, `a reader saw ${texts.join(' beside ')}`)
       }
     }
-    const writing = write().finally(() => over.abort())
+    const writing = write().finally(() => {
+      over.abort()
+    })
     await Promise.all([writing, read()])
   },
 

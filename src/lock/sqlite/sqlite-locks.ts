@@ -22,7 +22,7 @@ import {
 import { isNear, SELF } from './owner.ts'
 
 /** How often one who waits looks whether the holder has died or a ring got lost; twice that at most, at random. */
-const LOOK_EVERY_MS = 20
+const LOOK_EVERY_MS = 40
 /** A place in line that was lost is an accident, so it is looked for only so often. */
 const CHECK_PLACES_EVERY_MS = 1000
 /**

@@ -31,6 +31,8 @@ import { verifyTables } from './verify.ts'
 
 /** Builds of one page of a snapshot: some milliseconds of work. */
 const PAGE = 1000
+/** Versions of builds that compaction drops in one transaction: some milliseconds of work. */
+const MAX_FORGET = 500
 
 export interface SqliteStateOptions {
   /** Name of the lock whose holders may save. */
@@ -235,18 +237,23 @@ export class SqliteState implements StateStore {
     return { builds: page.map((head) => this.#load(head, packs)), last: page.at(-1)?.number ?? after }
   }
 
-  /** Drops the oldest save if it is one too many, with what only it referred to. */
+  /** Drops some of the saves that are too many, with what only they referred to. @returns whether there are more. */
   #forgetOldest(): boolean {
     const { saves, packs } = this.#tables
-    const [oldest, newest] = [saves.oldest(), saves.newest()]
-    if (!oldest || !newest || newest.serial - oldest.serial < this.#options.keepSerials) return false
+    const newest = saves.newest()
     const counts = new Map<number, number>()
-    for (const { previous } of oldest.undo) {
-      if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
+    let entries = 0
+    let oldest = saves.oldest()
+    while (oldest && newest && newest.serial - oldest.serial >= this.#options.keepSerials && entries < MAX_FORGET) {
+      for (const { previous } of oldest.undo) {
+        if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
+      }
+      entries += oldest.undo.length + 1
+      saves.delete(oldest.serial)
+      oldest = saves.oldest()
     }
     for (const [pack, count] of counts) packs.forget(pack, count)
-    saves.delete(oldest.serial)
-    return true
+    return entries >= MAX_FORGET
   }
 
   #moveSmallPacks(): boolean {

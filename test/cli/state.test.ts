@@ -1,0 +1,135 @@
+/** The commands as a shell runs them. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { listBackups, statePath } from '../../src/state/index.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+
+const folder = tempFolder('cli-state')
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+let folders = 0
+
+interface Result {
+  status: number | null
+  out: string
+  err: string
+}
+
+function holdfast(data: string, ...args: string[]): Result {
+  const env = { ...process.env, HOLDFAST_DATA: data }
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env })
+  return { status, out: stdout, err: stderr }
+}
+
+function fresh(): string {
+  return join(folder, String(folders++))
+}
+
+const STATE_FILE = JSON.stringify({
+  version: 1,
+  serial: 2,
+  builds: { web: { type: 'qemu', status: 'complete' }, db: {} },
+})
+
+describe('holdfast state', () => {
+  it('imports, lists, shows, compares and rolls back', () => {
+    const data = fresh()
+    const file = join(folder, 'in.json')
+    writeFileSync(file, STATE_FILE)
+    assert.match(holdfast(data, 'state', 'import', file).out, /2 builds were imported .* serial is now 1/)
+    assert.match(holdfast(data, 'state', 'list').out, /^NAME +STATUS +SERIAL\ndb +pending +1\nweb +complete +1\n$/)
+    assert.deepEqual(JSON.parse(holdfast(data, 'state', 'list', '--json', '--status', 'complete').out), [
+      { name: 'web', status: 'complete', serial: 1 },
+    ])
+    assert.equal(JSON.parse(holdfast(data, 'state', 'show', 'web').out).source, 'qemu')
+    assert.equal(holdfast(data, 'state', 'show', 'none').status, 66)
+    assert.match(holdfast(data, 'state', 'rollback', '0').out, /serial is now 2/)
+    assert.match(holdfast(data, 'state', 'diff', '1').out, /^- db\n- web\n$/)
+    assert.deepEqual(JSON.parse(holdfast(data, 'state', 'list', '--json').out), [])
+    const history = JSON.parse(holdfast(data, 'state', 'history', '--json').out) as { operation: string }[]
+    assert.deepEqual(
+      history.map(({ operation }) => operation),
+      ['rollback to 0', 'import'],
+    )
+  })
+
+  it('refuses files that are no states, and changes nothing', () => {
+    const data = fresh()
+    const file = join(folder, 'bad.json')
+    for (const text of ['', '{"builds":{', 'no json', '{}\0', '[]']) {
+      writeFileSync(file, text)
+      const { status, err } = holdfast(data, 'state', 'import', file)
+      assert.equal(status, 65, text)
+      assert.match(err, /^holdfast: \S+bad\.json .*\nNothing was changed/)
+    }
+    assert.equal(JSON.parse(holdfast(data, 'state', 'show', '--json').out).serial, 0)
+  })
+
+  it('says where the damage is, and restores by one command', async () => {
+    const data = fresh()
+    const file = join(folder, 'good.json')
+    writeFileSync(file, STATE_FILE)
+    holdfast(data, 'state', 'import', file)
+    assert.equal(holdfast(data, 'state', 'backup').status, 0)
+    assert.ok((await listBackups(data, 'default')).length > 0)
+    const path = statePath(data, 'default')
+    writeFileSync(path, readFileSync(path).fill(1, 0, 200))
+    const broken = holdfast(data, 'state', 'verify')
+    assert.equal(broken.status, 74)
+    assert.match(broken.err, /damaged/)
+    assert.match(holdfast(data, 'state', 'restore').out, /serial is now/)
+    assert.equal(holdfast(data, 'state', 'verify').out, 'All is well.\n')
+    assert.match(holdfast(data, 'state', 'list').out, /web/)
+  })
+
+  it('exports what it can import', () => {
+    const [data, copy] = [fresh(), fresh()]
+    const [file, packed] = [join(folder, 'a.json'), join(folder, 'a.json.zst')]
+    writeFileSync(file, STATE_FILE)
+    holdfast(data, 'state', 'import', file)
+    assert.equal(holdfast(data, 'state', 'export', packed, '--compress').status, 0)
+    assert.equal(holdfast(copy, 'state', 'import', packed).status, 0)
+    const builds = (folderName: string) => JSON.parse(holdfast(folderName, 'state', 'export').out).builds as unknown
+    assert.deepEqual(builds(copy), builds(data))
+  })
+})
+
+describe('holdfast lock', () => {
+  it('runs a command under a lock and passes its exit code on', () => {
+    const data = fresh()
+    const script = 'test "$HOLDFAST_LOCK_TOKEN" = 1 && exit 7'
+    assert.equal(holdfast(data, 'lock', 'acquire', 'x', '--', 'sh', '-c', script).status, 7)
+    assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
+    assert.equal(holdfast(data, 'lock', 'acquire', 'x', '--', '/no/such/command').status, 69)
+  })
+
+  it('takes, shows, releases and breaks locks by their ids', () => {
+    const data = fresh()
+    const id = holdfast(data, 'lock', 'acquire', 'deploy', '--ttl', '10m', '--info', 'by hand').out.trim()
+    const shown = JSON.parse(holdfast(data, 'lock', 'show', 'deploy').out) as {
+      id: string
+      info: string
+      status: string
+    }
+    assert.deepEqual([shown.id, shown.info, shown.status], [id, 'by hand', 'held'])
+    const refused = holdfast(data, 'lock', 'acquire', 'deploy', '--wait', '0', '--', 'true')
+    assert.equal(refused.status, 75)
+    assert.match(refused.err, new RegExp(`force-unlock deploy ${id}`))
+    assert.equal(holdfast(data, 'lock', 'release', 'deploy', 'guess').status, 65)
+    assert.equal(holdfast(data, 'lock', 'release', 'deploy', id).status, 0)
+    const again = holdfast(data, 'lock', 'acquire', 'deploy', '--ttl', '10m').out.trim()
+    assert.equal(holdfast(data, 'lock', 'force-unlock', 'deploy', again).status, 0)
+    assert.equal(holdfast(data, 'lock', 'force-unlock', 'deploy', again).status, 66)
+  })
+})
+
+describe('holdfast stress', () => {
+  it('runs the scenarios that are asked for, and says what it measured', () => {
+    const { status, out } = holdfast(fresh(), 'stress', 'lock', '--only', 'corruption', '--json')
+    const report = JSON.parse(out) as { passed: number; failed: number; results: { name: string }[] }
+    assert.deepEqual([status, report.passed, report.failed, report.results[0]?.name], [0, 1, 0, 'LockFileCorruption'])
+    assert.equal(holdfast(fresh(), 'stress', '--only', 'nothing-like-this').status, 66)
+  })
+})

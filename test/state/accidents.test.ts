@@ -1,0 +1,182 @@
+/** Killed and stopped processes, damage, full disks, restores. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, it } from 'node:test'
+import { LockManager } from '../../src/lock/index.ts'
+import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
+import { startProgram } from '../helpers/program.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { counted, countOf } from './counting.ts'
+
+const folder = tempFolder('state-accidents')
+const program = (name: string) => join(import.meta.dirname, 'programs', name)
+let states = 0
+
+describe('a killed writer', () => {
+  it('loses no save that it was told of', async () => {
+    const data = fresh()
+    let acknowledged = 0
+    for (let kill = 0; kill < 6; kill++) {
+      const writer = startProgram(program('save.ts'), [data])
+      for (let line = 0; line <= kill; line++) acknowledged = Number(await writer.line())
+      writer.kill('SIGKILL')
+      await writer.ended
+      await using manager = await StateManager.open(data, { backups: false })
+      const kept = countOf(await manager.get('counter'))
+      assert.ok(kept >= acknowledged, `${acknowledged} were acknowledged, ${kept} are kept`)
+      assert.deepEqual(await manager.verify(), [])
+    }
+  })
+})
+
+describe('a stopped holder', () => {
+  it('is fenced off when it wakes up and saves', async () => {
+    const data = fresh()
+    const sleeper = startProgram(program('lock-then-save.ts'), [data, '300'])
+    assert.equal(await sleeper.line(), 'locked')
+    sleeper.kill('SIGSTOP')
+    await using manager = await StateManager.open(data, { backups: false })
+    const lock = await manager.lock({ operation: 'successor' })
+    sleeper.kill('SIGUSR2')
+    sleeper.kill('SIGCONT')
+    assert.equal(await sleeper.line(), 'LOCK_LOST')
+    await manager.update((draft) => draft.put(counted('x', 1)), { lock })
+    await lock.release()
+    assert.equal(await manager.get('late'), null)
+  })
+})
+
+describe('a damaged state', () => {
+  it('is found at open, left as it is, and restored from the newest good backup', async () => {
+    const data = await stateWithBackup()
+    const path = statePath(data, 'default')
+    const damaged = readFileSync(path)
+    damaged.fill(0x5a, 0, 5000)
+    writeFileSync(path, damaged)
+    await assert.rejects(StateManager.open(data), { code: 'STATE_DAMAGED' })
+    assert.ok(readFileSync(path).equals(damaged))
+    await using locks = await LockManager.open(data)
+    const restored = await restoreState(data, { name: 'default', locks })
+    assert.ok(restored.setAside && readFileSync(restored.setAside).equals(damaged))
+    await using manager = await StateManager.open(data, { backups: false })
+    assert.equal(countOf(await manager.get('x')), 1)
+    assert.equal((await manager.head()).serial, restored.serial)
+  })
+
+  it('is restored by itself where that is wanted', async () => {
+    const data = await stateWithBackup()
+    writeFileSync(statePath(data, 'default'), 'this was a database once, before somebody wrote into it')
+    await using manager = await StateManager.open(data, { autoRestore: true, backups: false })
+    assert.equal(countOf(await manager.get('x')), 1)
+  })
+
+  it('passes over backups that are damaged too, and says so when none is good', async () => {
+    const data = await stateWithBackup()
+    const [backup] = await listBackups(data, 'default')
+    assert.ok(backup)
+    writeFileSync(backup.path.replace('-serial', '9-serial'), 'no database at all, but the newest by its name')
+    await using locks = await LockManager.open(data)
+    assert.equal((await restoreState(data, { name: 'default', locks })).backup.path, backup.path)
+    writeFileSync(backup.path, 'nor this one')
+    await assert.rejects(restoreState(data, { name: 'default', locks }), { code: 'NO_GOOD_BACKUP' })
+  })
+
+  it('is named by verify, build by build', async () => {
+    const data = await stateWithBackup()
+    scribble(
+      data,
+      "UPDATE packs SET body = zeroblob(length(body)) WHERE id = (SELECT pack FROM heads WHERE name = 'x')",
+    )
+    await using manager = await StateManager.open(data, { backups: false })
+    await assert.rejects(manager.get('x'), { code: 'STATE_DAMAGED', details: { build: 'x' } })
+    const damages = await manager.verify()
+    assert.ok(damages.some(({ what }) => what === 'build x'))
+  })
+
+  it('is noticed when a build is missing or from another time', async () => {
+    for (const change of [
+      "DELETE FROM heads WHERE name = 'x'",
+      "UPDATE heads SET status = 'complete' WHERE name = 'x'",
+    ]) {
+      const data = await stateWithBackup()
+      scribble(data, change)
+      await using manager = await StateManager.open(data, { backups: false })
+      assert.deepEqual(
+        (await manager.verify()).map(({ what }) => what),
+        ['builds'],
+        change,
+      )
+    }
+  })
+
+  it('is not backed up', async () => {
+    const data = await stateWithBackup()
+    scribble(data, 'UPDATE packs SET body = zeroblob(length(body))')
+    await using manager = await StateManager.open(data, { backups: false })
+    await assert.rejects(manager.backup(), { code: 'STATE_DAMAGED' })
+    assert.equal((await listBackups(data, 'default')).length, 1)
+  })
+})
+
+describe('a restore', () => {
+  it('is seen by those who have the state open, and keeps serials and tokens growing', async () => {
+    const data = await stateWithBackup()
+    await using before = await StateManager.open(data, { backups: false })
+    await before.update((draft) => draft.put(counted('x', 2)))
+    const { serial, fencingToken } = await before.head()
+    await using locks = await LockManager.open(data)
+    const restored = await restoreState(data, { name: 'default', locks })
+    assert.ok(restored.serial > serial)
+    await assert.rejects(before.get('x'), { code: 'STATE_REPLACED' })
+    await assert.rejects(
+      before.update((draft) => draft.put(counted('x', 3))),
+      { code: 'STATE_REPLACED' },
+    )
+    await using after = await StateManager.open(data, { backups: false })
+    assert.equal(countOf(await after.get('x')), 1)
+    assert.ok((await after.head()).fencingToken > fencingToken)
+    await after.update((draft) => draft.put(counted('x', 4)))
+    assert.deepEqual(await after.verify(), [])
+  })
+})
+
+describe('automatic backups', () => {
+  it('come after saves, no more often than they should, and the oldest go', async () => {
+    const data = fresh()
+    for (let round = 1; round <= 4; round++) {
+      await using manager = await StateManager.open(data, { backups: { everyMs: 0, keep: 2 } })
+      await manager.update((draft) => draft.put(counted('x', round)))
+    }
+    assert.deepEqual(
+      (await listBackups(data, 'default')).map(({ serial }) => serial),
+      [4, 3],
+    )
+    await using manager = await StateManager.open(data)
+    await manager.update((draft) => draft.put(counted('x', 9)))
+    assert.equal((await listBackups(data, 'default')).length, 2)
+    assert.ok(!readdirSync(join(data, 'states', 'default.backups')).some((name) => name.includes('.part')))
+  })
+})
+
+async function stateWithBackup(): Promise<string> {
+  const data = fresh()
+  const manager = await StateManager.open(data, { backups: false })
+  await manager.update((draft) => draft.put(counted('x', 1)))
+  await manager.update((draft) => draft.put(counted('y', 1)))
+  await manager.backup()
+  await manager.close()
+  return data
+}
+
+function fresh(): string {
+  return join(folder, String(states++))
+}
+
+/** Changes the file behind the state's back. */
+function scribble(data: string, statement: string): void {
+  const connection = new DatabaseSync(statePath(data, 'default'))
+  connection.exec(statement)
+  connection.close()
+}

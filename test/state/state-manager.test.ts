@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { createMetrics } from '../../src/base/index.ts'
+import {
+  createBuild,
+  MAX_NESTING,
+  StaleStateError,
+  StateManager,
+  type Build,
+  type Json,
+} from '../../src/state/index.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { counted, countOf } from './counting.ts'
+
+const folder = tempFolder('state-manager')
+let states = 0
+
+describe('update', () => {
+  it('loses nothing of what many callers of two managers do at once', async () => {
+    const data = fresh()
+    await using a = await open(data)
+    await using b = await open(data)
+    const count = (manager: StateManager) =>
+      manager.update(async (draft) => draft.put(counted('x', countOf(await draft.get('x')) + 1)))
+    await Promise.all(Array.from({ length: 100 }, (_, index) => count(index % 2 === 0 ? a : b)))
+    assert.equal(countOf(await a.get('x')), 100)
+    assert.equal((await b.head()).serial, 100)
+  })
+
+  it('returns what the change returned, and saves nothing when that changed nothing or threw', async () => {
+    await using manager = await open(fresh())
+    assert.equal(await manager.update(() => 7), 7)
+    const failure = new Error('no')
+    const change = manager.update(async (draft) => {
+      await draft.put(counted('x', 1))
+      throw failure
+    })
+    await assert.rejects(change, (error) => error === failure)
+    assert.equal((await manager.head()).serial, 0)
+    assert.equal(await manager.get('x'), null)
+  })
+
+  it('keeps the others of a commit when one of them fails', async () => {
+    await using manager = await open(fresh())
+    const results = await Promise.allSettled([
+      manager.update((draft) => draft.put(counted('x', 1))),
+      manager.update((draft) => draft.remove('none')),
+      manager.update(async (draft) => draft.put(counted('y', countOf(await draft.get('x')) + 1))),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.equal(countOf(await manager.get('y')), 2)
+  })
+
+  it('refuses illegal transitions, invalid builds and deep nesting', async () => {
+    await using manager = await open(fresh())
+    const build = createBuild({ name: 'web', source: 'qemu' })
+    await manager.update((draft) => draft.put(build))
+    const put = (value: unknown) => manager.update((draft) => draft.put(value as Build))
+    await assert.rejects(put({ ...build, status: 'complete' }), { code: 'ILLEGAL_TRANSITION' })
+    await assert.rejects(put({ ...build, status: 'done' }), { code: 'INVALID_BUILD' })
+    await assert.rejects(put({ ...build, metadata: { at: new Date() } }), { code: 'INVALID_BUILD' })
+    await assert.rejects(put({ ...build, name: 'half \ud800' }), { code: 'INVALID_BUILD' })
+    const nested = (levels: number): { [key: string]: Json } => (levels === 1 ? {} : { in: nested(levels - 1) })
+    await assert.rejects(put({ ...build, metadata: nested(MAX_NESTING + 1) }), { code: 'NESTING_TOO_DEEP' })
+    await put({ ...build, metadata: nested(MAX_NESTING) })
+    assert.equal((await manager.head()).serial, 2)
+  })
+
+  it('waits no longer for the lock than it was told to', async () => {
+    const data = fresh()
+    await using holder = await open(data)
+    await using other = await open(data)
+    const lock = await holder.lock({ operation: 'hold' })
+    const late = () => other.update((draft) => draft.put(counted('x', 1)), { waitMs: 30 })
+    await assert.rejects(late(), { code: 'LOCK_TIMEOUT' })
+    const reason = new Error('enough')
+    const aborted = other.update((draft) => draft.put(counted('x', 1)), { signal: AbortSignal.abort(reason) })
+    await assert.rejects(aborted, (error) => error === reason)
+    await holder.update((draft) => draft.put(counted('x', 2)), { lock })
+    await lock.release()
+    await assert.rejects(holder.update((draft) => draft.put(counted('x', 3)), { lock }))
+    assert.equal(countOf(await other.get('x')), 2)
+  })
+
+  it("fences off the saves of a part's earlier holder", async () => {
+    const data = fresh()
+    await using manager = await open(data)
+    const first = await manager.lock({ operation: 'build', scope: 'web', ttlMs: 60_000 })
+    await manager.update((draft) => draft.put(counted('web', 1)), { lock: first })
+    const { LockManager } = await import('../../src/lock/index.ts')
+    await using locks = await LockManager.open(data)
+    await locks.forceUnlock(first.name, first.id)
+    const second = await manager.lock({ operation: 'build', scope: 'web' })
+    const late = manager.update((draft) => draft.put(counted('web', 666)), { lock: first })
+    const beside = manager.update((draft) => draft.put(counted('db', 1)))
+    await assert.rejects(late, { code: 'LOCK_LOST' })
+    await beside
+    await manager.update((draft) => draft.put(counted('web', 2)), { lock: second })
+    assert.equal(countOf(await manager.get('web')), 2)
+    await second.release()
+  })
+})
+
+describe('load and save', () => {
+  it('gives a state that nobody can change any more', async () => {
+    await using manager = await open(fresh())
+    await manager.update((draft) => draft.put(counted('x', 1)))
+    const before = await manager.load()
+    await manager.update((draft) => draft.put(counted('x', 2)))
+    const after = await manager.load()
+    assert.deepEqual([countOf(before.get('x')), countOf(after.get('x'))], [1, 2])
+    assert.throws(() => Object.assign(before.get('x')?.metadata ?? {}, { count: 9 }), TypeError)
+  })
+
+  it('saves what with and without made, if nobody saved since', async () => {
+    const data = fresh()
+    await using a = await open(data)
+    await using b = await open(data)
+    const base = await a.save((await a.load()).with([counted('x', 1), counted('y', 1)]))
+    assert.equal(base.serial, 1)
+    const [mine, theirs] = [base.with([counted('x', 2)]), (await b.load()).without(['y'])]
+    await b.save(theirs)
+    await assert.rejects(a.save(mine), StaleStateError)
+    const state = await a.load()
+    assert.deepEqual([countOf(state.get('x')), state.get('y'), state.size], [1, null, 1])
+    assert.throws(() => state.without(['y']), { code: 'NOT_FOUND' })
+    const again = await a.save(state.with([counted('z', 1)]).without(['x']))
+    assert.deepEqual(
+      [...again.builds()].map(({ name }) => name),
+      ['z'],
+    )
+  })
+
+  it('sees many changes of others right', async () => {
+    const data = fresh()
+    await using a = await open(data)
+    await using b = await open(data)
+    await a.load()
+    for (let round = 0; round < 5; round++) {
+      await b.update(async (draft) => {
+        for (let index = 0; index < 150; index++) await draft.put(counted(`b${index * round}`, round))
+      })
+      const [seen, truth] = [await a.load(), new Map<string, number>()]
+      for await (const build of b.builds()) truth.set(build.name, countOf(build))
+      assert.equal(seen.size, truth.size)
+      for (const [name, count] of truth) assert.equal(countOf(seen.get(name)), count, name)
+    }
+  })
+})
+
+describe('history', () => {
+  it('tells differences and goes back, by a new save', async () => {
+    await using manager = await open(fresh())
+    const web = createBuild({ name: 'web', source: 'qemu' })
+    await manager.update((draft) => draft.put(web))
+    await manager.update((draft) => draft.put({ ...web, status: 'creating', metadata: { tries: [1] } }))
+    await manager.update(async (draft) => {
+      await draft.remove('web')
+      await draft.put(counted('db', 1))
+    })
+    assert.deepEqual(await manager.diff(1, 2), [
+      {
+        name: 'web',
+        change: 'changed',
+        fields: [
+          { field: 'status', from: 'pending', to: 'creating' },
+          { field: 'metadata.tries', from: undefined, to: [1] },
+        ],
+      },
+    ])
+    assert.deepEqual(
+      (await manager.diff(3, 2)).map(({ name, change }) => [name, change]),
+      [
+        ['db', 'removed'],
+        ['web', 'added'],
+      ],
+    )
+    assert.equal(await manager.rollback(1), 4)
+    assert.deepEqual(await manager.get('web'), web)
+    assert.equal(await manager.get('db'), null)
+    await assert.rejects(manager.rollback(99), { code: 'NO_SUCH_SERIAL' })
+    assert.deepEqual(await manager.verify(), [])
+  })
+})
+
+describe('metrics', () => {
+  it('count saves, failures, sizes and latencies', async () => {
+    const metrics = createMetrics()
+    await using manager = await StateManager.open(fresh(), { metrics, backups: false })
+    await manager.update((draft) => draft.put(counted('x', 1)))
+    await assert.rejects(manager.update((draft) => draft.remove('none')))
+    await manager.load()
+    const text = await metrics.metrics()
+    assert.match(text, /holdfast_state_saves_total\{state="default",outcome="ok"\} 1/)
+    assert.match(text, /holdfast_state_saves_total\{state="default",outcome="NOT_FOUND"\} 1/)
+    assert.match(text, /holdfast_state_save_seconds_count\{state="default"\} 1/)
+    assert.match(text, /holdfast_state_load_seconds_count\{state="default"\} 1/)
+    assert.match(text, /holdfast_state_builds\{state="default"\} 1/)
+    assert.match(text, /holdfast_state_size_bytes\{state="default"\} \d{4,}/)
+    assert.match(text, /holdfast_lock_wait_seconds_count/)
+  })
+})
+
+function fresh(): string {
+  return join(folder, String(states++))
+}
+
+function open(data: string): Promise<StateManager> {
+  return StateManager.open(data, { backups: false })
+}
