@@ -26,6 +26,7 @@ it('measures states and locks as soon as there are some', async () => {
   assert.ok(Number(await read('holdfast_state_size_bytes')) > 0)
 
   await using locks = await LockManager.open(server.dataFolder)
-  await using _held = await locks.acquire('somewhere', { operation: 'test' })
+  await using held = await locks.acquire('somewhere', { operation: 'test' })
+  assert.equal(held.info.operation, 'test')
   assert.equal(await read('holdfast_locks_current'), '1')
 })
