@@ -288,7 +288,7 @@ export class StateManager implements AsyncDisposable {
 
   /** Drops old serials beyond those to keep and packs the rest. Happens by itself every 256 saves. */
   compact(): Promise<void> {
-    return this.#store.compact()
+    return this.#store.compact(true)
   }
 
   /** Bytes on the disk, history included. */
@@ -401,7 +401,7 @@ export class StateManager implements AsyncDisposable {
     this.#metrics?.saves.inc({ state, outcome: 'ok' })
     this.#metrics?.builds.set({ state }, head.buildCount)
     this.#metrics?.serial.set({ state }, head.serial)
-    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact())
+    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact(false))
     if (this.#backups.isDue()) this.#inBackground('backup', () => this.#backUp())
   }
 
