@@ -288,7 +288,7 @@ export class StateManager implements AsyncDisposable {
 
   /** Drops old serials beyond those to keep and packs the rest. Happens by itself every 256 saves. */
   compact(): Promise<void> {
-    return this.#store.compact()
+    return this.#store.compact(true)
   }
 
   /** Bytes on the disk, history included. */
@@ -399,7 +399,7 @@ export class StateManager implements AsyncDisposable {
     const state = this.name
     this.#metrics?.saveSeconds.observe({ state }, (performance.now() - startedAtMs) / 1000)
     this.#metrics?.saves.inc({ state, outcome: 'ok' })
-    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact())
+    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact(false))
     if (this.#backups.isDue()) this.#inBackground('backup', () => this.#backUp())
   }
 

@@ -117,8 +117,11 @@ export interface StateStore {
   skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]): Promise<StateHead>
   /** A copy of the state as one save left it, in a file that did not exist. Saves go on meanwhile. */
   copyTo(path: string): Promise<void>
-  /** Removes what is kept for no serial any more and packs the rest. In steps short enough for the event loop. */
-  compact(): Promise<void>
+  /**
+   * Removes what is kept for no serial any more and packs the rest. In steps short enough for the event loop.
+   * @param isAtRest Whether to give back too what only further saves would need.
+   */
+  compact(isAtRest: boolean): Promise<void>
   /** Bytes that the state takes. */
   sizeBytes(): Promise<number>
   /** Idempotent. */

@@ -194,11 +194,11 @@ export class SqliteState implements StateStore {
     await this.#guard.run(() => backup(this.#tables.connection, path, { rate: 1000 }))
   }
 
-  async compact(): Promise<void> {
+  async compact(isAtRest: boolean): Promise<void> {
     while (await this.#write(() => this.#forgetOldest())) await nextTurn()
     while (await this.#write(() => this.#moveSmallPacks())) await nextTurn()
     await this.#write(() => this.#tables.connection.exec('PRAGMA incremental_vacuum(500)'))
-    this.#checkpoint()
+    if (isAtRest) this.#truncateLog()
   }
 
   async sizeBytes(): Promise<number> {
@@ -240,17 +240,16 @@ export class SqliteState implements StateStore {
   /** Drops some of the saves that are too many, with what only they referred to. @returns whether there are more. */
   #forgetOldest(): boolean {
     const { saves, packs } = this.#tables
-    const newest = saves.newest()
+    const lastToDrop = (saves.newest()?.serial ?? 0) - this.#options.keepSerials
     const counts = new Map<number, number>()
     let entries = 0
-    let oldest = saves.oldest()
-    while (oldest && newest && newest.serial - oldest.serial >= this.#options.keepSerials && entries < MAX_FORGET) {
+    for (let oldest = saves.oldest(); oldest && oldest.serial <= lastToDrop; oldest = saves.oldest()) {
+      if (entries >= MAX_FORGET) break
       for (const { previous } of oldest.undo) {
         if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
       }
       entries += oldest.undo.length + 1
       saves.delete(oldest.serial)
-      oldest = saves.oldest()
     }
     for (const [pack, count] of counts) packs.forget(pack, count)
     return entries >= MAX_FORGET
@@ -263,8 +262,11 @@ export class SqliteState implements StateStore {
     return last !== null
   }
 
-  /** Writes back what is only in the log; left for another time while somebody else reads or writes. */
-  #checkpoint(): void {
+  /**
+   * Writes back what is only in the log and gives back the log's bytes; left for another time while somebody else reads or
+   * writes. Not done between saves: writing over an old log needs one wait for the disk, growing a new one needs two.
+   */
+  #truncateLog(): void {
     try {
       this.#tables.connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch (error) {

@@ -6,6 +6,9 @@ import { isBusy, isTransientFailure } from './sqlite-errors.ts'
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
 
+/** Length of the log at which it is written back and begun anew: while it grows, each commit waits for the disk twice. */
+const LOG_PAGES = 400
+
 export interface SqliteFileOptions {
   /** `full`: a commit survives a power failure. `normal`: it survives the death of the process only. */
   durability: 'full' | 'normal'
@@ -40,7 +43,9 @@ function connect(
   try {
     if (!readOnly)
       connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
-    connection.exec(`PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000`)
+    connection.exec(
+      `PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${LOG_PAGES}`,
+    )
     if (schema && !readOnly) makeTables(connection, schema)
     return connection
   } catch (error) {
