@@ -16,7 +16,7 @@ import { QemuProcess } from './qemu-process.ts'
 const BOOT_TIMEOUT_MS = { kvm: 30_000, tcg: 90_000 }
 const OUT_OF_MEMORY =
   /Out of memory: Killed process|deadlocked on memory|not enough memory|Initramfs unpacking failed: write error/
-const MIN_RAM_MB = 32
+const MIN_RAM_MB = 72
 
 export class QemuMachine implements MachineDriver {
   readonly kind = 'qemu'
@@ -109,14 +109,10 @@ function bootFailure(qemu: QemuProcess, ramMb: number, accelerator: Accelerator)
   const limit = `${BOOT_TIMEOUT_MS[accelerator] / 1000} s`
   const what = qemu.hasExited ? 'ended before it had booted' : `did not boot within ${limit}`
   const why = outOfMemory ? ` for lack of memory (${ramMb} MB)` : ''
-  return new HoldfastError(
-    'MACHINE_FAILED',
-    `the virtual machine ${what}${why}; its console ends with:\n${qemu.tail()}`,
-    {
-      retryable: !outOfMemory,
-      details: { outOfMemory },
-    },
-  )
+  return new HoldfastError('MACHINE_FAILED', `the virtual machine ${what}${why}`, {
+    retryable: !outOfMemory,
+    details: { outOfMemory, log: qemu.tail() },
+  })
 }
 
 function deathOf(qemu: QemuProcess): MachineDeath | null {
