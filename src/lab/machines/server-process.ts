@@ -64,6 +64,7 @@ export class ServerProcess {
       ...command,
     ]
     const script = `mkdir -p ${quote(machine.workFolder)} && cd ${quote(machine.workFolder)} || exit 1
+rm -f pid exit session server.log
 cat >run.sh <<'END_OF_RUN'
 echo $$ >session
 env -i PATH="$PATH" ${words.map(quote).join(' ')} &

@@ -4,14 +4,14 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Machine, MachineDriver } from '../../../src/lab/machines/machine.ts'
-import { ServerProcess } from '../../../src/lab/machines/server-process.ts'
+import { ServerProcess, type Usage } from '../../../src/lab/machines/server-process.ts'
 import { Reaper } from '../../../src/lab/reaper.ts'
 
 export interface MachineTrial {
   machine: Machine
   signal: AbortSignal
   /** Starts the fake server on it and waits until it answers. */
-  serve(fault?: string): Promise<{ server: ServerProcess; url: string }>
+  serve: (fault?: string) => Promise<{ server: ServerProcess; url: string }>
 }
 
 /** A machine with a folder of its own, ended and removed whatever `work` does. */
@@ -57,9 +57,8 @@ export async function checkMachine(driver: MachineDriver, ramMb = 256): Promise<
     await checkShell(machine, signal)
     const { server, url } = await serve()
     assert.equal(await firstStatus(url), 200, 'its port leads to the server')
-    await until(() => server.usage.length > 0)
-    const [look] = server.usage
-    assert.ok(look && look.peakBytes >= look.rssBytes && look.rssBytes > 1e6, 'it tells what the server uses')
+    const isLook = (look: Usage) => look.peakBytes >= look.rssBytes && look.rssBytes > 10e6
+    await until(() => server.usage.some(isLook))
     await server.stop()
     assert.equal(await firstStatus(url, 1), null, 'a stopped server is gone')
     const second = await serve('exits')
@@ -113,7 +112,7 @@ export async function firstStatus(url: string, seconds = 30): Promise<number | n
 export async function until(isSo: () => boolean, seconds = 20): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (!isSo()) {
-    assert.ok(Date.now() < deadline, `not so within ${seconds} s: ${isSo}`)
+    assert.ok(Date.now() < deadline, `not so within ${seconds} s: ${String(isSo)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -9,10 +9,10 @@ export const READY_LINE = '@holdfast-lab-ready'
 
 /** In the order in which they must be loaded; those that a kernel has built in are not there as files. */
 export const MODULES = [
-  ...['virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_mmio'],
-  ...['virtio_blk', 'failover', 'net_failover', 'virtio_net'],
-  ...['crc16', 'crc32c_generic', 'libcrc32c', 'mbcache', 'jbd2', 'ext4'],
-]
+  'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_mmio',
+  'virtio_blk failover net_failover virtio_net',
+  'crc16 crc32c_generic libcrc32c mbcache jbd2 ext4',
+].flatMap((names) => names.split(' '))
 
 /** First program of the initramfs: finds the root disk. With `probe` on the kernel's command line it only says hello. */
 export const INITRAMFS_INIT = `#!/bin/busybox sh

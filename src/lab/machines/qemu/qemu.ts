@@ -90,18 +90,18 @@ function qemuArgs({ image, accelerator, ramMb, disks, ports }: QemuWish): string
     `hostfwd=tcp:127.0.0.1:${ports.server}-:${SERVER_PORT}`,
   ]
   return [
-    ...['-M', 'microvm,acpi=on,pcie=on,rtc=on,pit=on,pic=on', '-m', String(ramMb), '-smp', '1'],
-    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max']),
-    ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernel],
-    ...disks.flatMap((disk, index) => [
+    ['-M', 'microvm,acpi=on,pcie=on,rtc=on,pit=on,pic=on', '-m', String(ramMb), '-smp', '1'],
+    accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernel],
+    disks.flatMap((disk, index) => [
       '-drive',
       `if=none,id=d${index},${disk}`,
       '-device',
       `virtio-blk-pci,drive=d${index}`,
     ]),
     // restrict=on: the guest reaches nothing but us.
-    ...['-netdev', `user,id=n,restrict=on,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
-  ]
+    ['-netdev', `user,id=n,restrict=on,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
+  ].flat()
 }
 
 function bootFailure(qemu: QemuProcess, ramMb: number, accelerator: Accelerator): HoldfastError {
