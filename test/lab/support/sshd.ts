@@ -7,6 +7,7 @@ import { canConnect, freePort } from '../../../src/lab/machines/free-port.ts'
 import { until } from './machine-conformance.ts'
 
 export const SSHD = '/usr/sbin/sshd'
+const SSH_KEYGEN = '/usr/bin/ssh-keygen'
 
 /** A real sshd on the loopback address, with keys of its own, and an ssh configuration that knows it as `lab-test`. */
 export class Sshd implements AsyncDisposable {
@@ -24,7 +25,7 @@ export class Sshd implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-sshd-'))
     if (!existsSync('/run/sshd')) mkdirSync('/run/sshd')
     for (const name of ['host', 'user']) {
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
+      execFileSync(SSH_KEYGEN, ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
     }
     copyFileSync(join(folder, 'user.pub'), join(folder, 'authorized'))
     const port = await freePort()

@@ -11,7 +11,7 @@ import { clockParameters, findAccelerator, type Accelerator } from './accelerato
 import { READY_LINE, SERVER_PORT, SHELL_PORT } from './guest.ts'
 import { findImage, type Image } from './image.ts'
 import { programDisk } from './program-disk.ts'
-import { QemuProcess } from './qemu-process.ts'
+import { QEMU, QemuProcess } from './qemu-process.ts'
 
 const BOOT_TIMEOUT_MS = { kvm: 30_000, tcg: 90_000 }
 const OUT_OF_MEMORY =
@@ -24,7 +24,7 @@ export class QemuMachine implements MachineDriver {
   readonly isFresh = true
 
   async check(): Promise<void> {
-    const missing = findMissing(['qemu-system-x86_64', 'qemu-img', 'mkfs.ext4'])
+    const missing = findMissing([QEMU, 'qemu-img', 'mkfs.ext4'])
     if (missing.length > 0 || process.arch !== 'x64') {
       throw new HoldfastError('MACHINE_UNAVAILABLE', `no qemu machine here: ${missing.join(', ') || process.arch}`, {
         hint: 'It needs x86-64 and the Debian packages qemu-system-x86, qemu-utils and e2fsprogs.',
