@@ -110,6 +110,6 @@ function duration(flag: string, text: string): number {
   return ms
 }
 
-export function invalid(flag: string, given: string, allowed: string): HoldfastError {
+function invalid(flag: string, given: string, allowed: string): HoldfastError {
   return new HoldfastError('INVALID_REQUEST', `--${flag}: ${JSON.stringify(given)} is not ${allowed}`)
 }

@@ -33,7 +33,8 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
   it('while a server stalls ends the upload at once', async () => {
     using workplace = new Workplace()
     const run = workplace.start([
-      ...['run-test', '--ram', '64', '--file-size', '3M', '--timeout', '1h'],
+      'run-test',
+      ...'--ram 64 --file-size 3M --timeout 1h'.split(' '),
       ...fakeFlags(workplace, 'stalls'),
     ])
     await run.untilSaid('log in')
@@ -48,7 +49,8 @@ describe('kill -9', () => {
   it('leaves no server and no folder: the reaper ends them', async () => {
     using workplace = new Workplace()
     const run = workplace.start([
-      ...['run-test', '--ram', '64', '--file-size', '3M', '--timeout', '1h'],
+      'run-test',
+      ...'--ram 64 --file-size 3M --timeout 1h'.split(' '),
       ...fakeFlags(workplace, 'stalls'),
     ])
     await run.untilSaid('log in')

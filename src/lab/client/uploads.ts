@@ -6,7 +6,7 @@ import { bytesOf, type SeededFile } from './seeded-file.ts'
 export const UPLOAD_WAYS = ['multipart', 'put', 'tus'] as const
 export type UploadWay = (typeof UPLOAD_WAYS)[number]
 
-export interface Upload {
+interface Upload {
   baseUrl: string
   headers: OutgoingHttpHeaders
   filename: string

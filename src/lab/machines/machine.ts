@@ -19,7 +19,8 @@ export interface MachineDriver {
   check(): Promise<void>
   /**
    * A running machine; may be called for several machines at once.
-   * @throws MACHINE_FAILED (retryable) when it does not come up. Whatever it had started until then is ended.
+   * @throws MACHINE_FAILED (retryable) when it does not come up, with the end of its console as `details.log`, and with
+   * `details.outOfMemory` when it is too small to. Whatever it had started until then is ended.
    */
   boot(request: BootRequest): Promise<Machine>
 }

@@ -4,6 +4,7 @@ import { Cgroup2Machine } from './cgroup2.ts'
 import type { MachineDriver } from './machine.ts'
 import { ProcessMachine } from './process.ts'
 import { QemuMachine } from './qemu/qemu.ts'
+import { SshMachine } from './ssh.ts'
 
 /** What `--machine` takes, for help and errors. */
 export const MACHINES_ALLOWED = 'process, cgroup2, qemu or ssh:HOST'
@@ -13,6 +14,8 @@ export function parseMachine(text: string): MachineDriver {
   if (text === 'process') return new ProcessMachine()
   if (text === 'cgroup2') return new Cgroup2Machine()
   if (text === 'qemu') return new QemuMachine()
+  const host = /^ssh:([\w.@-]+)$/.exec(text)?.[1]
+  if (host !== undefined && !host.startsWith('-')) return new SshMachine(host)
   throw new HoldfastError('INVALID_REQUEST', `--machine: ${JSON.stringify(text)} is not ${MACHINES_ALLOWED}`)
 }
 

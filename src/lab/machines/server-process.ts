@@ -34,6 +34,8 @@ export interface ServerExit {
 
 const LOG_LINES = 40
 const STOP_TIMEOUT_SECONDS = 10
+/** Status of a server whose end nobody saw: 128 + SIGKILL. */
+const KILLED = 137
 /** USER_HZ, which is 100 on every Linux architecture that Node runs on. */
 const TICKS_PER_SECOND = 100
 const FAILED_ALLOCATION = /out of memory|cannot allocate memory|heap limit|bad_alloc/i
@@ -62,6 +64,7 @@ export class ServerProcess {
       ...command,
     ]
     const script = `mkdir -p ${quote(machine.workFolder)} && cd ${quote(machine.workFolder)} || exit 1
+rm -f pid exit session server.log
 cat >run.sh <<'END_OF_RUN'
 echo $$ >session
 env -i PATH="$PATH" ${words.map(quote).join(' ')} &
@@ -101,17 +104,22 @@ ${killSession('.')}`
   }
 
   async #watch(oomKillsBefore: number): Promise<ServerExit> {
+    // A process without resident memory is a zombie or gone; its parent may have been killed with it.
     const script = `cd ${quote(this.#machine.workFolder)} || exit 1
 while [ ! -e exit ]; do
+  rss=
   { while read -r key value unit; do case $key in VmHWM:) peak=$value;; VmRSS:) rss=$value;; esac; done </proc/${this.pid}/status
   read -r stat </proc/${this.pid}/stat
-  read -r up idle </proc/uptime; } 2>/dev/null && echo "usage $up $rss $peak $stat"
+  read -r up idle </proc/uptime; } 2>/dev/null
+  [ -n "$rss" ] || break
+  echo "usage $up $rss $peak $stat"
   sleep ${this.#machine.sampleSeconds}
 done
+[ -e exit ] || sleep 0.3
 ${OOM_KILLS}
-tail -n ${LOG_LINES} server.log
+tail -n ${LOG_LINES} server.log 2>/dev/null
 echo
-echo "exit $(cat exit) $kills"`
+echo "exit $(cat exit 2>/dev/null || echo ${KILLED}) $kills"`
     let log = ''
     let last = ''
     const onLine = (line: string) => {

@@ -101,7 +101,7 @@ export class SocketShell implements Shell {
   }
 }
 
-export function unreachable(why: string, cause?: unknown): HoldfastError {
+function unreachable(why: string, cause?: unknown): HoldfastError {
   return new HoldfastError('MACHINE_FAILED', `the machine's shell cannot be used: ${why}`, { retryable: true, cause })
 }
 

@@ -20,7 +20,7 @@ export interface Report {
   failures: Failure[]
 }
 
-export interface Failure {
+interface Failure {
   cell: CellResult
   iteration: CellResult['iterations'][number]
 }

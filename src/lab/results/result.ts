@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 
-export const EXIT_REASONS = [
+const EXIT_REASONS = [
   'success',
   'upload_failed',
   'out_of_memory',

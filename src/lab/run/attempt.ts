@@ -58,6 +58,7 @@ export async function attempt(
     await measure({ conditions, subject, phases, signal, folder, running, result })
   } catch (error) {
     const failure = toFailure(error, signal)
+    if (error instanceof HoldfastError && typeof error.details.log === 'string') result.log_tail = error.details.log
     Object.assign(result, { exit_reason: failure.reason, message: failure.message, isTransient: failure.isTransient })
   }
   await phases.run('collect', async () => collect(result, running)).catch(() => undefined)
@@ -205,7 +206,7 @@ async function collect(result: Attempt, { machine, server }: Measurement['runnin
       .map((look) => ({ at_seconds: look.atSeconds, bytes: look.rssBytes })),
   }
   if (result.exit_reason === 'success') return
-  result.log_tail = machine?.consoleTail() ?? ''
+  result.log_tail += machine?.consoleTail() ?? ''
   if (!machine?.death()) result.log_tail += await server.logTail(AbortSignal.timeout(COLLECT_TIMEOUT_MS))
 }
 

@@ -11,7 +11,7 @@ import { seededRandom, shuffled } from '../statistics/random.ts'
 
 const PLAN_SCHEMA = 'holdfast-lab-plan/1'
 
-export const planSchema = z.object({
+const planSchema = z.object({
   schema: z.literal(PLAN_SCHEMA),
   run: z.string(),
   created_at: z.string(),

@@ -3,8 +3,7 @@ import { MIN_SAMPLES, type Estimate } from './estimate.ts'
 import { adjustForMany } from './false-discovery.ts'
 
 /** `equivalent`: shown to differ by less than the margin. `no difference shown`: the data cannot tell. */
-export const VERDICTS = ['faster', 'slower', 'equivalent', 'no difference shown'] as const
-export type Verdict = (typeof VERDICTS)[number]
+export type Verdict = 'faster' | 'slower' | 'equivalent' | 'no difference shown'
 
 const SIGNIFICANCE = 0.05
 /** Smaller differences than this are no difference to anyone; 0.05 is 5 %. */

@@ -1,12 +1,12 @@
 /**
- * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT`. Without a fault it stores nothing
+ * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT HOST`. Without a fault it stores nothing
  * but hashes, and hands them out as Holdfast does.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 
-const [port, fault = 'none'] = process.argv.slice(2)
+const [port, fault = 'none', host = '127.0.0.1'] = process.argv.slice(2)
 const files: { id: string; filename: string; sha256: string }[] = []
 const FAULT_AFTER_BYTES = 300_000
 
@@ -16,7 +16,7 @@ if (fault === 'never-listens') setInterval(() => undefined, 1000)
 else
   createServer((request, response) => void answer(request, response).catch(() => response.destroy())).listen(
     Number(port),
-    '127.0.0.1',
+    host,
   )
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

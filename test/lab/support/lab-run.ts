@@ -78,11 +78,9 @@ export class LabRun {
 /** Flags that make a run quick: small files, no waiting, the fake server with a fault. */
 export function fakeFlags(workplace: Workplace, fault = 'none'): string[] {
   // The folder in the command line marks the server's process as this workplace's.
-  const command = `command:${process.execPath} ${FAKE_SERVER} {port} ${fault} ${workplace.path}`
-  return [
-    ...['--target', command, '--upload', 'put', '--warm-up', '0', '--quiet-wait', '0', '--backoff', '10ms'],
-    ...['--out', workplace.out, '--machine', 'process'],
-  ]
+  const command = `command:${process.execPath} ${FAKE_SERVER} {port} ${fault} 127.0.0.1 ${workplace.path}`
+  const quick = '--upload put --warm-up 0 --quiet-wait 0 --backoff 10ms --machine process'
+  return ['--target', command, '--out', workplace.out, ...quick.split(' ')]
 }
 
 function commandLine(pid: string): string {

@@ -9,10 +9,10 @@ export const READY_LINE = '@holdfast-lab-ready'
 
 /** In the order in which they must be loaded; those that a kernel has built in are not there as files. */
 export const MODULES = [
-  ...['virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_mmio'],
-  ...['virtio_blk', 'failover', 'net_failover', 'virtio_net'],
-  ...['crc16', 'crc32c_generic', 'libcrc32c', 'mbcache', 'jbd2', 'ext4'],
-]
+  'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_mmio',
+  'virtio_blk failover net_failover virtio_net',
+  'crc16 crc32c_generic libcrc32c mbcache jbd2 ext4',
+].flatMap((names) => names.split(' '))
 
 /** First program of the initramfs: finds the root disk. With `probe` on the kernel's command line it only says hello. */
 export const INITRAMFS_INIT = `#!/bin/busybox sh
@@ -32,11 +32,18 @@ until /bin/busybox mount -t ext4 -o ro /dev/vda /root 2>/dev/null; do /bin/busyb
 exec /bin/busybox switch_root /root /sbin/init
 `
 
-/** First program of the root disk: disks, network, a shell for the lab. Restarts nothing: what dies stays dead. */
+/**
+ * First program of the root disk: disks, network, a shell for the lab. Restarts nothing: what dies stays dead.
+ *
+ * A machine whose working set no longer fits kills in place of crawling for minutes (min_ttl_ms; kernel docs,
+ * admin-guide/mm/multigen_lru): too little memory is then an outcome, not a time-out.
+ */
 export const ROOT_INIT = `#!/bin/sh
 export PATH=/bin HOME=/data
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /tmp
+echo y >/sys/kernel/mm/lru_gen/enabled
+echo 1000 >/sys/kernel/mm/lru_gen/min_ttl_ms
 mount -t ext4 /dev/vdb /data
 [ -e /dev/vdc ] && mount -t ext4 -o ro /dev/vdc /program
 ip link set lo up

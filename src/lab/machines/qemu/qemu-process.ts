@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export const QEMU = 'qemu-system-x86_64'
 const LOOK_EVERY_MS = 50
 const TAIL_LINES = 40
 
@@ -29,7 +30,7 @@ export class QemuProcess {
     ]
     const log = openSync(this.#log, 'w')
     // In a session of its own: a Ctrl-C is for the lab, which then ends it in order.
-    this.#child = spawn('qemu-system-x86_64', [...common, ...args], { stdio: ['ignore', log, log], detached: true })
+    this.#child = spawn(QEMU, [...common, ...args], { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
     this.#exited = new Promise((resolve) => {
       const done = () => {

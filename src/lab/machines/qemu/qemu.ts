@@ -11,12 +11,12 @@ import { clockParameters, findAccelerator, type Accelerator } from './accelerato
 import { READY_LINE, SERVER_PORT, SHELL_PORT } from './guest.ts'
 import { findImage, type Image } from './image.ts'
 import { programDisk } from './program-disk.ts'
-import { QemuProcess } from './qemu-process.ts'
+import { QEMU, QemuProcess } from './qemu-process.ts'
 
 const BOOT_TIMEOUT_MS = { kvm: 30_000, tcg: 90_000 }
 const OUT_OF_MEMORY =
   /Out of memory: Killed process|deadlocked on memory|not enough memory|Initramfs unpacking failed: write error/
-const MIN_RAM_MB = 32
+const MIN_RAM_MB = 72
 
 export class QemuMachine implements MachineDriver {
   readonly kind = 'qemu'
@@ -24,7 +24,7 @@ export class QemuMachine implements MachineDriver {
   readonly isFresh = true
 
   async check(): Promise<void> {
-    const missing = findMissing(['qemu-system-x86_64', 'qemu-img', 'mkfs.ext4'])
+    const missing = findMissing([QEMU, 'qemu-img', 'mkfs.ext4'])
     if (missing.length > 0 || process.arch !== 'x64') {
       throw new HoldfastError('MACHINE_UNAVAILABLE', `no qemu machine here: ${missing.join(', ') || process.arch}`, {
         hint: 'It needs x86-64 and the Debian packages qemu-system-x86, qemu-utils and e2fsprogs.',
@@ -90,18 +90,18 @@ function qemuArgs({ image, accelerator, ramMb, disks, ports }: QemuWish): string
     `hostfwd=tcp:127.0.0.1:${ports.server}-:${SERVER_PORT}`,
   ]
   return [
-    ...['-M', 'microvm,acpi=on,pcie=on,rtc=on,pit=on,pic=on', '-m', String(ramMb), '-smp', '1'],
-    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max']),
-    ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernel],
-    ...disks.flatMap((disk, index) => [
+    ['-M', 'microvm,acpi=on,pcie=on,rtc=on,pit=on,pic=on', '-m', String(ramMb), '-smp', '1'],
+    accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernel],
+    disks.flatMap((disk, index) => [
       '-drive',
       `if=none,id=d${index},${disk}`,
       '-device',
       `virtio-blk-pci,drive=d${index}`,
     ]),
     // restrict=on: the guest reaches nothing but us.
-    ...['-netdev', `user,id=n,restrict=on,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
-  ]
+    ['-netdev', `user,id=n,restrict=on,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=n,romfile='],
+  ].flat()
 }
 
 function bootFailure(qemu: QemuProcess, ramMb: number, accelerator: Accelerator): HoldfastError {
@@ -109,14 +109,10 @@ function bootFailure(qemu: QemuProcess, ramMb: number, accelerator: Accelerator)
   const limit = `${BOOT_TIMEOUT_MS[accelerator] / 1000} s`
   const what = qemu.hasExited ? 'ended before it had booted' : `did not boot within ${limit}`
   const why = outOfMemory ? ` for lack of memory (${ramMb} MB)` : ''
-  return new HoldfastError(
-    'MACHINE_FAILED',
-    `the virtual machine ${what}${why}; its console ends with:\n${qemu.tail()}`,
-    {
-      retryable: !outOfMemory,
-      details: { outOfMemory },
-    },
-  )
+  return new HoldfastError('MACHINE_FAILED', `the virtual machine ${what}${why}`, {
+    retryable: !outOfMemory,
+    details: { outOfMemory, log: qemu.tail() },
+  })
 }
 
 function deathOf(qemu: QemuProcess): MachineDeath | null {
