@@ -85,7 +85,7 @@ export const ROLES: Record<string, Prepare> = {
   lister: async ({ data }: { data: string }, say) => {
     const manager = await StateManager.open(data, { backups: false })
     return async () => {
-      let [count, highest] = [0, 0]
+      let [count, highest] = [0, process.memoryUsage.rss()]
       const startedAt = performance.now()
       for await (const entry of manager.entries()) {
         count += Number(entry.status === 'complete')
