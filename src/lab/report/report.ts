@@ -54,7 +54,9 @@ export function makeReport(given: readonly CellResult[]): Report {
 
 function headlineOf(cells: readonly CellResult[], comparisons: Report['comparisons']): string {
   const held = cells.filter(({ success }) => success).length
-  const sentences = [`${held} of ${cells.length} cells held.`]
+  const failed = cells.filter(({ success }) => !success)
+  const reasons = [...new Set(failed.map(({ exit_reason: reason }) => reason.replaceAll('_', ' ')))].join(', ')
+  const sentences = [`${held} of ${cells.length} cells held${reasons ? ` (the others: ${reasons})` : ''}.`]
   for (const { a, b, cells: compared } of comparisons) {
     const count = (verdict: string) => compared.filter((cell) => cell.verdict === verdict).length
     const parts = (['faster', 'slower', 'equivalent'] as const).flatMap((verdict) =>
