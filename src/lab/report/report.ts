@@ -54,7 +54,9 @@ export function makeReport(given: readonly CellResult[]): Report {
 
 function headlineOf(cells: readonly CellResult[], comparisons: Report['comparisons']): string {
   const held = cells.filter(({ success }) => success).length
-  const sentences = [`${held} of ${cells.length} cells held.`]
+  const failed = cells.filter(({ success }) => !success)
+  const reasons = [...new Set(failed.map(({ exit_reason: reason }) => reason.replaceAll('_', ' ')))].join(', ')
+  const sentences = [`${held} of ${cells.length} cells held${reasons ? ` (the others: ${reasons})` : ''}.`]
   for (const { a, b, cells: compared } of comparisons) {
     const count = (verdict: string) => compared.filter((cell) => cell.verdict === verdict).length
     const parts = (['faster', 'slower', 'equivalent'] as const).flatMap((verdict) =>
@@ -62,7 +64,7 @@ function headlineOf(cells: readonly CellResult[], comparisons: Report['compariso
     )
     const open = count('no difference shown')
     const ratio = overallRatio(compared)
-    const middle = ratio === null ? '' : ` ; in the middle ${ratio.toFixed(2)} times as fast`
+    const middle = ratio === null ? '' : `; in the middle ${ratio.toFixed(2)} times as fast`
     const rest = open > 0 ? [`no difference shown in ${open}${detectable(compared)}`] : []
     sentences.push(`${b} against ${a}: ${[...parts, ...rest].join(', ') || 'nothing to compare'}${middle}.`)
   }
@@ -73,7 +75,7 @@ function detectable(compared: readonly CellComparison[]): string {
   const open = compared.flatMap(({ verdict, estimate }) =>
     verdict === 'no difference shown' && estimate ? [estimate.detectable] : [],
   )
-  return open.length === 0 ? '' : `, where one of ${formatPercent(Math.max(...open))} would most likely have shown`
+  return open.length === 0 ? '' : `, where one of ${formatPercent(Math.max(...open))} would have shown`
 }
 
 function cautionsOf(cells: readonly CellResult[]): string[] {

@@ -24,7 +24,7 @@ th,td{padding:8px 10px;text-align:left;vertical-align:top;border-bottom:1px soli
 .cell small,.cell .failed{display:block}.cell small{opacity:.8;font-size:12.5px}.absent{color:var(--soft)}
 .failed{color:var(--bad);font-weight:600;fill:var(--bad)}.cell .failed{color:color-mix(in oklab,var(--bad) 75%,var(--ink))}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:18px}
-figure{margin:0}figcaption{font-weight:600;font-size:14px}svg{width:100%;height:auto;display:block;max-width:820px}
+figure{margin:0;max-width:540px}figcaption{font-weight:600;font-size:14px}svg{width:100%;height:auto;display:block;max-width:820px}
 svg text{font:13px system-ui,"DejaVu Sans",sans-serif;fill:var(--ink)}svg .unit,svg .tick{fill:var(--soft)}svg .failed{fill:var(--bad)}
 .grid{stroke:var(--line)}.axis{stroke:var(--soft)}.band{fill:var(--soft);opacity:.16}.pressure{fill:var(--soft)}
 .bar{stroke:currentColor;stroke-width:2.5;stroke-linecap:round}.mark{fill:currentColor}.dot{fill:currentColor;opacity:.5}
