@@ -1,10 +1,11 @@
 // Builds the program to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
 // build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const STAMP = 'dist/.stamp'
+const NEXT = 'dist.next'
 const INPUTS = [
   'src',
   'package-lock.json',
@@ -33,13 +34,16 @@ function newestChange(path) {
 function build() {
   console.log('build: src/ to dist/')
   const startedAt = new Date()
+  rmSync(NEXT, { recursive: true, force: true })
+  mkdirSync(NEXT)
+  run('rolldown', ['--config', 'rolldown.config.js', '--dir', NEXT, '--log-level', 'warn'])
+  run('tsc', ['-p', 'tsconfig.build.json', '--outDir', NEXT])
+  run('vite', ['build', '--outDir', `../../${NEXT}/web`, '--logLevel', 'warn'])
+  writeFileSync(`${NEXT}/.stamp`, '')
+  utimesSync(`${NEXT}/.stamp`, startedAt, startedAt)
+  // Only a whole build takes the place of the last one: what runs from that may start workers and commands meanwhile.
   rmSync('dist', { recursive: true, force: true })
-  mkdirSync('dist')
-  run('rolldown', ['--config', 'rolldown.config.js', '--log-level', 'warn'])
-  run('tsc', ['-p', 'tsconfig.build.json'])
-  run('vite', ['build', '--logLevel', 'warn'])
-  writeFileSync(STAMP, '')
-  utimesSync(STAMP, startedAt, startedAt)
+  renameSync(NEXT, 'dist')
 }
 
 function run(tool, args) {
