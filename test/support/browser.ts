@@ -55,7 +55,9 @@ export class TestPage implements AsyncDisposable {
 }
 
 export async function openPage(origin: string, options: BrowserContextOptions = {}): Promise<TestPage> {
-  browser ??= chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS })
+  // Without a locale Chromium cannot open files whose names are not ASCII.
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' } as Record<string, string>
+  browser ??= chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, env })
   const context = await (await browser).newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...options })
   context.setDefaultTimeout(STEP_TIMEOUT_MS)
   return new TestPage(await context.newPage(), origin)
