@@ -1,8 +1,8 @@
 /** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { HoldfastError, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
+import { makeFolder } from '../storage/index.ts'
 import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
 import { LockHeldError, LockTimeoutError } from './errors.ts'
 import type { HeldLock, LockInfo } from './lock-info.ts'
@@ -71,7 +71,7 @@ export class LockManager implements AsyncDisposable {
    * @throws LOCK_DAMAGED when the locks cannot be read.
    */
   static async open(dataFolder: string, options: LockManagerOptions & { backend?: LockBackend } = {}) {
-    await mkdir(dataFolder, { recursive: true, mode: 0o700 })
+    makeFolder(dataFolder)
     return new LockManager(await LOCK_BACKENDS[options.backend ?? 'sqlite'](dataFolder), options)
   }
 

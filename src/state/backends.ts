@@ -1,7 +1,7 @@
 /** Where states can be kept. A new backend is a driver in a folder of its own and a line here. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
+import { makeFolder } from '../storage/index.ts'
 import { SqliteState, type SqliteStateOptions } from './sqlite/sqlite-state.ts'
 import type { StateStore } from './state-store.ts'
 
@@ -9,7 +9,7 @@ export const STATE_BACKENDS = {
   /** `states/NAME.db` in the data folder: for the processes of one machine. */
   async sqlite(dataFolder: string, name: string, options: SqliteStateOptions): Promise<StateStore> {
     const path = statePath(dataFolder, name)
-    await mkdir(join(dataFolder, 'states'), { recursive: true, mode: 0o700 })
+    makeFolder(join(dataFolder, 'states'))
     return SqliteState.open(path, options)
   },
 } as const

@@ -1,7 +1,7 @@
 /** The data folder: `holdfast.db`, `files/`, `uploads/`; one server at a time. */
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { HoldfastError, messageOf } from '../base/index.ts'
+import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { lockFile } from './lock-file.ts'
 
 export interface DataFolder {
@@ -19,16 +19,13 @@ export interface DataFolder {
  */
 export function openDataFolder(given: string): DataFolder {
   const path = resolve(given)
-  try {
-    for (const folder of [path, join(path, 'files'), join(path, 'uploads')]) {
-      makeFolder(folder)
+  for (const folder of [path, join(path, 'files'), join(path, 'uploads')]) {
+    makeFolder(folder)
+    try {
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+    } catch (error) {
+      throw unusable(path, error)
     }
-  } catch (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${messageOf(error)}`, {
-      hint: 'Give a folder that this user may write to with --data.',
-      cause: error,
-    })
   }
   const release = lockFile(join(path, 'server.lock'))
   if (!release) {
@@ -49,9 +46,25 @@ export function inspectDataFolder(given: string): DataFolder {
   return { path, databasePath, release: () => {} }
 }
 
-/** Not Node's recursive mkdir: that one never ends where the system says ENOENT although the parent exists, as in /proc. */
-function makeFolder(path: string): void {
+/**
+ * Makes a folder (0700) and those above it, if they are missing; others may be making it too. Not Node's recursive mkdir:
+ * that one never ends where the system says ENOENT although the parent exists, as in /proc.
+ * @throws DATA_FOLDER_UNUSABLE
+ */
+export function makeFolder(given: string): void {
+  const path = resolve(given)
   if (existsSync(path)) return
   makeFolder(dirname(path))
-  mkdirSync(path, { mode: 0o700 })
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw unusable(path, error)
+  }
+}
+
+function unusable(path: string, error: unknown): HoldfastError {
+  return new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${messageOf(error)}`, {
+    hint: 'Give a folder that this user may write to with --data.',
+    cause: error,
+  })
 }

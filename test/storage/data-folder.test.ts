@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { makeFolder } from '../../src/storage/index.ts'
+import { temporaryFolder } from '../support/server.ts'
+
+it('makes a folder and those above it for its own user only, and takes one that is there', () => {
+  const path = join(temporaryFolder(), 'a', 'b')
+  makeFolder(path)
+  makeFolder(path)
+  assert.equal(statSync(path).mode & 0o777, 0o700)
+})
+
+it('says so where no folder can be made, under a file or in /proc', () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'file'), '')
+  for (const path of [join(folder, 'file', 'x'), '/proc/x']) {
+    assert.throws(() => makeFolder(path), { code: 'DATA_FOLDER_UNUSABLE' })
+  }
+})
