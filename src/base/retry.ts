@@ -59,13 +59,34 @@ export function createGuard(options: GuardOptions): Guard {
   breaker.onBreak(() => options.onCircuit?.(true))
   breaker.onReset(() => options.onCircuit?.(false))
   const policy = wrap(retrying, breaker)
+  // While all goes well the policies have nothing to do, and tasks may be shorter than what they cost.
+  let isCalm = true
   return {
     get isOpen() {
       return breaker.state === CircuitState.Open
     },
     async run(task, signal) {
+      let failure: { error: unknown } | null = null
+      if (isCalm) {
+        try {
+          return await task()
+        } catch (error) {
+          if (!options.isTransient(error)) throw error
+          failure = { error }
+          isCalm = false
+        }
+      }
+      const tryAgain = () => {
+        if (!failure) return task()
+        const { error } = failure
+        failure = null
+        // The policies hear of the failed try as of their own first one.
+        throw error
+      }
       try {
-        return await policy.execute(() => task(), signal)
+        const result = await policy.execute(tryAgain, signal)
+        isCalm = true
+        return result
       } catch (error) {
         if (!isBrokenCircuitError(error)) throw error
         throw new HoldfastError(

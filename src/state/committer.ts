@@ -13,6 +13,8 @@ import type { Update } from './update-queue.ts'
 
 /** A save that always finds the state changed meets somebody who saves without the lock. */
 const MAX_ATTEMPTS = 10
+/** When more builds than these have changed, the whole state is read anew, if it is asked for. */
+const MAX_CATCH_UP = 1000
 const WHO = `${hostname()} (pid ${process.pid})`
 
 interface Applied {
@@ -35,12 +37,11 @@ export class Committer {
   /** The state's head, with the cache brought up to it. */
   async refresh(): Promise<StateHead> {
     const head = await this.#store.head()
-    if (head.serial !== this.cache.serial) {
-      const isAhead = head.serial > this.cache.serial && !this.cache.isEmpty
-      const changed = isAhead ? await this.#store.changedSince(this.cache.serial) : null
-      // Another commit of this process may have been quicker.
-      if (head.serial !== this.cache.serial) await this.#catchUp(head, changed)
-    }
+    const { serial, isEmpty } = this.cache
+    if (head.serial === serial) return head
+    if (isEmpty || head.serial < serial) this.cache.forget(head.serial, null)
+    else if (!this.cache.whole) await this.#forgetChanged(head.serial)
+    else return this.#catchUp(head)
     return head
   }
 
@@ -117,16 +118,26 @@ export class Committer {
     }
   }
 
-  async #catchUp(head: StateHead, changed: Set<string> | null): Promise<void> {
-    const isWhole = this.cache.whole !== null
-    if (!changed || !isWhole) return this.cache.forget(head.serial, changed)
+  async #forgetChanged(serial: number): Promise<void> {
     const base = this.cache.serial
-    const changes = new Map<string, Build | null>()
-    for (const name of changed) {
-      const stored = await this.#store.getAt(head.serial, name)
-      changes.set(name, stored && buildOf(stored.body))
+    const changed = await this.#store.changedSince(base)
+    // Another call may have been quicker.
+    if (this.cache.serial === base) this.cache.forget(serial, changed)
+  }
+
+  /** Reads what others changed of a state that is wholly in memory. */
+  async #catchUp(head: StateHead): Promise<StateHead> {
+    const base = this.cache.serial
+    const news = await this.#store.changesSince(base, MAX_CATCH_UP)
+    if (this.cache.serial !== base) return this.refresh()
+    if (!news) {
+      this.cache.forget(head.serial, null)
+      return head
     }
-    if (this.cache.serial === base) this.cache.advance(head.serial, changes)
+    const changes = new Map<string, Build | null>()
+    for (const [name, stored] of news.builds) changes.set(name, stored && buildOf(stored.body))
+    this.cache.advance(news.head.serial, changes)
+    return news.head
   }
 }
 

@@ -33,6 +33,7 @@ export type {
   StateStore,
   StateStoreCapabilities,
   StoredBuild,
+  StoredChanges,
 } from './state-store.ts'
 export { State, STATE_VERSION } from './state.ts'
 export { BUILD_TRANSITIONS, PROVISIONER_TRANSITIONS } from './transitions.ts'

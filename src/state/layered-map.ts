@@ -16,12 +16,13 @@ export class LayeredMap {
   readonly #base: ReadonlyMap<string, Build>
   readonly #over: Changes
 
-  /** @param base Need not be frozen, if nobody else has it: each build is when it is first asked for. */
-  constructor(base: ReadonlyMap<string, Build>, over: Changes = NONE) {
+  /**
+   * @param base Need not be frozen, if nobody else has it: each build is when it is first asked for.
+   * @param over For `with`, as is `size`.
+   */
+  constructor(base: ReadonlyMap<string, Build>, over: Changes = NONE, size = base.size) {
     this.#base = base
     this.#over = over
-    let size = base.size
-    for (const [name, build] of over) size += Number(build !== null) - Number(base.has(name))
     this.size = size
   }
 
@@ -39,13 +40,24 @@ export class LayeredMap {
   }
 
   with(changes: Changes): LayeredMap {
-    const over = new Map([...this.#over, ...changes])
-    if (over.size < MERGE_FROM) return new LayeredMap(this.#base, over)
+    // Copying a whole map is quicker than filling one.
+    const over = new Map(this.#over)
+    let { size } = this
+    for (const [name, build] of changes) {
+      size += Number(build !== null) - Number(this.#has(name))
+      over.set(name, build)
+    }
+    if (over.size < MERGE_FROM) return new LayeredMap(this.#base, over, size)
     const base = new Map(this.#base)
     for (const [name, build] of over) {
       if (build) base.set(name, build)
       else base.delete(name)
     }
     return new LayeredMap(base)
+  }
+
+  #has(name: string): boolean {
+    const changed = this.#over.get(name)
+    return changed === undefined ? this.#base.has(name) : changed !== null
   }
 }

@@ -21,6 +21,7 @@ import type {
   StateStore,
   StateStoreCapabilities,
   StoredBuild,
+  StoredChanges,
 } from '../state-store.ts'
 import { digestOf, Heads } from './heads.ts'
 import { Meta, MetaDamage } from './meta.ts'
@@ -61,13 +62,15 @@ export class SqliteState implements StateStore {
   readonly #inode: number
   readonly #dataVersion: StatementSync
   #newest: SaveRow | null = null
+  #newestHead: StateHead | null = null
   #seenVersion = -1
 
   private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
     this.location = path
     this.#options = options
     this.#tables = tablesOf(connection)
-    this.#writes = new WriteQueue(connection)
+    // Whoever saves has gathered what goes together already.
+    this.#writes = new WriteQueue(connection, { isEager: true })
     this.#dataVersion = connection.prepare('PRAGMA data_version')
     this.#inode = statSync(path).ino
     this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
@@ -91,7 +94,11 @@ export class SqliteState implements StateStore {
   }
 
   async head(): Promise<StateHead> {
-    return this.#read(() => this.#head(this.#readHead()))
+    this.#assertInPlace()
+    return this.#guarded(() => {
+      const newest = this.#readHead()
+      return (this.#newestHead ??= this.#head(newest))
+    })
   }
 
   async get(name: string): Promise<StoredBuild | null> {
@@ -115,25 +122,40 @@ export class SqliteState implements StateStore {
   }
 
   async changedSince(serial: number): Promise<Set<string> | null> {
+    return this.#read(() => this.#changedSince(serial))
+  }
+
+  async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredChanges } | null> {
     return this.#read(() => {
-      const newest = this.#readHead()?.serial ?? 0
-      const saves = [...this.#tables.saves.after(serial)]
-      const isComplete = serial <= newest && saves.length === newest - serial
-      return isComplete ? new Set(saves.flatMap(({ undo }) => undo.map(({ name }) => name))) : null
+      const names = this.#changedSince(serial)
+      if (!names || names.size > limit) return null
+      const builds = new Map<string, StoredBuild | null>()
+      for (const name of names) {
+        const head = this.#tables.heads.get(name)
+        builds.set(name, head && this.#load(head))
+      }
+      return { head: this.#head(this.#readHead()), builds }
     })
   }
 
   async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
-    return this.#write(() => {
-      const newest = this.#tables.saves.newest()
+    let row: SaveRow | null = null
+    let version = -1
+    const head = await this.#write(() => {
+      row = this.#readHead()
+      version = this.#seenVersion
       // Our own save, whose answer was lost.
-      if (newest && newest.id === chain.at(-1)?.id) return this.#head(newest)
-      if ((newest?.serial ?? 0) !== base) throw new StaleStateError(base, newest?.serial ?? 0)
-      const token = this.#checkFences(newest, fences)
-      let row = newest
+      if (row && row.id === chain.at(-1)?.id) return this.#head(row)
+      if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
+      const token = this.#checkFences(row, fences)
       for (const request of chain) row = this.#apply(row, request, token)
       return this.#head(row)
     })
+    // Own writes do not change data_version: as long as nobody else writes this is the newest save.
+    this.#newest = row
+    this.#newestHead = head
+    this.#seenVersion = version
+    return head
   }
 
   async skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]) {
@@ -235,6 +257,13 @@ export class SqliteState implements StateStore {
   #page({ heads, packs }: Tables, after: number): { builds: StoredBuild[]; last: number } {
     const page = heads.scan(after, PAGE)
     return { builds: page.map((head) => this.#load(head, packs)), last: page.at(-1)?.number ?? after }
+  }
+
+  #changedSince(serial: number): Set<string> | null {
+    const newest = this.#readHead()?.serial ?? 0
+    const saves = [...this.#tables.saves.after(serial)]
+    const isComplete = serial <= newest && saves.length === newest - serial
+    return isComplete ? new Set(saves.flatMap(({ undo }) => undo.map(({ name }) => name))) : null
   }
 
   /** Drops some of the saves that are too many, with what only they referred to. @returns whether there are more. */
@@ -344,6 +373,7 @@ export class SqliteState implements StateStore {
     const version = (this.#dataVersion.get() as { data_version: number }).data_version
     if (version !== this.#seenVersion) {
       this.#newest = this.#tables.saves.newest()
+      this.#newestHead = null
       this.#seenVersion = version
     }
     return this.#newest

@@ -24,11 +24,14 @@ export class WriteQueue {
   readonly #begin: StatementSync
   readonly #commit: StatementSync
   readonly #connection: DatabaseSync
+  readonly #isEager: boolean
   #waiting: Operation[] = []
   #isPumping = false
 
-  constructor(connection: DatabaseSync) {
+  /** @param isEager Begins at once, without a turn of the event loop in which more could be asked for. Default false. */
+  constructor(connection: DatabaseSync, { isEager = false } = {}) {
     this.#connection = connection
+    this.#isEager = isEager
     this.#begin = connection.prepare('BEGIN IMMEDIATE')
     this.#commit = connection.prepare('COMMIT')
   }
@@ -43,8 +46,9 @@ export class WriteQueue {
       this.#waiting.push({ run: operation, resolve, reject })
       if (this.#isPumping) return
       this.#isPumping = true
+      if (this.#isEager) void this.#pump()
       // Once round the event loop, so that all that is asked for in this turn shares the transaction.
-      setImmediate(() => void this.#pump())
+      else setImmediate(() => void this.#pump())
     })
   }
 
