@@ -3,7 +3,7 @@
  * by the store itself when a later holder of the lock is at work.
  */
 import { HoldfastError, systemErrorCode, type Log, type Metrics } from '../base/index.ts'
-import { LockManager, LockTimeoutError, type AcquireOptions, type Lock } from '../lock/index.ts'
+import { LockTimeoutError, type AcquireOptions, type Lock } from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
@@ -14,6 +14,7 @@ import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
 import { StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
+import { LocksOnDemand } from './locks-on-demand.ts'
 import { registerStateMetrics, type StateMetrics } from './metrics.ts'
 import { restoreState } from './restore.ts'
 import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
@@ -71,7 +72,7 @@ export type StateLockOptions = Omit<AcquireOptions, 'tokenAbove' | 'isDetached'>
 export class StateManager implements AsyncDisposable {
   readonly name: string
   readonly #store: StateStore
-  readonly #locks: LockManager
+  readonly #locks: LocksOnDemand
   readonly #committer: Committer
   readonly #log: Log | null
   readonly #metrics: StateMetrics | null
@@ -81,7 +82,7 @@ export class StateManager implements AsyncDisposable {
   #background: Promise<void> = Promise.resolve()
   #isClosing = false
 
-  private constructor(store: StateStore, locks: LockManager, backups: BackupKeeper, options: StateManagerOptions) {
+  private constructor(store: StateStore, locks: LocksOnDemand, backups: BackupKeeper, options: StateManagerOptions) {
     this.name = options.name ?? 'default'
     this.#store = store
     this.#locks = locks
@@ -95,11 +96,11 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Opens a state, making it when there is none.
-   * @throws STATE_DAMAGED (unless `autoRestore` finds a good backup); LOCK_DAMAGED; STATE_TOO_NEW; NO_SPACE.
+   * @throws STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
    */
   static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
     const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, log } = options
-    const locks = await LockManager.open(dataFolder, {
+    const locks = new LocksOnDemand(dataFolder, {
       ...(log && { log }),
       ...(options.metrics && { metrics: options.metrics }),
     })
@@ -113,7 +114,7 @@ export class StateManager implements AsyncDisposable {
       const store = await open().catch(async (error: unknown) => {
         const isDamaged = error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
         if (!isDamaged || !options.autoRestore) throw error
-        const restored = await restoreState(dataFolder, { name, locks, ...(log && { log }) })
+        const restored = await restoreState(dataFolder, { name, locks: await locks.get(), ...(log && { log }) })
         log?.error({ err: error, restored }, 'the state was damaged; the newest good backup took its place')
         return open()
       })
@@ -177,7 +178,7 @@ export class StateManager implements AsyncDisposable {
    * serial, all or nothing. Nothing is saved when it throws or changes nothing. It may be called more than once, and
    * others wait for it: let it await nothing but the draft. Updates that wait at the same time share one commit.
    * @returns what `change` returned.
-   * @throws what `change` threw; LOCK_TIMEOUT after `waitMs`; LOCK_LOST when `lock` is no longer the caller's; NO_SPACE;
+   * @throws what `change` threw; LOCK_DAMAGED; LOCK_TIMEOUT after `waitMs`; LOCK_LOST when `lock` is no longer the caller's; NO_SPACE;
    * STATE_DAMAGED; STATE_REPLACED; the signal's reason.
    */
   async update<T>(change: (draft: Draft) => T | Promise<T>, options: UpdateOptions = {}): Promise<T> {
@@ -212,7 +213,8 @@ export class StateManager implements AsyncDisposable {
     // Our own saves may still have it for a moment.
     await this.#free.turnOver()
     const tokenAbove = await this.#store.fenceOf(name)
-    const lock = await this.#locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
+    const locks = await this.#locks.get()
+    const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
     try {
       await this.#store.raiseFence({ lock: name, token: lock.fencingToken })
       return lock
@@ -328,7 +330,7 @@ export class StateManager implements AsyncDisposable {
     const onAbort = () => giveUp(signal?.reason)
     const onTimeout = async () => {
       const name = lockOfState(this.name)
-      giveUp(new LockTimeoutError(name, waitMs, await this.#locks.read(name)))
+      giveUp(new LockTimeoutError(name, waitMs, await (await this.#locks.get()).read(name)))
     }
     const timer = Number.isFinite(waitMs) ? setTimeout(() => void onTimeout(), waitMs) : null
     const update: Update = {
@@ -364,7 +366,8 @@ export class StateManager implements AsyncDisposable {
   /** A turn with the state's lock, taken for one commit. */
   async #enter(signal: AbortSignal): Promise<Turn> {
     const { fencingToken } = await this.#store.head()
-    const lock = await this.#locks.acquire(lockOfState(this.name), {
+    const locks = await this.#locks.get()
+    const lock = await locks.acquire(lockOfState(this.name), {
       operation: 'save',
       waitMs: Infinity,
       signal,
@@ -406,7 +409,7 @@ export class StateManager implements AsyncDisposable {
   async #backUp(): Promise<void> {
     const state = this.name
     try {
-      await this.#backups.createIfDue(this.#locks)
+      await this.#backups.createIfDue(await this.#locks.get())
       this.#metrics?.backups.inc({ state, outcome: 'ok' })
     } catch (error) {
       this.#metrics?.backups.inc({ state, outcome: codeOf(error) })

@@ -13,7 +13,7 @@ export interface SqliteFileOptions {
   /** `full`: a commit survives a power failure. `normal`: it survives the death of the process only. */
   durability: 'full' | 'normal'
   readOnly?: boolean
-  /** Of a file that is made now. A commit writes whole pages, so small ones suit small rows. Default 8192. */
+  /** Of a file that is made now. A commit writes whole pages, so small ones suit small rows. Default 4096. */
   pageBytes?: number
   /** Statements that make the tables of a new file; run in one transaction. */
   schema?: string
@@ -37,7 +37,7 @@ export async function openSqliteFile(path: string, options: SqliteFileOptions): 
 
 function connect(
   path: string,
-  { durability, readOnly = false, pageBytes = 8192, schema }: SqliteFileOptions,
+  { durability, readOnly = false, pageBytes = 4096, schema }: SqliteFileOptions,
 ): DatabaseSync {
   const connection = new DatabaseSync(path, { readOnly, timeout: 0 })
   try {
