@@ -22,15 +22,17 @@ import {
 import { isNear, SELF } from './owner.ts'
 
 /** How often one who waits looks whether the holder has died or a ring got lost; twice that at most, at random. */
-const LOOK_EVERY_MS = 40
+const LOOK_EVERY_MS = 150
 /** A place in line that was lost is an accident, so it is looked for only so often. */
 const CHECK_PLACES_EVERY_MS = 1000
 /**
- * How long a lock may go from hand to hand within one process before the first in line gets it, wherever that one is.
- * Passing it to another process takes a hundred times as long as using it for a moment, so short uses gain much from it;
- * with uses longer than this the line is strictly first come, first served.
+ * How often, and how long, a lock may go from hand to hand within one process before the first in line gets it, wherever
+ * that one is. Passing it to another process takes a hundred times as long as using it for a moment, so short uses gain
+ * much from it. The count is what makes turns equal; with uses longer than the time the line is strictly first come,
+ * first served.
  */
-const TURN_MS = 2
+const TURN_USES = 40
+const TURN_MS = 10
 
 /** CLOCK_MONOTONIC, which all processes since one boot share; `performance.now` counts from the process's start. */
 const PROCESS_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now()
@@ -53,8 +55,8 @@ export class SqliteLocks implements LockStore {
   readonly #table: LockTable
   readonly #writes: WriteQueue
   readonly #waiting = new Map<string, Waiting>()
-  /** When this process's present turn with a lock began, by lock. */
-  readonly #turns = new Map<string, number>()
+  /** This process's present turns with locks, by lock. */
+  readonly #turns = new Map<string, { sinceMs: number; uses: number }>()
   readonly #answerBell = () => this.#look()
   #timer: NodeJS.Timeout | null = null
   #isListening = false
@@ -84,11 +86,15 @@ export class SqliteLocks implements LockStore {
     const claim: Claim = { info, ttlMs, tokenAbove, isDetached, owner: SELF }
     const { promise, resolve, reject } = Promise.withResolvers<Grant>()
     const waiting: Waiting = { claim, ticket: null, resolve, reject }
-    if (wait) this.#waiting.set(info.id, waiting)
+    if (wait) {
+      this.#waiting.set(info.id, waiting)
+      // Before it stands in line: from then on the bell may ring.
+      this.#listen()
+    }
     try {
       const outcome = await this.#write(() => this.#claim(claim, wait))
       if ('grant' in outcome) {
-        this.#turns.set(info.name, performance.now())
+        this.#beginTurn(info.name)
         return outcome.grant
       }
       if (outcome.isNew) this.#tell(outcome.holder)
@@ -182,8 +188,6 @@ export class SqliteLocks implements LockStore {
   }
 
   #startLooking(): void {
-    if (!this.#isListening) listenForBell(this.#answerBell)
-    this.#isListening = true
     this.#timer ??= setTimeout(
       () => {
         this.#timer = null
@@ -196,6 +200,11 @@ export class SqliteLocks implements LockStore {
     )
   }
 
+  #listen(): void {
+    if (!this.#isListening) listenForBell(this.#answerBell)
+    this.#isListening = true
+  }
+
   /** Finds which of those who wait here have been given their lock. */
   #look(): void {
     for (const name of this.#waitedFor()) this.#lookAt(name)
@@ -204,7 +213,7 @@ export class SqliteLocks implements LockStore {
   #lookAt(name: string): void {
     const [found] = this.#table.inspect(name)
     const entry = found?.entry ?? null
-    if (isHeld(entry) && this.#deliver(entry)) this.#turns.set(name, performance.now())
+    if (isHeld(entry) && this.#deliver(entry)) this.#beginTurn(name)
   }
 
   /** @returns whether the holder was waiting here. */
@@ -267,8 +276,13 @@ export class SqliteLocks implements LockStore {
     return new Set(this.#waiting.values().map(({ claim }) => claim.info.name))
   }
 
+  #beginTurn(name: string): void {
+    this.#turns.set(name, { sinceMs: performance.now(), uses: 1 })
+  }
+
   #isTurnOver(name: string): boolean {
-    return performance.now() - (this.#turns.get(name) ?? -TURN_MS) >= TURN_MS
+    const turn = this.#turns.get(name)
+    return !turn || turn.uses >= TURN_USES || performance.now() - turn.sinceMs >= TURN_MS
   }
 
   /** Who gets the lock next as long as this process's turn lasts: the first who waits here. */
@@ -284,7 +298,9 @@ export class SqliteLocks implements LockStore {
   #tell(holder: HeldEntry): void {
     const { owner, info } = holder.claim
     if (this.#deliver(holder)) {
-      if (this.#isTurnOver(info.name)) this.#turns.set(info.name, performance.now())
+      const turn = this.#turns.get(info.name)
+      if (turn && !this.#isTurnOver(info.name)) turn.uses += 1
+      else this.#beginTurn(info.name)
     } else if (isNear(owner)) ringBell(owner.pid)
   }
 
