@@ -72,7 +72,13 @@ export class SqliteLocks implements LockStore {
   static async open(path: string, clocks: Clocks = CLOCKS): Promise<SqliteLocks> {
     try {
       return new SqliteLocks(
-        await openSqliteFile(path, { durability: 'normal', pageBytes: 2048, schema: SCHEMA }),
+        await openSqliteFile(path, {
+          durability: 'normal',
+          pageBytes: 2048,
+          logBytes: 4_000_000,
+          canShrink: false,
+          schema: SCHEMA,
+        }),
         clocks,
       )
     } catch (error) {

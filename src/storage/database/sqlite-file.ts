@@ -6,15 +6,19 @@ import { isBusy, isTransientFailure } from './sqlite-errors.ts'
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
 
-/** Length of the log at which it is written back and begun anew: while it grows, each commit waits for the disk twice. */
-const LOG_PAGES = 400
-
 export interface SqliteFileOptions {
   /** `full`: a commit survives a power failure. `normal`: it survives the death of the process only. */
   durability: 'full' | 'normal'
   readOnly?: boolean
   /** Of a file that is made now. A commit writes whole pages, so small ones suit small rows. Default 4096. */
   pageBytes?: number
+  /**
+   * Bytes of the log at which it is written back and begun anew. While it grows, each durable commit waits for the disk
+   * twice; writing it back costs one commit some milliseconds. Default 3.2 MB.
+   */
+  logBytes?: number
+  /** Whether a new file can give pages back that it no longer needs; each commit then costs a little more. Default true. */
+  canShrink?: boolean
   /** Statements that make the tables of a new file; run in one transaction. */
   schema?: string
 }
@@ -37,14 +41,17 @@ export async function openSqliteFile(path: string, options: SqliteFileOptions): 
 
 function connect(
   path: string,
-  { durability, readOnly = false, pageBytes = 4096, schema }: SqliteFileOptions,
+  { durability, readOnly = false, pageBytes = 4096, logBytes = 3_200_000, canShrink = true, schema }: SqliteFileOptions,
 ): DatabaseSync {
   const connection = new DatabaseSync(path, { readOnly, timeout: 0 })
   try {
-    if (!readOnly)
-      connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
+    if (!readOnly) {
+      const vacuum = canShrink ? 'INCREMENTAL' : 'NONE'
+      connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = ${vacuum}; PRAGMA journal_mode = WAL`)
+    }
+    const logPages = Math.ceil(logBytes / pageBytes)
     connection.exec(
-      `PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${LOG_PAGES}`,
+      `PRAGMA synchronous = ${durability}; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${logPages}`,
     )
     if (schema && !readOnly) makeTables(connection, schema)
     return connection
