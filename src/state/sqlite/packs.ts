@@ -36,6 +36,8 @@ const COMPRESS_FROM_BYTES = 16 * 1024
 const PACKS_PER_SERIAL = 2 ** 20
 const MAX_PACKS_A_BLOCK = 1024
 const CACHED_PACKS = 64
+/** Most blocks fit into one piece then; the default pieces of 16 kB are put together afterwards. */
+const UNPACK_OPTIONS = { chunkSize: PACK_BYTES + 4096 }
 const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 interface PackRow {
@@ -189,7 +191,7 @@ export class Packs {
 
   #decode(what: string, { body, checksum }: Pick<PackRow, 'checksum' | 'body'>, form: number): Buffer {
     if (!body || crc32(body) !== checksum) throw new PackDamage(`${what} does not match its checksum`)
-    return form === RAW ? Buffer.from(body) : zstdDecompressSync(body)
+    return form === RAW ? Buffer.from(body) : zstdDecompressSync(body, UNPACK_OPTIONS)
   }
 }
 
