@@ -1,11 +1,13 @@
 /** One held lock: it renews itself until it is released, and says when it is lost. */
-import { messageOf, type Log } from '../base/index.ts'
+import { createGuard, HoldfastError, messageOf, type Guard, type Log } from '../base/index.ts'
 import { LockLostError } from './errors.ts'
 import type { LockInfo } from './lock-info.ts'
 import type { LockStore } from './lock-store.ts'
 
 /** The first renewal comes early: it tells a store that gave the lock to one in line that it was noticed. */
 const FIRST_RENEWAL_MS = 1000
+/** Tries to release after the first: some seconds, for a disk that is full for a moment. */
+const RELEASE_RETRIES = 12
 
 export interface LockTerms {
   info: LockInfo
@@ -71,8 +73,10 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time.
-   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work.
+   * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time. When the store
+   * fails for seconds (a full disk) the lock is left to its TTL: it is renewed no more.
+   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work; the store's
+   * failure.
    */
   release(): Promise<void> {
     this.#release ??= this.#letGo()
@@ -85,9 +89,23 @@ export class Lock implements AsyncDisposable {
 
   async #letGo(): Promise<void> {
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason as LockLostError
-    const wasHeld = await this.#store.release(this.name, this.id)
+    const wasHeld = await this.#releaseInStore()
     if (!wasHeld) throw this.#lose('it expired, or was broken by force-unlock, before it was released')
     this.#onEnd(this, null)
+  }
+
+  async #releaseInStore(): Promise<boolean> {
+    const release = () => this.#store.release(this.name, this.id)
+    try {
+      return await release().catch((error: unknown) => {
+        // A failure that the store understands is its last word.
+        if (error instanceof HoldfastError) throw error
+        return retrying(`the lock ${this.name}`).run(release)
+      })
+    } catch (error) {
+      this.#onEnd(this, null)
+      throw error
+    }
   }
 
   /** For the manager: when the next renewal is due, ms of `performance.now`. */
@@ -99,6 +117,7 @@ export class Lock implements AsyncDisposable {
   async renew(): Promise<void> {
     const askedAt = performance.now()
     this.#renewAtMs = askedAt + this.#ttlMs / 3
+    if (this.#release) return
     try {
       const isHeld = await this.#store.renew(this.name, this.id, this.#ttlMs)
       if (this.#release) return
@@ -117,4 +136,14 @@ export class Lock implements AsyncDisposable {
     this.#onEnd(this, error)
     return error
   }
+}
+
+function retrying(subject: string): Guard {
+  return createGuard({
+    subject,
+    isTransient: (error) => !(error instanceof HoldfastError),
+    retries: RELEASE_RETRIES,
+    breakAfter: Infinity,
+    maxDelayMs: 1000,
+  })
 }

@@ -144,7 +144,8 @@ async function checkRestore(folder: string, expect: Expectations): Promise<void>
 async function fillDisk(disk: string) {
   const expect = new Expectations()
   const data = join(disk, 'data')
-  const manager = await StateManager.open(data, { backups: false })
+  // Closed whatever happens: a disk in use cannot be unmounted.
+  await using manager = await StateManager.open(data, { backups: false })
   const { saves, refusal } = await saveUntilRefused(manager)
   const code = refusal instanceof HoldfastError ? refusal.code : messageOf(refusal)
   expect.that(code === 'NO_SPACE', `expected NO_SPACE, but got ${code}`)
@@ -159,7 +160,6 @@ async function fillDisk(disk: string) {
   expect.that(grown.status === 0, 'the disk could not be made bigger')
   await manager.update((draft) => draft.put(noise(saves)))
   expect.that((await manager.verify()).length === 0, 'the state is damaged')
-  await manager.close()
   return {
     failures: expect.failures,
     figures: { 'saves until full': String(saves), 'error then': code, 'after space was freed': 'works' },

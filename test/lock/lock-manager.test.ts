@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createMetrics, type Clock } from '../../src/base/index.ts'
 import { LockHeldError, LockLostError, LockManager, LockTimeoutError } from '../../src/lock/index.ts'
+import { SqliteLocks } from '../../src/lock/sqlite/sqlite-locks.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { delay, until } from './laws.ts'
 
@@ -75,6 +77,29 @@ describe('LockManager', () => {
     await Promise.all([lock.release(), lock.release()])
     await lock.release()
     assert.equal(await locks.read('twice'), null)
+  })
+
+  it('tries again to release when the store fails for a moment', async () => {
+    const store = await SqliteLocks.open(join(folder, 'failing.db'))
+    const release = store.release.bind(store)
+    let failures = 3
+    store.release = (name, id) => (failures-- > 0 ? Promise.reject(new Error('disk full')) : release(name, id))
+    await using locks = new LockManager(store)
+    const lock = await locks.acquire('failing', { operation: 'build', ttlMs: 150 })
+    await lock.release()
+    assert.equal(failures, -1)
+    assert.equal(await locks.read('failing'), null)
+  })
+
+  it('does not renew a lock that it is about to release', async () => {
+    const store = await SqliteLocks.open(join(folder, 'stuck.db'))
+    store.release = () => Promise.reject(new Error('disk full'))
+    await using locks = new LockManager(store)
+    const lock = await locks.acquire('stuck', { operation: 'build', ttlMs: 150 })
+    const released = lock.release()
+    await until(async () => (await locks.read('stuck'))?.status === 'expired')
+    store.release = async () => true
+    await released
   })
 
   it('keeps a detached lock when the manager is closed, for a release by id', async () => {
