@@ -100,6 +100,14 @@ export const OPTIONS = {
     summary: 'Space that uploads leave free on the disk.',
     default: 64_000_000,
   }),
+  uploadExpiry: duration({
+    env: ['HOLDFAST_UPLOAD_EXPIRY'],
+    flag: 'upload-expiry',
+    summary: 'How long an unfinished resumable upload is kept after its last byte.',
+    default: 86_400_000,
+    min: 1000,
+    max: 30 * 86_400_000,
+  }),
   sweepInterval: duration({
     env: ['HOLDFAST_SWEEP_INTERVAL'],
     flag: 'sweep-interval',

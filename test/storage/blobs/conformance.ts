@@ -227,19 +227,19 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     await writer.leave()
     await writer.leave()
     assert.equal(await one.removeLeftovers(async (key) => key === writer.key), 0)
-    for (const [store, start, end] of [
+    for (const [handle, start, end] of [
       [other, 1_300_000, 1_300_000],
       // What lies behind the place is cut off.
       [one, 1_250_000, 2_000_000],
       [other, 0, 400_000],
       [one, 400_000, 3_000_001],
     ] as const) {
-      const next = await store.resume(writer.key, start)
+      const next = await handle.resume(writer.key, start)
       assert.equal(next?.key, writer.key)
       assert.equal(next.sizeBytes, start)
       await fill(next, content.subarray(start, end))
       assert.equal(await next.flush(), end)
-      assert.equal(await store.stat(writer.key), null)
+      assert.equal(await handle.stat(writer.key), null)
       if (end < content.length) await next.leave()
       else assert.equal((await next.finish()).sha256, hashOf(content))
     }
