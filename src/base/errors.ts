@@ -101,6 +101,11 @@ export const ERROR_CODES = {
   },
   MACHINE_FAILED: { http: 500, exit: 75, meaning: 'A lab machine did not boot, or its shell cannot be reached.' },
   TARGET_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The server under test cannot be found, built or logged in to.' },
+  PUBLISH_FAILED: {
+    http: 502,
+    exit: 69,
+    meaning: 'Artifacts could not be brought to a share; the message says what was found there.',
+  },
   INVALID_CONFIG: { http: 500, exit: 78, meaning: 'The configuration has mistakes; all are listed.' },
 } as const
 

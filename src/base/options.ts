@@ -72,6 +72,15 @@ export const OPTIONS = {
     summary: 'Trust X-Forwarded-For, -Proto and -Host: set it behind a reverse proxy, and only there.',
     default: false,
   }),
+  publishToken: {
+    env: ['HOLDFAST_PUBLISH_TOKEN'],
+    flag: null,
+    summary: 'API token of the share that `holdfast build --publish` uploads to.',
+    allowed: "a token as the share's settings page shows it once",
+    default: null,
+    parse: (given) => (/^[\x21-\x7e]+$/.test(given) ? new Secret(given) : null),
+    format: (value) => (value ? '***' : ''),
+  } satisfies Option<Secret | null> as Option<Secret | null>,
   shutdownGrace: duration({
     env: ['HOLDFAST_SHUTDOWN_GRACE'],
     flag: 'shutdown-grace',

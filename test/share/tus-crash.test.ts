@@ -40,7 +40,7 @@ describe('kill -9', sideBySide, () => {
     let acknowledged = 0
     const offsets: number[] = []
     for (let round = 0; round < 4; round++) {
-      const server = await startServer({ dataFolder, args: quiet })
+      const server = await startServer({ dataFolder, built: true, args: quiet })
       path ||= await begin(server, content.length)
       const offset = await offsetOf(server, path)
       offsets.push(offset)
@@ -56,7 +56,7 @@ describe('kill -9', sideBySide, () => {
       await rest
     }
     t.diagnostic(`went on at ${offsets.join(', ')}`)
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     const offset = await offsetOf(server, path)
     assert.ok(offset >= acknowledged)
     const id = fileId(await patch(server, path, offset, content.subarray(offset)))
@@ -78,7 +78,7 @@ describe('kill -9', sideBySide, () => {
       open.delete(path)
     }
     let unknown = 0
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       const server = await startServer({ dataFolder, built: true, args: ['--log-level', 'silent'] })
       const lane = async () => {
         for (;;) {
@@ -97,7 +97,7 @@ describe('kill -9', sideBySide, () => {
       await server.kill()
       await Promise.all(lanes)
     }
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     t.diagnostic(`${ids.size} done, ${open.size} interrupted`)
     assert.ok(ids.size > 0)
     for (const path of open) {
@@ -124,7 +124,7 @@ describe('kill -9', sideBySide, () => {
     const content = bytes(MIB, 'between')
     let path = ''
     {
-      const server = await startServer({ dataFolder, args: quiet })
+      const server = await startServer({ dataFolder, built: true, args: quiet })
       path = await begin(server, content.length)
       await patch(server, path, 0, content.subarray(0, 700_000))
       const part = partPath(server)
@@ -136,7 +136,7 @@ describe('kill -9', sideBySide, () => {
       appendFileSync(part, content.subarray(700_000))
       renameSync(part, join(folder, key))
     }
-    await using server = await startServer({ dataFolder, args: [...quiet, '--sweep-interval', '1s'] })
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--sweep-interval', '1s'] })
     await sleep(1500)
     const offset = await offsetOf(server, path)
     assert.equal(offset, 700_000)
@@ -147,7 +147,7 @@ describe('kill -9', sideBySide, () => {
 
 describe('a partial file that is not as it was left', sideBySide, () => {
   async function leave(content: Buffer, dataFolder: string, damage: (path: string) => void): Promise<string> {
-    const server = await startServer({ dataFolder, args: quiet })
+    const server = await startServer({ dataFolder, built: true, args: quiet })
     const path = await begin(server, content.length)
     await patch(server, path, 0, content.subarray(0, 500_000))
     damage(partPath(server))
@@ -159,7 +159,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'long')
     const path = await leave(content, dataFolder, (part) => truncateSync(part, 900_000))
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     const id = fileId(await patch(server, path, 500_000, content.subarray(500_000)))
     assert.equal(await hashOf(server, id), await sha256Of(content))
   })
@@ -168,7 +168,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'short')
     const path = await leave(content, dataFolder, (part) => truncateSync(part, 300_000))
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     assert.equal((await patch(server, path, 500_000, content.subarray(500_000))).status, 409)
     assert.equal(await offsetOf(server, path), 300_000)
     const id = fileId(await patch(server, path, 300_000, content.subarray(300_000)))
@@ -178,7 +178,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
   it('gone, is an upload that is gone', async () => {
     const dataFolder = temporaryFolder()
     const path = await leave(bytes(MIB), dataFolder, (part) => rmSync(part))
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     assert.equal((await patch(server, path, 500_000, 'x')).status, 404)
     assert.equal((await tus(server, 'HEAD', path)).status, 404)
   })
@@ -186,7 +186,10 @@ describe('a partial file that is not as it was left', sideBySide, () => {
 
 describe('an upload that rests', sideBySide, () => {
   it('is removed when its time is over, and tells when that is', async () => {
-    await using server = await startServer({ args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'] })
+    await using server = await startServer({
+      built: true,
+      args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
+    })
     const path = await begin(server, 100_000)
     const answer = await patch(server, path, 0, bytes(50_000))
     const expires = Date.parse(answer.headers.get('upload-expires') ?? '')
@@ -199,7 +202,10 @@ describe('an upload that rests', sideBySide, () => {
   })
 
   it('is not removed while bytes arrive, however long that takes', async () => {
-    await using server = await startServer({ args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'] })
+    await using server = await startServer({
+      built: true,
+      args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
+    })
     const content = bytes(MIB, 'slow')
     const path = await begin(server, content.length)
     const answer = await patch(server, path, 0, stream(slowly(content, 0, 250)))
@@ -208,16 +214,16 @@ describe('an upload that rests', sideBySide, () => {
 
   it('is swept by the next server too', async () => {
     const dataFolder = temporaryFolder()
-    const first = await startServer({ dataFolder, args: [...quiet, '--upload-expiry', '1s'] })
+    const first = await startServer({ dataFolder, built: true, args: [...quiet, '--upload-expiry', '1s'] })
     await begin(first, 100_000)
     await first.kill()
     await sleep(1100)
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     await eventually(() => partials(server).length === 0)
   })
 
   it('is one of more than can be kept open', async () => {
-    await using server = await startServer({ args: quiet })
+    await using server = await startServer({ built: true, args: quiet })
     const content = bytes(5000, 'many')
     const paths: string[] = []
     for (let index = 0; index < 80; index++) paths.push(await begin(server, content.length))
@@ -235,7 +241,7 @@ describe('a part on its way', sideBySide, () => {
   it('gets its grace at shutdown, then is left to be gone on with', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'grace')
-    const first = await startServer({ dataFolder, args: [...quiet, '--shutdown-grace', '1s'] })
+    const first = await startServer({ dataFolder, built: true, args: [...quiet, '--shutdown-grace', '1s'] })
     const [quick, stuck] = [await begin(first, 1000), await begin(first, content.length)]
     const finishing = startPatch(first, quick, 0, 1000)
     const staying = startPatch(first, stuck, 0, content.length)
@@ -250,7 +256,7 @@ describe('a part on its way', sideBySide, () => {
     assert.deepEqual(await stopping, { code: 0, signal: null })
     await Promise.all([finishing.closed, staying.closed])
     assert.equal(finishing.statuses[0], 204)
-    await using server = await startServer({ dataFolder, args: quiet })
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
     assert.ok(fileId(await tus(server, 'HEAD', quick)))
     assert.equal(await offsetOf(server, stuck), 400_000)
     const id = fileId(await patch(server, stuck, 400_000, content.subarray(400_000)))
@@ -258,7 +264,7 @@ describe('a part on its way', sideBySide, () => {
   })
 
   it('that has stalled makes room for its client on another connection', async () => {
-    await using server = await startServer({ args: quiet })
+    await using server = await startServer({ built: true, args: quiet })
     const path = await begin(server, 10)
     const first = startPatch(server, path, 0, 10)
     first.socket.write('1234')
@@ -273,12 +279,12 @@ describe('a part on its way', sideBySide, () => {
   it('keeps a big restart from hitting the idle timeout of its connection', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(96 * MIB, 'rehash')
-    const first = await startServer({ dataFolder, args: quiet })
+    const first = await startServer({ dataFolder, built: true, args: quiet })
     const path = await begin(first, content.length)
     await patch(first, path, 0, content.subarray(0, 90 * MIB))
     assert.ok(statSync(partPath(first)).size === 90 * MIB)
     await first.kill()
-    await using server = await startServer({ dataFolder, args: [...quiet, '--idle-timeout', '1s'] })
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--idle-timeout', '1s'] })
     const id = fileId(await patch(server, path, 90 * MIB, content.subarray(90 * MIB)))
     assert.equal(await hashOf(server, id), await sha256Of(content))
   })

@@ -97,7 +97,7 @@ describe('a resumable upload', () => {
   })
 
   it('is given up by DELETE, in the middle of a part too, and leaves nothing', async () => {
-    const before = partials().length
+    const others = partials().length
     const path = await begin(server, 1000)
     const connection = startPatch(server, path, 0, 1000)
     connection.socket.write('some')
@@ -106,7 +106,7 @@ describe('a resumable upload', () => {
     await connection.closed
     for (const method of ['HEAD', 'DELETE']) assert.equal((await tus(server, method, path)).status, 404)
     assert.equal((await patch(server, path, 4, 'x')).status, 404)
-    assert.equal(partials().length, before)
+    assert.equal(partials().length, others)
   })
 
   it('can be driven by a client that knows neither PATCH nor DELETE', async () => {

@@ -42,6 +42,22 @@ interface Door {
   linkOf(request: FastifyRequest): Promise<GuestLink | null>
 }
 
+// Described for the document; what they have to be is checked where they are read.
+const tusHeaders = z.looseObject({ 'tus-resumable': z.string().optional().describe('1.0.0') })
+const creationHeaders = tusHeaders.extend({
+  'upload-length': z.string().optional().describe('Bytes of the whole file'),
+  'upload-metadata': z
+    .string()
+    .optional()
+    .describe(
+      'Pairs of key and base64 value: filename (required), filetype, note, expiration, maxDownloads, downloadPassphrase, ' +
+        'upload (an id of your choice for GET /api/uploads/{id}/events)',
+    ),
+})
+const partHeaders = tusHeaders.extend({
+  'upload-offset': z.string().optional().describe('Where the part begins: where the upload stands'),
+})
+
 const uploadParam = z.object({ upload: z.string().describe('As in the Location of the creation') })
 const linkParam = z.object({ id: z.string().describe('The guest link') })
 
@@ -93,7 +109,11 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
     door.path,
     {
       config: { access: door.access, streamsBody: true },
-      schema: { ...schema, summary: 'Begin a resumable upload (tus 1.0); a body is its first part' },
+      schema: {
+        ...schema,
+        headers: creationHeaders,
+        summary: 'Begin a resumable upload (tus 1.0); a body is its first part',
+      },
     },
     async (request, reply) => {
       const link = await door.linkOf(request)
@@ -117,7 +137,12 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
     path,
     {
       config: { ...config, streamsBody: true },
-      schema: { ...schema, consumes: [TUS_CONTENT_TYPE], summary: 'Go on with a resumable upload at Upload-Offset' },
+      schema: {
+        ...schema,
+        headers: partHeaders,
+        consumes: [TUS_CONTENT_TYPE],
+        summary: 'Go on with a resumable upload at Upload-Offset; Holdfast-File-Id names the file when it is whole',
+      },
     },
     append,
   )
