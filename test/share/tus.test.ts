@@ -187,6 +187,7 @@ describe('refused', () => {
       [null, named, /Upload-Defer-Length/, { 'upload-defer-length': '1' }],
       ['-1', named, /whole number/],
       ['1e3', named, /whole number/],
+      ['9007199254740993', named, /whole number/],
       ['4', null, /has no 'filename'/],
       ['4', 'filename', /filename: it is empty/],
       ['4', 'filename YQ==,filename Yg==', /twice/],

@@ -194,8 +194,10 @@ export class ResumableUploads {
       failure = error
     }
     await checkpoints.stop()
-    // What a failed writer had flushed is noted already; the rest is lost.
-    if (writer.failed.aborted) throw failure ?? writer.failed.reason
+    if (writer.failed.aborted) {
+      await this.#note(row, writer.flushedBytes)
+      throw failure ?? writer.failed.reason
+    }
     const isWhole = writer.sizeBytes === row.length_bytes
     if (isWhole && !isTooLarge(failure)) return await this.#complete(row, writer, part.request)
     const noted = await save()

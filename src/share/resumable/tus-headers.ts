@@ -24,7 +24,8 @@ export function requireTusVersion(given: Header): void {
 
 /** A header that is a number of bytes. @throws INVALID_REQUEST when it is missing or no whole number. */
 export function parseBytesHeader(name: string, given: Header): number {
-  if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given)
+  const bytes = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : null
+  if (bytes !== null && Number.isSafeInteger(bytes)) return bytes
   throw invalid(name, given === undefined ? 'it is missing' : `${JSON.stringify(given)} is no whole number of bytes`)
 }
 

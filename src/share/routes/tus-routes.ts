@@ -132,7 +132,14 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
   const schema = { tags: ['upload'], params: door.params.extend(uploadParam.shape) }
   const config = { access: door.access }
   const { show, append, terminate } = uploadHandlers(door, deps.uploads)
-  app.head(path, { config, schema: { ...schema, summary: 'How far a resumable upload has come: Upload-Offset' } }, show)
+  app.head(
+    path,
+    {
+      config: { ...config, swagger: { exposeHeadRoute: true } },
+      schema: { ...schema, headers: tusHeaders, summary: 'How far a resumable upload has come: Upload-Offset' },
+    },
+    show,
+  )
   app.patch(
     path,
     {

@@ -85,6 +85,8 @@ export interface BlobWriter {
 
 /** A writer whose blob outlives it: a failure, the end of the process and a power cut leave what had been flushed. */
 export interface ResumableWriter extends BlobWriter {
+  /** Bytes known to survive a power cut. When writing has failed, what `resume` can go on behind. */
+  readonly flushedBytes: number
   /** Resolves when the bytes taken so far would survive a power cut (unless the store was told otherwise). @returns their number. */
   flush(): Promise<number>
   /** Ends the writer and leaves what had been flushed for `resume`. Idempotent; after `finish` it does nothing. */

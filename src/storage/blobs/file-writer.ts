@@ -29,6 +29,7 @@ export interface FileWriterOptions {
 export class FileWriter implements ResumableWriter {
   readonly key: string
   sizeBytes = 0
+  flushedBytes = 0
   readonly #options: FileWriterOptions
   readonly #failure = new AbortController()
   readonly #opened = Promise.withResolvers<void>()
@@ -118,15 +119,20 @@ export class FileWriter implements ResumableWriter {
   receive(message: FromWorker): void {
     if (message.type === 'opened') {
       this.sizeBytes = message.sizeBytes
+      this.flushedBytes = message.sizeBytes
       this.#opened.resolve()
     }
     if (message.type === 'written') this.#takeBack(message.segment)
     if (message.type === 'flushed') {
+      this.flushedBytes = message.sizeBytes
       this.#flush?.resolve(message.sizeBytes)
       this.#flush = null
     }
     if (message.type === 'finished') this.#hashed.resolve(message.sha256)
-    if (message.type === 'failed') this.fail(Object.assign(message.error, { code: message.code }))
+    if (message.type === 'failed') {
+      this.flushedBytes = message.flushedBytes
+      this.fail(Object.assign(message.error, { code: message.code }))
+    }
     if (message.type === 'aborted') {
       this.#state = 'over'
       this.#aborted.resolve()

@@ -21,6 +21,6 @@ export type FromWorker =
   | { type: 'flushed'; id: number; sizeBytes: number }
   | { type: 'finished'; id: number; sha256: string }
   // The code stands beside the error, which loses it on its way between threads.
-  | { type: 'failed'; id: number; error: Error; code: string | undefined }
+  | { type: 'failed'; id: number; error: Error; code: string | undefined; flushedBytes: number }
   | { type: 'aborted'; id: number }
   | { type: 'warning'; id: number; error: Error }

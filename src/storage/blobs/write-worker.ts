@@ -178,8 +178,19 @@ function abort(job: Job, keepsFile: boolean): void {
 }
 
 function fail(job: Job, error: Error): void {
+  if (job.isResumable) cutUnflushed(job)
   discard(job, job.isResumable)
-  sendFailed(job.id, error)
+  sendFailed(job.id, error, job.flushedBytes)
+}
+
+/** A disk that is full should not keep what nobody will go on behind. */
+function cutUnflushed(job: Job): void {
+  try {
+    ftruncateSync(job.fd, job.flushedBytes)
+  } catch (error) {
+    // It is cut when somebody goes on with it, or removed with the rest.
+    send({ type: 'warning', id: job.id, error: error as Error })
+  }
 }
 
 function discard(job: Job, keepsFile: boolean): void {
@@ -201,8 +212,8 @@ function end(job: Job): void {
   if (!job.flushing) closeSync(job.fd)
 }
 
-function sendFailed(id: number, error: NodeJS.ErrnoException): void {
-  send({ type: 'failed', id, error, code: error.code })
+function sendFailed(id: number, error: NodeJS.ErrnoException, flushedBytes = 0): void {
+  send({ type: 'failed', id, error, code: error.code, flushedBytes })
 }
 
 function send(message: FromWorker): void {
