@@ -1,7 +1,7 @@
 /** Resumable uploads over crashes, restarts, lost connections and time. */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -248,8 +248,6 @@ describe('a part on its way', sideBySide, () => {
     finishing.socket.write(bytes(500))
     staying.socket.write(content.subarray(0, 400_000))
     await eventually(async () => (await active(first)) === 2)
-    // One that rests holds nothing up.
-    await beginUpload(first, 10)
     const stopping = first.stop()
     await sleep(200)
     finishing.socket.write(bytes(1000).subarray(500))
@@ -276,16 +274,31 @@ describe('a part on its way', sideBySide, () => {
     assert.ok(fileId(await patch(server, path, 4, '567890')))
   })
 
-  it('keeps a big restart from hitting the idle timeout of its connection', async () => {
+  it('that waits for its next holds no shutdown up', async () => {
+    await using server = await startServer({ built: true, args: [...quiet, '--shutdown-grace', '60s'] })
+    const path = await beginUpload(server, 1000)
+    await patch(server, path, 0, bytes(500))
+    const startedAt = performance.now()
+    assert.deepEqual(await server.stop(), { code: 0, signal: null })
+    assert.ok(performance.now() - startedAt < 30_000)
+  })
+
+  it('is not cut for idleness while a big file is hashed again', async () => {
     const dataFolder = temporaryFolder()
-    const content = bytes(96 * MIB, 'rehash')
     const first = await startServer({ dataFolder, built: true, args: quiet })
-    const path = await beginUpload(first, content.length)
-    await patch(first, path, 0, content.subarray(0, 90 * MIB))
-    assert.ok(statSync(partPath(first)).size === 90 * MIB)
+    // Four sparse gigabytes: longer than a second to hash, no space on the disk.
+    const hashed = 2 ** 32
+    const path = await beginUpload(first, hashed + 5_000_000)
+    await patch(first, path, 0, 'x')
+    truncateSync(partPath(first), hashed)
     await first.kill()
+    using database = first.database()
+    database.prepare('update resumable_uploads set offset_bytes = ?').run(hashed)
     await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--idle-timeout', '1s'] })
-    const id = fileId(await patch(server, path, 90 * MIB, content.subarray(90 * MIB)))
-    assert.equal(await hashOf(server, id), await sha256Of(content))
+    const startedAt = performance.now()
+    const answer = await patch(server, path, hashed, bytes(4_000_000))
+    assert.equal(answer.status, 204)
+    assert.ok(performance.now() - startedAt > 1000, 'it took longer than the idle timeout')
+    assert.equal(await offsetOf(server, path), hashed + 4_000_000)
   })
 })
