@@ -24,6 +24,12 @@ const provisionerSchema = z.object({
   error: z.string().nullable(),
   startedAt: time.nullable(),
   endedAt: time.nullable(),
+  /** Of its last run, when it ran a program that told one. */
+  exitStatus: z.number().int().exactOptional(),
+  /** The end of what its last run printed, at most a few kB. */
+  output: z.string().exactOptional(),
+  /** How often it was started; absent before the first time. */
+  attempts: z.number().int().min(0).exactOptional(),
 })
 
 const artifactSchema = z.object({
@@ -33,6 +39,8 @@ const artifactSchema = z.object({
   sha256: z.string(),
   /** Where it was published, or null. */
   url: z.string().nullable(),
+  /** What made it, in the builder's terms: `transcend.qemu`. */
+  type: z.string().exactOptional(),
 })
 
 const buildSchema = z.object({
