@@ -143,7 +143,7 @@ describe('a build', () => {
     const output = `\u001b[31mred\u001b[0m\n10%\r20%\r\n${'x'.repeat(50_000)}`
     const provisioners = [{ ...PENDING, name: 'one', status: 'failed', exitStatus: 3, output, attempts: 2 }] as const
     await put([{ name: 'foreign', metadata: foreign, createdAt: 'yesterday', provisioners }])
-    const build = (await server.owner(at('default', 'foreign'))).json<Record<string, unknown>>()
+    const build = (await server.owner(at('default', 'foreign'))).json()
     assert.deepEqual([build.template, build.note, build.createdAt], [null, null, null])
     const [step] = build.steps as { output: string; exitStatus: number }[]
     assert.equal(step?.output, 'x'.repeat(16_000))
@@ -345,7 +345,7 @@ describe('live', () => {
       await manager.update((draft) => draft.remove('gone'))
     }
     await listener.ended
-    assert.equal((listener.events.at(-1)?.data as { code?: string }).code, 'NOT_FOUND')
+    assert.equal(listener.events.at(-1)?.data.code, 'NOT_FOUND')
     assert.equal((await server.owner(at('default', 'gone', '/events'))).status, 404)
     assert.equal((await server.guest(at('default', 'gone', '/events'))).status, 401)
   })
