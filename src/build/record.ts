@@ -29,6 +29,8 @@ const runSchema = z.object({
   from: z.number().int().min(0),
   /** 1, and one more for each retry. */
   attempt: z.number().int().min(1),
+  /** Whether the machine was to be left running after a failure, for somebody to look at it. */
+  isKept: z.boolean(),
 })
 
 const metadataSchema = z.object({
