@@ -25,9 +25,7 @@ export interface Measured {
 
 /** Only what is needed of it: https://developer.hashicorp.com/packer/docs/post-processors/manifest */
 const manifestSchema = z.object({
-  builds: z.array(
-    z.object({ builder_type: z.string(), files: z.array(z.object({ name: z.string() })).nullish() }),
-  ),
+  builds: z.array(z.object({ builder_type: z.string(), files: z.array(z.object({ name: z.string() })).nullish() })),
 })
 
 /**

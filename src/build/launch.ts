@@ -21,16 +21,23 @@ echo $? >"$folder/exit.tmp" && mv "$folder/exit.tmp" "$folder/exit"`
 const POLL_MS = 5
 
 /**
- * Runs `command` in the folder's place, in the working folder of this process.
+ * Runs `command` with the run's folder for its output.
  * @returns when it is known which processes these are.
  * @throws PACKER_FAILED when it cannot be started.
  */
-export async function launch(run: RunFolder, command: readonly string[]): Promise<ProcessGroup> {
+export async function launch(
+  run: RunFolder,
+  command: readonly string[],
+  input: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<ProcessGroup> {
   const output = openSync(run.log, 'a', 0o600)
   try {
     const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, ...command], {
       detached: true,
       stdio: ['ignore', output, output],
+      cwd: input.cwd,
+      // Without it Packer asks the network for a newer version first.
+      env: { ...input.env, CHECKPOINT_DISABLE: '1' },
     })
     await once(child, 'spawn')
     child.unref()

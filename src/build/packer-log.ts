@@ -69,5 +69,8 @@ export function textForPeople({ type, data }: PackerLine): string | null {
 }
 
 function unescape(field: string): string {
-  return field.replaceAll('%!(PACKER_COMMA)', ',').replaceAll(String.raw`\n`, '\n').replaceAll(String.raw`\r`, '\r')
+  return field
+    .replaceAll('%!(PACKER_COMMA)', ',')
+    .replaceAll(String.raw`\n`, '\n')
+    .replaceAll(String.raw`\r`, '\r')
 }

@@ -43,6 +43,13 @@ export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
     .map((stat) => stat.pid)
 }
 
+/** Whether any process of the group lives. */
+export function isAlive(group: ProcessGroup): boolean {
+  const leader = group.startedAt.startsWith(`${place()}.`) ? readStat(String(group.pid)) : null
+  const isLeader = leader !== null && group.startedAt.endsWith(`.${leader.started}`) && !'ZX'.includes(leader.state)
+  return isLeader || membersOf(group).length > 0
+}
+
 /** Sends a signal to all of the group, once. Does nothing when none of it lives. */
 export function signalGroup(group: ProcessGroup, signal: NodeJS.Signals): void {
   if (membersOf(group).length === 0) return

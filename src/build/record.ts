@@ -42,6 +42,10 @@ const metadataSchema = z.object({
   run: runSchema,
   /** When each artifact was last written, ms since 1970, by its path, as it was when it was hashed. */
   artifactTimes: z.record(z.string(), z.number()),
+  /** What the last complete build left, while another one is on its way: its outputs are ours to overwrite. */
+  replaces: z.array(
+    z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), url: z.string().nullable() }),
+  ),
   /** Why it resumed, started over or was built although it was complete; a sentence. Absent for a first build. */
   note: z.string().exactOptional(),
 })

@@ -1,7 +1,8 @@
 /**
- * The folder of one run of Packer: `<data>/builds/<state>/<run>/<source>`. Holdfast knows of a run only what stands here,
+ * The folder of one run of Packer: `<data>/builds/<state>/<run>/<build>`. Holdfast knows of a run only what stands here,
  * so whoever comes later knows as much as who started it.
  */
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
@@ -44,12 +45,27 @@ export function openRunFolder(path: string): RunFolder {
   }
 }
 
+/** File systems take names of 255 bytes. */
+const MAX_NAME_BYTES = 200
+
+/** The folder's name for a build: readable, safe for any name, and never two the same. */
+function folderName(buildName: string): string {
+  const name = encodeURIComponent(buildName)
+  if (name.length <= MAX_NAME_BYTES) return name
+  return `${name.slice(0, MAX_NAME_BYTES / 2)}-${createHash('sha256').update(buildName).digest('hex')}`
+}
+
+/** What the folders of all attempts and runs of one build have in common: their name up to the attempt. */
+export function buildOfFolder(name: string): string {
+  return name.replace(/@\d+$/, '')
+}
+
 /**
- * Makes the folder (0700) of a source's run; a second attempt gets one of its own.
+ * Makes the folder (0700) of a build's run; a second attempt gets one of its own.
  * @throws DATA_FOLDER_UNUSABLE; NO_SPACE.
  */
-export function createRunFolder(runs: string, runId: string, sourceName: string, attempt: number): RunFolder {
-  const name = `${encodeURIComponent(sourceName)}${attempt > 1 ? `~${attempt}` : ''}`
+export function createRunFolder(runs: string, runId: string, buildName: string, attempt: number): RunFolder {
+  const name = `${folderName(buildName)}${attempt > 1 ? `@${attempt}` : ''}`
   const run = openRunFolder(join(runs, runId, name))
   makeFolder(run.path)
   try {

@@ -14,7 +14,10 @@ const EX_TEMPFAIL = 75
 
 /** What to look for and how it is called. The guide (docs/guide/build.md) has the same table for people. */
 export const TRANSIENT_SIGNS: readonly Sign[] = [
-  { pattern: /ssh: (handshake failed|disconnect)|Connection (to \S+ )?closed by|broken pipe/i, reason: 'ssh broke off' },
+  {
+    pattern: /ssh: (handshake failed|disconnect)|Connection (to \S+ )?closed by|broken pipe/i,
+    reason: 'ssh broke off',
+  },
   { pattern: /timeout waiting for (ssh|winrm)/i, reason: 'the machine did not answer in time' },
   { pattern: /connection (was )?reset|ECONNRESET/i, reason: 'a connection was reset' },
   { pattern: /connection refused|ECONNREFUSED/i, reason: 'a connection was refused' },
@@ -24,7 +27,8 @@ export const TRANSIENT_SIGNS: readonly Sign[] = [
     reason: 'a name could not be resolved',
   },
   {
-    pattern: /\b(HTTP\S*|error:?|status( code)?:?|returned) *(429|502|503|504)\b|\b(429 Too Many Requests|502 Bad Gateway|503 Service (Temporarily )?Unavailable|504 Gateway Time-?out)/i,
+    pattern:
+      /\b(HTTP\S*|error:?|status( code)?:?|returned) *(429|502|503|504)\b|\b(429 Too Many Requests|502 Bad Gateway|503 Service (Temporarily )?Unavailable|504 Gateway Time-?out)/i,
     reason: 'a server was overloaded (HTTP 429, 502, 503 or 504)',
   },
   { pattern: /could not get lock \/var\/lib\/(dpkg|apt)/i, reason: 'another package manager was at work' },
