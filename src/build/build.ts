@@ -11,14 +11,16 @@ import { findPacker, type Packer, type PackerInput } from './packer.ts'
 import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
-import { newRunId, runsFolder } from './run-folder.ts'
-import { buildSource, templatePath, type OperationTerms, type SourceResult } from './source-build.ts'
+import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
+import { buildSource, type SourceResult } from './source-build.ts'
+import { templatePath, type OperationTerms } from './source-terms.ts'
 import {
   fingerprintSource,
   loadTemplate,
   selectSources,
   sweepDerivedFiles,
   type Fingerprint,
+  type FingerprintOptions,
   type LoadedTemplate,
   type TemplateSource,
 } from './template/index.ts'
@@ -97,8 +99,9 @@ export async function buildTemplate(
 ): Promise<SourceOutcome[]> {
   const packer = await findPacker(request.input)
   const template = await loadTemplate(request.template)
-  const sources = selectSources(template, request)
-  const wanted = await Promise.all(sources.map((source) => want(template, source, packer, request)))
+  const sources = selectSources<TemplateSource>(template, request)
+  const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder) }
+  const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
   listener.begin(wanted.map(({ name }) => name))
   const upToDate = await allUpToDate(manager, template, wanted, request)
   if (upToDate) {
@@ -117,13 +120,8 @@ export async function buildTemplate(
   }
 }
 
-async function want(
-  template: LoadedTemplate,
-  source: TemplateSource,
-  packer: Packer,
-  { input }: BuildRequest,
-): Promise<Wanted> {
-  const fingerprint = await fingerprintSource(template, source.fullName, { packer, ...input })
+async function want(template: LoadedTemplate, source: TemplateSource, options: FingerprintOptions): Promise<Wanted> {
+  const fingerprint = await fingerprintSource(template, source, options)
   return { source, name: recordName(template.name, source.fullName), fingerprint }
 }
 

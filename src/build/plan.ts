@@ -1,6 +1,6 @@
 /** What is to be done for a source: nothing, or which of its provisioners, and why. */
 import { HoldfastError } from '../base/index.ts'
-import type { Build, Provisioner } from '../state/index.ts'
+import type { Build, BuildStatus, Provisioner } from '../state/index.ts'
 import { whatIsWrong } from './artifacts.ts'
 import type { CheckpointStore } from './checkpoints.ts'
 import { metadataOf } from './record.ts'
@@ -21,6 +21,14 @@ export interface Plan {
   readonly baseImage?: string
 }
 
+const UNFINISHED: Readonly<Record<Exclude<BuildStatus, 'complete'>, string>> = {
+  pending: 'its last build did not begin',
+  creating: 'its last build did not end',
+  provisioning: 'its last build did not end',
+  failed: 'its last build failed',
+  interrupted: 'its last build was interrupted',
+}
+
 /** Why the build has to run, or null when it is complete and nothing has changed. */
 export async function whyBuild(
   build: Build | null,
@@ -30,7 +38,7 @@ export async function whyBuild(
 ): Promise<string | null> {
   const metadata = build && metadataOf(build)
   if (!build || !metadata) return 'there is no build of it yet'
-  if (build.status !== 'complete') return `its last build is ${build.status}`
+  if (build.status !== 'complete') return UNFINISHED[build.status]
   if (metadata.template !== template) return `its last build was made from ${metadata.template}`
   const [unknown] = fingerprint.unknown
   if (unknown !== undefined) return `only a run can tell whether it has changed: ${unknown}`
@@ -60,7 +68,8 @@ export async function planBuild(build: Build | null, request: PlanRequest): Prom
   }
   const steps = names.map((name, index) => {
     const recorded = build?.provisioners[index]
-    return index < start.from && recorded?.status === 'complete' ? recorded : pendingStep(name)
+    if (index < start.from && recorded?.status === 'complete') return recorded
+    return pendingStep(name, isUnfinished ? recorded?.attempts : 0)
   })
   return { ...start, steps: steps.map((step, index) => (index < start.from ? passedOver(step) : step)) }
 }

@@ -28,6 +28,11 @@ export function runsFolder(dataFolder: string, stateName: string): string {
   return join(resolve(dataFolder), 'builds', stateName)
 }
 
+/** Where fingerprints keep the hashes of big files. Absolute. */
+export function hashMemoryFile(dataFolder: string): string {
+  return join(resolve(dataFolder), 'builds', '.hashes.json')
+}
+
 /** A name for a `holdfast build`: its time and a random end, so that names sort by time. */
 export function newRunId(now: Date): string {
   return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomId(6)}`

@@ -3,8 +3,8 @@ import type { PackerLine } from './packer-log.ts'
 import { MARKER_LINE } from './template/index.ts'
 
 const MAX_BYTES = 4096
-/** Packer announces each marker, which is a shell-local, and the clean-up after a failure. */
-const NOT_OF_THE_STEP = /^(Running local shell script: |Provisioning step had errors: )/
+/** Packer announces each shell-local, so each marker too, and the clean-up after a failure. */
+const ANNOUNCEMENT = /^(Running local shell script: |Provisioning step had errors: )/
 
 export class StepOutput {
   #step: number | null = null
@@ -32,8 +32,8 @@ export class StepOutput {
   end(): { step: number; output: string } | null {
     const step = this.#step
     if (step === null) return null
-    if (this.#lines.at(-1)?.startsWith('Running local shell script: ')) this.#lines.pop()
-    const output = this.#lines.filter((line, index) => index > 0 || !NOT_OF_THE_STEP.test(line)).join('\n')
+    if (ANNOUNCEMENT.test(this.#lines.at(-1) ?? '')) this.#lines.pop()
+    const output = this.#lines.join('\n')
     this.#step = null
     return {
       step,

@@ -5,9 +5,9 @@
 import type { Artifact, Build, Provisioner } from '../state/index.ts'
 import type { StepEvent } from './template/index.ts'
 
-/** A step that is still to be done. */
-export function pendingStep(name: string): Provisioner {
-  return { name, status: 'pending', error: null, startedAt: null, endedAt: null }
+/** A step that is still to be done. @param attempts How often it was started in vain. */
+export function pendingStep(name: string, attempts = 0): Provisioner {
+  return { name, status: 'pending', error: null, startedAt: null, endedAt: null, ...(attempts > 0 && { attempts }) }
 }
 
 /** A provisioner began or ended. What does not fit (a repeated event, an index beyond the end) changes nothing. */

@@ -19,7 +19,7 @@ export class PlainProgress implements BuildListener {
     this.#isVerbose = isVerbose
   }
 
-  begin(): void {
+  begin(_names: readonly string[]): void {
     // What is built tells itself by its first line.
   }
 
@@ -119,7 +119,10 @@ export class TerminalProgress extends PlainProgress {
 }
 
 /** `1m12s`: of a build or a step; null while it has not begun. */
-export function durationOf({ startedAt, endedAt }: Pick<Build, 'startedAt' | 'endedAt'>, now = Date.now()): string | null {
+export function durationOf(
+  { startedAt, endedAt }: Pick<Build, 'startedAt' | 'endedAt'>,
+  now = Date.now(),
+): string | null {
   if (startedAt === null) return null
   const ms = Math.max(0, (endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))
   return ms < 1000 ? `${ms}ms` : formatDuration(Math.round(ms / 1000) * 1000)
@@ -145,9 +148,13 @@ function describeOutcome({ name, status, build, error }: SourceOutcome): string[
   if (status === 'up to date') return [`${name}: up to date`, ...(error ? [`${name}: ${error.message}`] : [])]
   if (status === 'complete') {
     const files = build.artifacts.map(({ path, url }) => `    ${path}${url === null ? '' : `  ${url}`}`)
-    return [`${name}: complete (${durationOf(build)})`, ...files, ...(error ? [`${name}: not published: ${error.message}`] : [])]
+    return [
+      `${name}: complete (${durationOf(build)})`,
+      ...files,
+      ...(error ? [`${name}: not published: ${error.message}`] : []),
+    ]
   }
-  const output = String(error?.details.output ?? '').trimEnd()
+  const output = typeof error?.details.output === 'string' ? error.details.output : ''
   const tail = output === '' ? [] : output.split('\n').map((line) => `    ${line}`)
   return [error?.message ?? `${name}: ${status}`, ...tail, ...(error?.hint === undefined ? [] : [error.hint])]
 }

@@ -30,7 +30,9 @@ Ctrl-C lets Packer clean up; a second one kills it. If Holdfast itself is killed
 export function registerBuild(program: Command): void {
   program
     .command('build')
-    .description('build what a Packer template describes, if it is not built already; go on where the last build stopped')
+    .description(
+      'build what a Packer template describes, if it is not built already; go on where the last build stopped',
+    )
     .addArgument(new Argument('<template>', 'a .pkr.hcl or .json file, or a folder of .pkr.hcl files'))
     .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", collect, [])
     .option('--var-file <file>', "a file of variables, as Packer's -var-file (can be repeated)", collect, [])
@@ -41,8 +43,18 @@ export function registerBuild(program: Command): void {
     .option('--no-resume', 'start over')
     .option('--keep-on-failure', 'leave the machine of a failed build running; the next build or prune ends it')
     .option('--retries <number>', 'tries after the first one of failures that may pass (docs/guide/build.md)', count, 2)
-    .option('--retry-delay <duration>', 'longest wait before the first retry, doubled for each further one', duration, 1000)
-    .option('--lock-timeout <duration>', "how long to wait for the state's lock, such as 10m; 0: not at all", duration, 0)
+    .option(
+      '--retry-delay <duration>',
+      'longest wait before the first retry, doubled for each further one',
+      duration,
+      1000,
+    )
+    .option(
+      '--lock-timeout <duration>',
+      "how long to wait for the state's lock, such as 10m; 0: not at all",
+      duration,
+      0,
+    )
     .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
     .option('--state <name>', 'which state to record it in', 'default')
     .option('--verbose', "show Packer's own output too")
@@ -53,7 +65,9 @@ export function registerBuild(program: Command): void {
 
 async function build(template: string, flags: BuildFlags): Promise<void> {
   const out = flags.json ? process.stderr : process.stdout
-  const progress = out.isTTY ? new TerminalProgress(out, flags.verbose === true) : new PlainProgress(out, flags.verbose === true)
+  const progress = out.isTTY
+    ? new TerminalProgress(out, flags.verbose === true)
+    : new PlainProgress(out, flags.verbose === true)
   using signals = catchSignals((text) => progress.note(null, text))
   const dataFolder = dataFolderOf(flags)
   const manager = await StateManager.open(dataFolder, { name: flags.state })
