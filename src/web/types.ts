@@ -126,6 +126,8 @@ interface AnyBuild {
   startedAt: string | null
   endedAt: string | null
   error: string | null
+  /** `null`: it is over, or nobody can tell. `packer`: Packer alone goes on. */
+  workedOnBy: 'holdfast' | 'packer' | 'nobody' | null
 }
 
 export interface BuildSummary extends AnyBuild {

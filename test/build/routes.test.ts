@@ -1,9 +1,11 @@
 /** The routes of builds: the real server beside real states, which other processes write to meanwhile. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { appendFileSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { groupOf } from '../../src/build/process-group.ts'
 import { StateManager } from '../../src/state/index.ts'
 import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
 import { logOf, metadataOf, record, stepOn, type Known } from './recorded.ts'
@@ -13,6 +15,7 @@ interface Summary {
   name: string
   status: string
   template: string | null
+  workedOnBy: string | null
   currentStep: { number: number; name: string } | null
   steps: { total: number; complete: number }
 }
@@ -152,6 +155,42 @@ describe('a build', () => {
   })
 })
 
+describe('a build under way', () => {
+  const worker = async () => (await server.owner(at('worked', 'w/null.a'))).json().workedOnBy
+  const listed = async () => (await list('?state=worked')).builds[0]?.workedOnBy
+
+  it('is worked on by who holds the lock for its template, by Packer alone, or by nobody', async () => {
+    const packer = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
+    after(() => packer.kill('SIGKILL'))
+    const stat = readFileSync(`/proc/${packer.pid}/stat`, 'latin1')
+    const group = groupOf(stat)
+    const log = logOf(server.dataFolder, 'worked', 'w/null.a')
+    const metadata = metadataOf(log)
+    const run = { ...(metadata.run as object), pid: group?.pid ?? null, pidStartedAt: group?.startedAt ?? null }
+    await put([{ name: 'w/null.a', status: 'creating', metadata: { ...metadata, run } }], undefined, 'worked')
+    assert.deepEqual([await worker(), await listed()], ['packer', 'packer'])
+    {
+      await using manager = await StateManager.open(server.dataFolder, { name: 'worked', backups: false })
+      await using _lock = await manager.lock({ operation: 'build', info: String(metadata.template) })
+      assert.deepEqual([await worker(), await listed()], ['holdfast', 'holdfast'])
+    }
+    {
+      await using manager = await StateManager.open(server.dataFolder, { name: 'worked', backups: false })
+      await using _lock = await manager.lock({ operation: 'build', info: '/another/template.pkr.hcl' })
+      assert.equal(await worker(), 'packer')
+    }
+    const listener = new Listener(server, at('worked', 'w/null.a', '/events'))
+    await eventually(() => listener.events[0]?.data.workedOnBy === 'packer')
+    packer.kill('SIGKILL')
+    await once(packer, 'exit')
+    assert.deepEqual([await worker(), await listed()], ['nobody', 'nobody'])
+    await eventually(() => listener.events.at(-1)?.data.workedOnBy === 'nobody')
+    await listener.leave()
+    await put([{ name: 'w/null.a', status: 'failed', metadata: { ...metadata, run } }], undefined, 'worked')
+    assert.equal(await worker(), null)
+  })
+})
+
 describe('the log', () => {
   const machine = [
     '1795313805,,ui,say,==> null.a: Running local shell script: /tmp/x',
@@ -164,7 +203,6 @@ describe('the log', () => {
   const readable = [
     '==> null.a: Running local shell script: /tmp/x',
     '    null.a: hello, world',
-    '',
     '==> Some builds',
     'no line of packer, red',
     '',

@@ -3,7 +3,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { goOnCommand } from '../../src/web/builds/command.ts'
 import { appendLog, MAX_CHARACTERS } from '../../src/web/builds/log-text.ts'
-import { barOf, durationOf, formatTook, isKept, spanOf } from '../../src/web/builds/times.ts'
+import {
+  barOf,
+  durationOf,
+  formatTook,
+  isAbandoned,
+  isKept,
+  isLive,
+  spanOf,
+  stepTook,
+} from '../../src/web/builds/times.ts'
 import { buildHref, buildsHref, countBuilds, readBuildsView } from '../../src/web/pages/builds-query.ts'
 import { matchRoute } from '../../src/web/routes.ts'
 import type { Build, BuildStep, StepStatus } from '../../src/web/types.ts'
@@ -27,6 +36,7 @@ function build(more: Partial<Build>): Build {
     startedAt: at(0),
     endedAt: null,
     error: null,
+    workedOnBy: null,
     packer: null,
     note: null,
     fingerprint: null,
@@ -39,15 +49,24 @@ function build(more: Partial<Build>): Build {
 
 describe('times', () => {
   it('are the end minus the beginning, or until now while it runs', () => {
-    assert.equal(durationOf(step('complete', 0, 5), false, NOON), 5000)
-    assert.equal(durationOf(step('running', -7, null), true, NOON), 7000)
+    assert.equal(durationOf(step('complete', 0, 5), null), 5000)
+    assert.equal(durationOf(step('running', -7, null), NOON), 7000)
     // The end of the run before.
-    assert.equal(durationOf(step('running', -7, -20), true, NOON), 7000)
+    assert.equal(durationOf(step('running', -7, -20), NOON), 7000)
     // The server's clock may go before the browser's.
-    assert.equal(durationOf(step('running', 60, null), true, NOON), 0)
-    assert.equal(durationOf(step('running', -7, null), false, NOON), null)
-    assert.equal(durationOf(step('pending', null, null), true, NOON), null)
+    assert.equal(durationOf(step('running', 60, null), NOON), 0)
+    assert.equal(durationOf(step('running', -7, null), null), null)
+    assert.equal(durationOf(step('pending', null, null), NOON), null)
     assert.deepEqual([0, 449, 9949, 9950, 200_000].map(formatTook), ['0.0 s', '0.4 s', '9.9 s', '10 s', '3 min 20 s'])
+  })
+
+  it('stand still in a build that nobody works on', () => {
+    const abandoned = build({ workedOnBy: 'nobody' })
+    assert.deepEqual([isLive(abandoned), isAbandoned(abandoned)], [false, true])
+    assert.deepEqual([isLive(build({})), isAbandoned(build({ status: 'failed', workedOnBy: null }))], [true, false])
+    assert.equal(stepTook(step('running', -7, null), null), null)
+    assert.equal(stepTook(step('running', -7, null), NOON), 7000)
+    assert.equal(stepTook(step('failed', -7, null), NOON), null)
   })
 
   it('make bars within the span of the last run', () => {

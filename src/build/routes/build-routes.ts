@@ -11,7 +11,8 @@ import { z } from 'zod'
 import { HoldfastError, messageOf, VERSION } from '../../base/index.ts'
 import { listBuilds, stateSummary, versionOf, type BuildStates } from './listing.ts'
 import { chunks, openLog, readableChunks, tailStart } from './log-file.ts'
-import { buildStatus, buildSummary, buildView, logPathOf, viewBuild } from './views.ts'
+import { knownMetadata } from './metadata.ts'
+import { buildStatus, buildSummary, buildView, viewBuild } from './views.ts'
 import { requireBuild, watchBuild, type BuildEvent } from './watch.ts'
 
 export interface BuildRoutesDependencies {
@@ -73,14 +74,20 @@ function recordRoutes(instance: FastifyInstance, { states }: BuildRoutesDependen
       reply.headers({ etag, 'cache-control': 'private, no-cache' })
       const untyped: FastifyReply = reply
       if (request.headers['if-none-match'] === etag) return untyped.code(304).send()
-      return listBuilds(states, request.query)
+      const page = await listBuilds(states, request.query)
+      // Packer's end changes no state when nobody records it.
+      if (page.builds.some(({ workedOnBy }) => workedOnBy === 'packer')) reply.removeHeader('etag')
+      return page
     },
   )
 
   app.get(
     '/api/builds/:state/:name',
     { schema: { summary: 'One build', tags, params: buildParams, response: { 200: buildView } } },
-    async ({ params }) => viewBuild(params.state, await requireBuild({ states, ...params })),
+    async ({ params }) => {
+      const { build, worker } = await requireBuild({ states, ...params })
+      return viewBuild(params.state, build, worker)
+    },
   )
 
   app.get(
@@ -120,7 +127,8 @@ function logRoute(instance: FastifyInstance, { dataFolder, states }: BuildRoutes
       },
     },
     async (request, reply) => {
-      const path = logPathOf(await requireBuild({ states, ...request.params }))
+      const { build } = await requireBuild({ states, ...request.params })
+      const path = knownMetadata(build).run?.log ?? null
       const file = path === null ? null : await openLog(dataFolder, path)
       if (!file) throw new HoldfastError('NOT_FOUND', 'this build has no log, or no longer')
       reply.type('text/plain; charset=utf-8').headers({ 'cache-control': 'no-store', 'accept-ranges': 'bytes' })

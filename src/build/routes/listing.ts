@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { HoldfastError } from '../../base/index.ts'
 import type { Build, BuildStatus, StateManager } from '../../state/index.ts'
 import { buildStatus, viewSummary, type BuildSummary } from './views.ts'
+import { workerOf, type Worker } from './worker.ts'
 
 /** The states of the data folder, as the one who serves them has them. */
 export interface BuildStates {
@@ -69,7 +70,7 @@ export async function listBuilds(states: BuildStates, query: ListQuery): Promise
       const part = await states.use(name, async (state) => readPart(state, want))
       summary.builds = part.buildCount
       summary.statuses = part.statuses
-      page.builds.push(...part.builds.map((build) => viewSummary(name, build)))
+      page.builds.push(...part.builds.map(({ build, worker }) => viewSummary(name, build, worker)))
       hasMore ||= part.hasMore
       const end = part.places.at(-1)
       if (end) last = { state: name, serial: end.serial, name: end.name }
@@ -81,13 +82,16 @@ export async function listBuilds(states: BuildStates, query: ListQuery): Promise
   return page
 }
 
-/** What changes whenever a page may: which states there are, and the newest save of each. */
+/** What changes whenever a page may: which states there are, the newest save of each, and who works on it. */
 export async function versionOf(states: BuildStates): Promise<string> {
   const parts: unknown[] = []
   for (const name of await states.names()) {
     try {
-      const { lineage, serial } = await states.use(name, async (state) => state.head())
-      parts.push([name, lineage, serial])
+      const [head, holder] = await states.use(
+        name,
+        async (state) => [await state.head(), await state.holder()] as const,
+      )
+      parts.push([name, head.lineage, head.serial, holder?.id, holder?.status])
     } catch (error) {
       parts.push([name, problemOf(error)])
     }
@@ -104,13 +108,18 @@ interface Wanted {
   after: Place | null
 }
 
+export interface WorkedOn {
+  build: Build
+  worker: Worker | null
+}
+
 /** What one state gives to a page. */
 interface Part {
   buildCount: number
   statuses: StateSummary['statuses']
   /** Of the builds on the page. */
   places: Place[]
-  builds: Build[]
+  builds: WorkedOn[]
   /** Whether there are others after them. */
   hasMore: boolean
 }
@@ -130,11 +139,11 @@ async function readPart(state: StateManager, { isAsked, room, status, after }: W
     if (newest.length > room + ENTRIES_A_TURN) newest = newest.toSorted(compare).slice(0, room)
   }
   const places = newest.toSorted(compare).slice(0, room)
-  const builds: Build[] = []
+  const builds: WorkedOn[] = []
   for (const { name } of places) {
     const build = await state.get(name)
     // It may have been removed since.
-    if (build) builds.push(build)
+    if (build) builds.push({ build, worker: await workerOf(state, build) })
   }
   return { buildCount, statuses, places, builds, hasMore: fitting > places.length }
 }

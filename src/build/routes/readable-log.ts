@@ -1,26 +1,17 @@
-/**
- * Packer's machine-readable output (`timestamp,target,type,data...`, see developer.hashicorp.com/packer/docs/commands) as the
- * text that it shows to people. Lines of other programs stay as they are.
- */
+/** A log that Packer wrote for programs, as the text that it shows to people. Lines of other programs stay as they are. */
 import { stripVTControlCharacters } from 'node:util'
+import { parsePackerLine, textForPeople } from '../packer-log.ts'
 
-const MACHINE_LINE = /^\d{9,11},[^,]*,([a-z][a-z-]*),(.*)$/s
 const NEWLINE = 0x0a
 /** A line that grows beyond this is shown before its end has come. */
 const MAX_PENDING_BYTES = 64 * 1024
 
 /** What a line says to a person, without its line feed; null when it is for programs only. */
 export function readableLine(line: string): string | null {
-  const [, type, data = ''] = MACHINE_LINE.exec(line) ?? []
-  if (type === undefined) return plainText(line)
+  const parsed = parsePackerLine(line)
+  if (!parsed) return plainText(line)
   // What the other types tell (artifacts, errors, counts) stands in a `ui` line too.
-  if (type !== 'ui') return null
-  const text = data.slice(data.indexOf(',') + 1)
-  const decoded = text
-    .replaceAll('%!(PACKER_COMMA)', ',')
-    .replaceAll(String.raw`\n`, '\n')
-    .replaceAll(String.raw`\r`, '\r')
-  return decoded.split('\n').map(plainText).join('\n')
+  return textForPeople(parsed)?.split('\n').map(plainText).join('\n') ?? null
 }
 
 /** Without colours, and with the last of what a progress bar wrote over itself. */

@@ -1,7 +1,9 @@
 /** How builds look in answers. A state may hold builds of any program, so nothing of what a record says is relied upon. */
 import { z } from 'zod'
 import type { Build, BuildStatus, Provisioner, ProvisionerStatus } from '../../state/index.ts'
+import { knownMetadata } from './metadata.ts'
 import { plainText } from './readable-log.ts'
+import { WORKERS, type Worker } from './worker.ts'
 
 // Spelled out, and not taken from the state room, whose code is loaded only when there are states; the types hold them together.
 const BUILD_STATUSES: Record<BuildStatus, 0> = {
@@ -21,19 +23,7 @@ const time = z.iso.datetime().nullable().describe('RFC 3339, UTC')
 export const buildStatus = z.enum(Object.keys(BUILD_STATUSES) as BuildStatus[])
 const stepStatus = z.enum(Object.keys(STEP_STATUSES) as ProvisionerStatus[])
 
-const text = z.string().nullable().catch(null)
 const count = z.int().min(0)
-
-/** What `holdfast build` keeps in the metadata, as far as it is shown; anything else counts as not there. */
-const metadata = z.object({
-  template: text,
-  packer: text,
-  note: text,
-  run: z
-    .object({ id: z.string(), log: text, startedAt: text, from: count.catch(0), attempt: count.catch(1) })
-    .nullable()
-    .catch(null),
-})
 
 const common = {
   state: z.string(),
@@ -45,6 +35,10 @@ const common = {
   startedAt: time,
   endedAt: time,
   error: z.string().nullable(),
+  workedOnBy: z
+    .enum(WORKERS)
+    .nullable()
+    .describe('Of a build that `holdfast build` began and that is under way; `packer`: Packer alone goes on'),
 }
 
 export const buildSummary = z
@@ -99,12 +93,13 @@ export const buildView = z
 export type BuildSummary = z.infer<typeof buildSummary>
 export type BuildView = z.infer<typeof buildView>
 
-export function viewSummary(state: string, build: Build): BuildSummary {
+export function viewSummary(state: string, build: Build, worker: Worker | null): BuildSummary {
   const { provisioners } = build
   const index = provisioners.findIndex(({ status }) => status === 'running' || status === 'failed')
   const current = provisioners[index]
   return {
     ...viewCommon(state, build),
+    workedOnBy: worker,
     steps: {
       total: provisioners.length,
       complete: provisioners.filter(({ status }) => status === 'complete').length,
@@ -113,10 +108,11 @@ export function viewSummary(state: string, build: Build): BuildSummary {
   }
 }
 
-export function viewBuild(state: string, build: Build): BuildView {
+export function viewBuild(state: string, build: Build, worker: Worker | null): BuildView {
   const { packer, note, run: lastRun } = knownMetadata(build)
   return {
     ...viewCommon(state, build),
+    workedOnBy: worker,
     packer,
     note,
     fingerprint: build.templateHash,
@@ -131,11 +127,6 @@ export function viewBuild(state: string, build: Build): BuildView {
       attempt: lastRun.attempt,
     },
   }
-}
-
-/** Where the build's record says that its log is. Not to be trusted: see log-file.ts. */
-export function logPathOf(build: Build): string | null {
-  return knownMetadata(build).run?.log ?? null
 }
 
 function viewCommon(state: string, build: Build) {
@@ -164,10 +155,6 @@ function viewStep({ name, status, startedAt, endedAt, error, exitStatus, output,
     output: viewText(output?.slice(-MAX_TEXT)),
     attempts: attempts ?? null,
   }
-}
-
-function knownMetadata(build: Build): z.infer<typeof metadata> {
-  return metadata.parse(build.metadata)
 }
 
 /** An imported record may hold anything for a time. */

@@ -1,10 +1,11 @@
 /** A build as it goes on: its record and its log, looked at once a second for as long as somebody listens. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError } from '../../base/index.ts'
-import type { Build, StateHead } from '../../state/index.ts'
-import type { BuildStates } from './listing.ts'
+import type { BuildStates, WorkedOn } from './listing.ts'
 import { LogFollower, type LogNews } from './log-follower.ts'
-import { logPathOf, viewBuild, type BuildView } from './views.ts'
+import { knownMetadata } from './metadata.ts'
+import { viewBuild, type BuildView } from './views.ts'
+import { workerOf } from './worker.ts'
 
 const EVERY_MS = 1000
 /** After so much silence something is said, so that neither side takes the other for dead. */
@@ -48,17 +49,17 @@ export async function* watchBuild(watched: Watched, signal: AbortSignal): AsyncI
 }
 
 /** @throws NOT_FOUND; what the state throws. */
-export async function requireBuild({ states, state, name }: Omit<Watched, 'dataFolder'>): Promise<Build> {
-  const build = await states.use(state, async (manager) => manager.get(name))
-  if (!build) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${state}`)
-  return build
+export async function requireBuild({ states, state, name }: Omit<Watched, 'dataFolder'>): Promise<WorkedOn> {
+  return states.use(state, async (manager) => {
+    const build = await manager.get(name)
+    if (build) return { build, worker: await workerOf(manager, build) }
+    throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${state}`)
+  })
 }
 
 class Watcher {
   readonly #watched: Watched
   readonly #log: LogFollower
-  #head: StateHead | null = null
-  #build: Build | null = null
   #shown = ''
 
   constructor(watched: Watched) {
@@ -67,18 +68,13 @@ class Watcher {
   }
 
   async *look(): AsyncIterableIterator<BuildEvent> {
-    const { states, state } = this.#watched
-    const head = await states.use(state, async (manager) => manager.head())
-    if (!this.#build || head.serial !== this.#head?.serial || head.lineage !== this.#head.lineage) {
-      this.#head = head
-      this.#build = await requireBuild(this.#watched)
-      const data = viewBuild(state, this.#build)
-      const shown = JSON.stringify(data)
-      // Most saves of a state change other builds.
-      if (shown !== this.#shown) yield { event: 'build', data }
-      this.#shown = shown
-    }
-    const news = await this.#log.look(logPathOf(this.#build))
+    // Costs next to nothing while the state does not change: the build is in memory.
+    const { build, worker } = await requireBuild(this.#watched)
+    const data = viewBuild(this.#watched.state, build, worker)
+    const shown = JSON.stringify(data)
+    if (shown !== this.#shown) yield { event: 'build', data }
+    this.#shown = shown
+    const news = await this.#log.look(knownMetadata(build).run?.log ?? null)
     if (news) yield { event: 'log', data: news }
   }
 }

@@ -1,5 +1,6 @@
-import type { BuildStatus, StepStatus } from '../types.ts'
+import type { Build, BuildStatus, StepStatus } from '../types.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
+import { isAbandoned } from './times.ts'
 
 interface Look {
   label: string
@@ -22,6 +23,12 @@ export const STEP_LOOKS: Record<StepStatus, Look> = {
   complete: { label: 'Complete', icon: 'check', kind: 'good' },
   failed: { label: 'Failed', icon: 'close', kind: 'bad' },
   skipped: { label: 'Skipped', icon: 'skip', kind: 'off' },
+}
+
+const ABANDONED: Look = { label: 'Abandoned', icon: 'alert', kind: 'warn' }
+
+export function lookOf(build: Pick<Build, 'status' | 'workedOnBy'>): Look {
+  return isAbandoned(build) ? ABANDONED : BUILD_LOOKS[build.status]
 }
 
 /** A status in colour, picture and word. */

@@ -2,12 +2,13 @@ import type { Build, BuildStep } from '../types.ts'
 import { Icon } from '../ui/icon.tsx'
 import { useNow } from './live.ts'
 import { STEP_LOOKS, StatusBadge } from './status.tsx'
-import { barOf, durationOf, formatTook, isKept, isLive, spanOf, type Span } from './times.ts'
+import { barOf, formatTook, isKept, isLive, spanOf, stepTook, type Span } from './times.ts'
 
 /** The steps of a build, one below the other, each with a bar for when it ran. */
 export function Timeline({ build }: { build: Build }) {
-  const now = useNow(isLive(build.status))
-  const span = spanOf(build, now)
+  const time = useNow(isLive(build))
+  const span = spanOf(build, time)
+  const now = isLive(build) ? time : null
   return (
     <ol class="steps">
       {build.steps.map((step, index) => (
@@ -20,7 +21,8 @@ export function Timeline({ build }: { build: Build }) {
 interface StepProps {
   step: BuildStep
   span: Span | null
-  now: number
+  /** `null`: the build does not go on. */
+  now: number | null
   isKept: boolean
 }
 
@@ -55,7 +57,7 @@ function Step({ step, span, now, isKept: kept }: StepProps) {
 }
 
 function StepRow({ step, span, now, isKept: kept }: StepProps) {
-  const took = durationOf(step, step.status === 'running', now)
+  const took = stepTook(step, now)
   const bar = span && barOf(step, span, now)
   const look = STEP_LOOKS[step.status]
   return (

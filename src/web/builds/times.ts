@@ -7,23 +7,37 @@ export interface Span {
   to: number
 }
 
+const UNDER_WAY: readonly BuildStatus[] = ['pending', 'creating', 'provisioning']
+
 /** Whether something is still to come. */
-export function isLive(status: BuildStatus): boolean {
-  return status === 'pending' || status === 'creating' || status === 'provisioning'
+export function isLive({ status, workedOnBy }: Pick<Build, 'status' | 'workedOnBy'>): boolean {
+  return UNDER_WAY.includes(status) && workedOnBy !== 'nobody'
 }
 
-/** How long it took, or takes until now; `null` when that is not known. */
+/** Whether it was cut off: its record says that it is under way, but nobody works on it any more. */
+export function isAbandoned({ status, workedOnBy }: Pick<Build, 'status' | 'workedOnBy'>): boolean {
+  return UNDER_WAY.includes(status) && workedOnBy === 'nobody'
+}
+
+/**
+ * How long it took, or takes until now; `null` when that is not known.
+ * @param now `null` for what does not go on, whatever its end.
+ */
 export function durationOf(
   { startedAt, endedAt }: { startedAt: string | null; endedAt: string | null },
-  isRunning: boolean,
-  now: number,
+  now: number | null,
 ): number | null {
   if (startedAt === null) return null
   const from = Date.parse(startedAt)
   const end = endedAt === null ? null : Date.parse(endedAt)
   // An end before the beginning is that of an earlier run.
   if (end !== null && end >= from) return end - from
-  return isRunning ? Math.max(0, now - from) : null
+  return now === null ? null : Math.max(0, now - from)
+}
+
+/** The same for a step of a build; `now` is `null` when that does not go on. */
+export function stepTook(step: BuildStep, now: number | null): number | null {
+  return durationOf(step, step.status === 'running' ? now : null)
 }
 
 /** `0.4 s` for the short, `3 min 20 s` for the long. */
@@ -38,15 +52,15 @@ export function spanOf(build: Build, now: number): Span | null {
   if (began === undefined) return null
   const from = Date.parse(began)
   const ends = [...build.steps.map(({ endedAt }) => endedAt), ...starts, build.endedAt].filter((at) => at !== null)
-  const to = Math.max(from, ...ends.map((at) => Date.parse(at)), isLive(build.status) ? now : 0)
+  const to = Math.max(from, ...ends.map((at) => Date.parse(at)), isLive(build) ? now : 0)
   return { from, to }
 }
 
 /**
  * Where a step's bar stands, as fractions of the span; `null` when it has none: it has not begun, or an earlier run ran it.
  */
-export function barOf(step: BuildStep, span: Span, now: number): { start: number; width: number } | null {
-  const took = durationOf(step, step.status === 'running', now)
+export function barOf(step: BuildStep, span: Span, now: number | null): { start: number; width: number } | null {
+  const took = stepTook(step, now)
   if (step.startedAt === null || took === null) return null
   const start = Date.parse(step.startedAt)
   if (start + took < span.from) return null

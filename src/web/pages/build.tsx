@@ -5,9 +5,9 @@ import { History } from '../builds/history.tsx'
 import { useLiveBuild, useNow, type LiveBuild } from '../builds/live.ts'
 import { LogTail } from '../builds/log.tsx'
 import { goOnCommand } from '../builds/command.ts'
-import { BUILD_LOOKS, StatusBadge } from '../builds/status.tsx'
+import { lookOf, StatusBadge } from '../builds/status.tsx'
 import { Timeline } from '../builds/timeline.tsx'
-import { durationOf, formatTook, isLive } from '../builds/times.ts'
+import { durationOf, formatTook, isAbandoned, isLive } from '../builds/times.ts'
 import { formatDateTime } from '../format.ts'
 import { Link } from '../router.tsx'
 import type { Build } from '../types.ts'
@@ -37,7 +37,7 @@ export function BuildPage({ state, id: name }: { state: string; id: string }) {
 }
 
 function Shown({ build, live: { log, isConnected } }: { build: Build; live: LiveBuild }) {
-  const { state, name, steps, artifacts, status } = build
+  const { state, name, steps, artifacts } = build
   return (
     <Page title={name} isName lead={<Lead build={build} isConnected={isConnected} />}>
       <div class="build-notices">
@@ -50,7 +50,7 @@ function Shown({ build, live: { log, isConnected } }: { build: Build; live: Live
         </section>
       )}
       {artifacts.length > 0 && <Artifacts artifacts={artifacts} />}
-      {log && (log.text !== '' || isLive(status)) && <LogTail log={log} href={buildLogUrl(state, name)} />}
+      {log && (log.text !== '' || isLive(build)) && <LogTail log={log} href={buildLogUrl(state, name)} />}
       <Facts build={build} />
       <History build={build} />
     </Page>
@@ -58,27 +58,29 @@ function Shown({ build, live: { log, isConnected } }: { build: Build; live: Live
 }
 
 function Lead({ build, isConnected }: { build: Build; isConnected: boolean }) {
-  const { status, startedAt } = build
-  const took = durationOf(build, isLive(status), useNow(isLive(status)))
+  const { startedAt } = build
+  const now = useNow(isLive(build))
+  const took = durationOf(build, isLive(build) ? now : null)
   return (
     <span class="build-lead">
       <span role="status">
-        <StatusBadge look={BUILD_LOOKS[status]} />
+        <StatusBadge look={lookOf(build)} />
       </span>
       {startedAt !== null && (
         <span>
           started <Ago at={startedAt} />
-          {took !== null && `, ${isLive(status) ? 'running for' : 'took'} ${formatTook(took)}`}
+          {took !== null && `, ${isLive(build) ? 'running for' : 'took'} ${formatTook(took)}`}
         </span>
       )}
-      {isLive(status) && !isConnected && <span>connecting…</span>}
+      {isLive(build) && !isConnected && <span>connecting…</span>}
     </span>
   )
 }
 
 function Notices({ build }: { build: Build }) {
-  const { error, note, status } = build
-  const command = status === 'failed' || status === 'interrupted' ? goOnCommand(build) : null
+  const { error, note } = build
+  const goesOn = tellGoOn(build)
+  const command = goesOn === null ? null : goOnCommand(build)
   return (
     <>
       {error !== null && (
@@ -93,7 +95,7 @@ function Notices({ build }: { build: Build }) {
       )}
       {command !== null && (
         <Notice kind="plain" icon="retry">
-          <p>To go on, build it again. Steps that are complete are kept wherever the builder allows it.</p>
+          <p>{goesOn}</p>
           <p class="command">
             <code>{command}</code>
             <CopyIconButton text={command} label="Copy the command" />
@@ -102,6 +104,16 @@ function Notices({ build }: { build: Build }) {
       )}
     </>
   )
+}
+
+/** What building it again would do; `null` where nobody would. */
+function tellGoOn(build: Build): string | null {
+  const kept = 'Steps that are complete are kept wherever the builder allows it.'
+  if (isAbandoned(build)) return `Nobody works on this build any more. To go on, build it again. ${kept}`
+  if (build.workedOnBy === 'packer') {
+    return 'Holdfast was ended and Packer goes on by itself. Build it again to follow it and to have the rest recorded.'
+  }
+  return build.status === 'failed' || build.status === 'interrupted' ? `To go on, build it again. ${kept}` : null
 }
 
 function Facts({ build }: { build: Build }) {

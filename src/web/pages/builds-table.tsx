@@ -1,4 +1,4 @@
-import { BUILD_LOOKS, StatusBadge } from '../builds/status.tsx'
+import { lookOf, StatusBadge } from '../builds/status.tsx'
 import { durationOf, formatTook, isLive } from '../builds/times.ts'
 import { Link } from '../router.tsx'
 import type { BuildSummary } from '../types.ts'
@@ -39,12 +39,12 @@ export function BuildsTable({ builds, hasStates }: { builds: readonly BuildSumma
 }
 
 function Row({ build, hasStates }: { build: BuildSummary; hasStates: boolean }) {
-  const { state, name, status, startedAt } = build
-  const took = durationOf(build, isLive(status), Date.now())
+  const { state, name, startedAt } = build
+  const took = durationOf(build, isLive(build) ? Date.now() : null)
   return (
     <tr role="row">
       <td role="cell" class="col-status">
-        <StatusBadge look={BUILD_LOOKS[status]} />
+        <StatusBadge look={lookOf(build)} />
       </td>
       <td role="cell" class="col-name">
         <span class="file-line">
@@ -66,7 +66,7 @@ function Row({ build, hasStates }: { build: BuildSummary; hasStates: boolean }) 
       <td role="cell" class="col-took">
         {took !== null && (
           <>
-            <span class="card-label">{isLive(status) ? 'for' : 'took'}</span> {formatTook(took)}
+            <span class="card-label">{isLive(build) ? 'for' : 'took'}</span> {formatTook(took)}
           </>
         )}
       </td>
