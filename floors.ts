@@ -1,6 +1,6 @@
 /**
- * The house: which rooms there are and what each may import. Imports only go down, and a room is entered by its doors, mostly its index.ts alone.
- * The linter reads this table (oxlint.config.ts); test/floors shows that it does.
+ * The house: which rooms there are and what each may import. Imports only go down, and a room is entered by its index.ts
+ * (or another door that is named here). The linter reads this table (oxlint.config.ts); test/floors shows that it does.
  */
 interface Room {
   /** Rooms that this one may import, by their index.ts. */

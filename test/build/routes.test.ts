@@ -368,9 +368,15 @@ describe('live', () => {
     assert.match(listener.log, /^line \d+\n/)
     assert.equal(listener.events.at(-1)?.data.isCut, true)
     const other = join(dirname(logOf(server.dataFolder, 'default', name)), 'second.log')
-    writeFileSync(other, 'second run\n')
+    writeFileSync(other, `${long}second run\n`)
     await put([{ name, provisioners, metadata: metadataOf(other) }])
-    await eventually(() => listener.log === 'second run\n')
+    const last = () => listener.events.findLast((event) => event.name === 'log')?.data
+    await eventually(() => listener.log.endsWith('second run\n'))
+    assert.equal(last()?.isNew, true)
+    // So much at once that only its end is worth sending.
+    appendFileSync(other, `${long}much more\n`)
+    await eventually(() => listener.log.endsWith('much more\n'))
+    assert.deepEqual([last()?.isNew, last()?.isCut, String(last()?.text).length < 200_000], [true, true, true])
     await listener.leave()
   })
 

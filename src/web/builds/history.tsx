@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { listBuildHistory } from '../api.ts'
-import { formatDateTime } from '../format.ts'
+import { formatExactTime } from '../format.ts'
 import type { Build } from '../types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 
@@ -38,7 +38,7 @@ function Saves({ build }: { build: Build }) {
               {history.map(({ serial, at, who, operation }) => (
                 <tr role="row" key={serial}>
                   <td role="cell">
-                    <time dateTime={at}>{formatDateTime(at)}</time>
+                    <time dateTime={at}>{formatExactTime(at)}</time>
                   </td>
                   <td role="cell" class="mono">
                     {who}

@@ -8,7 +8,7 @@ import { goOnCommand } from '../builds/command.ts'
 import { lookOf, StatusBadge } from '../builds/status.tsx'
 import { Timeline } from '../builds/timeline.tsx'
 import { durationOf, formatTook, isAbandoned, isLive } from '../builds/times.ts'
-import { formatDateTime } from '../format.ts'
+import { formatExactTime } from '../format.ts'
 import { Link } from '../router.tsx'
 import type { Build } from '../types.ts'
 import { CopyIconButton } from '../ui/copy-button.tsx'
@@ -123,9 +123,9 @@ function Facts({ build }: { build: Build }) {
       <Fact name="Source">{source}</Fact>
       {template !== null && <Fact name="Template">{template}</Fact>}
       {packer !== null && <Fact name="Packer">{packer}</Fact>}
-      {createdAt !== null && <Fact name="First recorded">{formatDateTime(createdAt)}</Fact>}
-      {startedAt !== null && <Fact name="Started">{formatDateTime(startedAt)}</Fact>}
-      {endedAt !== null && <Fact name="Ended">{formatDateTime(endedAt)}</Fact>}
+      {createdAt !== null && <Fact name="First recorded">{formatExactTime(createdAt)}</Fact>}
+      {startedAt !== null && <Fact name="Started">{formatExactTime(startedAt)}</Fact>}
+      {endedAt !== null && <Fact name="Ended">{formatExactTime(endedAt)}</Fact>}
       {run && <Fact name="Run">{tellRun(run)}</Fact>}
       {fingerprint !== null && (
         <Fact name="Fingerprint">
