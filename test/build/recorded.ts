@@ -1,11 +1,14 @@
 /** Builds as `holdfast build` records them, with their logs, in a data folder of a test's own. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { groupOf } from '../../src/build/process-group.ts'
 import { createBuild, StateManager, type Build } from '../../src/state/index.ts'
 import { startProgram } from '../helpers/program.ts'
 
 const STEP = join(import.meta.dirname, 'programs/one-step.ts')
+
+export const TEMPLATE = '/home/ada/images/ubuntu.pkr.hcl'
 
 /** What a test says of a build; the rest is as in one that has not begun. */
 export type Known = Pick<Build, 'name'> & Partial<Build>
@@ -15,11 +18,12 @@ export function logOf(dataFolder: string, state: string, name: string): string {
   return join(dataFolder, 'builds', state, 'run-1', encodeURIComponent(name).slice(0, 100), 'packer.log')
 }
 
-/** What `holdfast build` keeps in the metadata. */
+/** What `holdfast build` keeps in the metadata; the test itself stands for Packer, which runs. */
 export function metadataOf(log: string, more: Build['metadata'] = {}): Build['metadata'] {
-  const run = { id: 'run-1', folder: dirname(log), log, pid: null, pidStartedAt: null, from: 0, attempt: 1 }
+  const { pid, startedAt } = groupOf(readFileSync('/proc/self/stat', 'latin1')) ?? assert.fail()
+  const run = { id: 'run-1', folder: dirname(log), log, pid, pidStartedAt: startedAt, from: 0, attempt: 1 }
   return {
-    template: '/home/ada/images/ubuntu.pkr.hcl',
+    template: TEMPLATE,
     packer: '1.6.6',
     fingerprint: { base: 'b', steps: [], final: 'f' },
     run: { ...run, startedAt: '2026-11-22T10:00:00.000Z' },

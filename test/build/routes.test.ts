@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { groupOf } from '../../src/build/process-group.ts'
 import { StateManager } from '../../src/state/index.ts'
 import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
-import { logOf, metadataOf, record, stepOn, type Known } from './recorded.ts'
+import { logOf, metadataOf, record, stepOn, TEMPLATE, type Known } from './recorded.ts'
 
 interface Summary {
   state: string
@@ -71,7 +71,7 @@ describe('the list', () => {
     const [running] = all.builds
     assert.deepEqual(running?.currentStep, { number: 2, name: 'two', startedAt: null })
     assert.deepEqual(running.steps, { total: 2, complete: 1 })
-    assert.equal(running.template, '/home/ada/images/ubuntu.pkr.hcl')
+    assert.equal(running.template, TEMPLATE)
     assert.deepEqual(
       all.states.map(({ name, builds, statuses }) => [name, builds, statuses]),
       [
@@ -95,13 +95,16 @@ describe('the list', () => {
   })
 
   it('costs nothing while no state changes', async () => {
-    await put([{ name: 'etag' }])
-    const { headers } = await server.owner('/api/builds')
+    await put([{ name: 'over', status: 'failed' }], undefined, 'etag')
+    const { headers } = await server.owner('/api/builds?state=etag')
     const etag = headers.get('etag') ?? ''
-    const again = () => server.owner('/api/builds', { headers: { 'if-none-match': etag } })
+    const again = () => server.owner('/api/builds?state=etag', { headers: { 'if-none-match': etag } })
     assert.equal((await again()).status, 304)
-    await put([{ name: 'etag', status: 'creating' }])
+    await put([{ name: 'over', status: 'failed', error: 'why' }], undefined, 'etag')
     assert.equal((await again()).status, 200)
+    // Packer's end would change no state: while it runs by itself there is nothing to compare with.
+    await put([{ name: 'over', status: 'creating' }], undefined, 'etag')
+    assert.equal((await server.owner('/api/builds?state=etag')).headers.get('etag'), null)
   })
 
   it('names a damaged state and shows the others; one that is restored or removed is noticed', async () => {
@@ -171,12 +174,14 @@ describe('a build under way', () => {
     assert.deepEqual([await worker(), await listed()], ['packer', 'packer'])
     {
       await using manager = await StateManager.open(server.dataFolder, { name: 'worked', backups: false })
-      await using _lock = await manager.lock({ operation: 'build', info: String(metadata.template) })
+      await using lock = await manager.lock({ operation: 'build', info: TEMPLATE })
+      lock.assertHeld()
       assert.deepEqual([await worker(), await listed()], ['holdfast', 'holdfast'])
     }
     {
       await using manager = await StateManager.open(server.dataFolder, { name: 'worked', backups: false })
-      await using _lock = await manager.lock({ operation: 'build', info: '/another/template.pkr.hcl' })
+      await using lock = await manager.lock({ operation: 'build', info: '/another/template.pkr.hcl' })
+      lock.assertHeld()
       assert.equal(await worker(), 'packer')
     }
     const listener = new Listener(server, at('worked', 'w/null.a', '/events'))

@@ -24,6 +24,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
       'default',
       [
         { name: HOSTILE, status: 'interrupted' },
+        { name: 'u/null.cut', status: 'creating', metadata: metadataOf('', { run: { id: 'r' } }) },
         {
           name: 'u/null.failed',
           source: 'null.failed',
@@ -95,6 +96,8 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     await row.getByText('2 of 3: two').waitFor()
     await row.getByText('40 s').waitFor()
     await page.getByRole('link', { name: HOSTILE }).waitFor()
+    const cut = page.getByRole('row').filter({ hasText: 'u/null.cut' })
+    await cut.getByText('Abandoned', { exact: true }).waitFor()
     await page.getByLabel('Status').selectOption('failed')
     await page.getByRole('link', { name: HOSTILE }).waitFor({ state: 'detached' })
     await page.getByRole('link', { name: 'u/null.failed' }).focus()

@@ -7,7 +7,7 @@ const NEWLINE = 0x0a
 const MAX_PENDING_BYTES = 64 * 1024
 
 /** What a line says to a person, without its line feed; null when it is for programs only. */
-export function readableLine(line: string): string | null {
+function readableLine(line: string): string | null {
   const parsed = parsePackerLine(line)
   if (!parsed) return plainText(line)
   // What the other types tell (artifacts, errors, counts) stands in a `ui` line too.
