@@ -226,7 +226,8 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   #receive(message: FromWorker): void {
-    if (message.type === 'warning') this.#options.log.warn({ err: message.error }, 'a partial file was not removed or cut off')
+    if (message.type === 'warning')
+      this.#options.log.warn({ err: message.error }, 'a partial file was not removed or cut off')
     this.#writers.get(message.id)?.receive(message)
   }
 
