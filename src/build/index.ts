@@ -3,4 +3,5 @@ export { buildTemplate, type BuildListener, type BuildRequest, type SourceOutcom
 export type { Checkpoints, CheckpointStore } from './checkpoints.ts'
 export type { ResumeMode } from './plan.ts'
 export { pruneBuilds, type Pruned, type PruneOptions } from './prune.ts'
+export { publishArtifacts } from './publish.ts'
 export { metadataOf, recordName, type BuildMetadata, type BuildRun } from './record.ts'

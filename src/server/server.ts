@@ -50,7 +50,16 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   const stateMetrics = opened.use(new StateMetrics(folder.path, states, metrics, log))
   const clock = systemClock
   const maxFileBytes = config.maxFileSize || null
-  const share = new Share({ database, blobs, clock, log, metrics, maxFileBytes, minFreeBytes: config.minFreeSpace })
+  const share = new Share({
+    database,
+    blobs,
+    clock,
+    log,
+    metrics,
+    maxFileBytes,
+    minFreeBytes: config.minFreeSpace,
+    uploadLifetimeMs: config.uploadExpiry,
+  })
   const draining = new Draining()
   // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.
   opened.defer(() => waitFor(() => share.activeTransfers === 0, CLEAN_UP_MS))
