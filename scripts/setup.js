@@ -20,6 +20,7 @@ const DEBIAN_PACKAGES = [
   { name: 'busybox-static', provides: '/usr/bin/busybox', neededFor: 'lab tests on virtual machines' },
   { name: 'openssh-server', provides: '/usr/sbin/sshd', neededFor: 'lab tests over ssh' },
   { name: 'openssh-client', provides: '/usr/bin/ssh', neededFor: 'lab tests over ssh' },
+  { name: 'packer', provides: '/usr/bin/packer', neededFor: 'build tests' },
   { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
 ]
 

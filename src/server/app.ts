@@ -4,6 +4,7 @@ import fastifySwagger from '@fastify/swagger'
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
 import { randomId, VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
+import { buildRoutes } from '../build/routes/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import { ApiTokens } from './auth/api-tokens.ts'
@@ -12,6 +13,7 @@ import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
 import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
+import type { OpenStates } from './open-states.ts'
 import { Page } from './pages.ts'
 import { describeRequests } from './requests.ts'
 import type { StateMetrics } from './state-metrics.ts'
@@ -22,7 +24,10 @@ export interface AppDependencies {
   clock: Clock
   log: Log
   metrics: Metrics
-  states: StateMetrics
+  stateMetrics: StateMetrics
+  states: OpenStates
+  /** Absolute. */
+  dataFolder: string
   database: Database
   blobs: BlobStore
   share: Share
@@ -36,8 +41,8 @@ const MAX_PARSED_BODY_BYTES = 256 * 1024
 /** Against clients that send their headers a byte at a time. */
 const HEADERS_TIMEOUT_MS = 15_000
 const CONNECTIONS_CHECK_MS = 5000
-/** The longest file name, percent-encoded. */
-const MAX_PARAM_LENGTH = 255 * 3
+/** The longest name of a build, percent-encoded: 512 characters of up to 3 bytes. */
+const MAX_PARAM_LENGTH = 512 * 3 * 3
 
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const { config, database, clock, draining } = deps
@@ -79,10 +84,11 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   const sessions = new Sessions(database, deps.sharedSecret, clock)
   const tokens = new ApiTokens(database, clock)
   guard(app, sessions, tokens)
-  sessionRoutes(app, sessions, clock)
+  sessionRoutes(app, sessions, clock, deps.states)
   tokenRoutes(app, tokens)
   statusRoutes(app, { ...deps, maxFileBytes: config.maxFileSize || null, publicMetrics: config.publicMetrics })
   await deps.share.register(app)
+  buildRoutes(app, { dataFolder: deps.dataFolder, states: deps.states, ending: draining.signal })
   await app.register(async (scope) => page.register(scope))
   app.get('/api/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () => app.swagger())
   return app

@@ -12,10 +12,15 @@ export async function waitFor(isDone: () => boolean, timeoutMs: number): Promise
 }
 
 export class Draining {
-  #isDraining = false
+  readonly #begun = new AbortController()
 
   get isDraining(): boolean {
-    return this.#isDraining
+    return this.#begun.signal.aborted
+  }
+
+  /** Aborts when the draining begins: for what would otherwise go on for ever, such as live pages. */
+  get signal(): AbortSignal {
+    return this.#begun.signal
   }
 
   /**
@@ -24,7 +29,7 @@ export class Draining {
    * @returns how many transfers were left.
    */
   async drain(activeTransfers: () => number, graceMs: number): Promise<number> {
-    this.#isDraining = true
+    this.#begun.abort()
     await waitFor(() => activeTransfers() === 0, graceMs)
     return activeTransfers()
   }
@@ -32,7 +37,7 @@ export class Draining {
   /** Refuses requests while draining, except to routes whose config says `whileDraining`. */
   guard(app: FastifyInstance): void {
     app.addHook('onRequest', async (request, reply) => {
-      if (!this.#isDraining) return
+      if (!this.isDraining) return
       reply.header('connection', 'close')
       if (request.routeOptions.config.whileDraining) return
       throw new HoldfastError('DRAINING', 'the server is shutting down', {

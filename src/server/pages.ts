@@ -12,6 +12,8 @@ const OWNER_PAGES = [
   '/files/:id/edit',
   '/files/:id/downloads',
   '/files/:id/confirm-delete',
+  '/builds',
+  '/builds/:state/:name',
   '/guest-links',
   '/guest-links/new',
   '/settings',

@@ -7,6 +7,7 @@ import { FilesystemBlobs, openDataFolder, openSqlite } from '../storage/index.ts
 import { createApp } from './app.ts'
 import { authMigrations } from './auth/tables.ts'
 import { Draining, waitFor } from './draining.ts'
+import { OpenStates } from './open-states.ts'
 import { StateMetrics } from './state-metrics.ts'
 import { keptSharedSecret } from './shared-secret.ts'
 
@@ -45,7 +46,8 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
   opened.defer(() => blobs.close())
   const metrics = createMetrics()
-  const states = opened.use(new StateMetrics(folder.path, metrics, log))
+  const states = opened.use(new OpenStates(folder.path, metrics, log))
+  const stateMetrics = opened.use(new StateMetrics(folder.path, states, metrics, log))
   const clock = systemClock
   const maxFileBytes = config.maxFileSize || null
   const share = new Share({
@@ -61,7 +63,8 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   const draining = new Draining()
   // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.
   opened.defer(() => waitFor(() => share.activeTransfers === 0, CLEAN_UP_MS))
-  const app = await createApp({ config, clock, log, metrics, states, database, blobs, share, sharedSecret, draining })
+  const stores = { database, blobs, states, dataFolder: folder.path }
+  const app = await createApp({ config, clock, log, metrics, stateMetrics, ...stores, share, sharedSecret, draining })
   opened.defer(() => app.close())
   await listen(app.listen.bind(app), config)
   const { address, family, port } = app.server.address() as AddressInfo

@@ -1,25 +1,21 @@
-/**
- * The states and locks of the data folder in the server's metrics: what other processes of this machine (builds, the
- * command line) keep there. Their code is loaded when there is something to measure, so a mere file share pays nothing.
- */
+/** The states and locks of the data folder in the server's metrics. */
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Gauge, messageOf, type Log, type Metrics } from '../base/index.ts'
 import type { LockManager } from '../lock/index.ts'
-import type { StateManager } from '../state/index.ts'
-
-const SUFFIX = '.db'
+import type { OpenStates } from './open-states.ts'
 
 export class StateMetrics implements AsyncDisposable {
   readonly #dataFolder: string
+  readonly #states: OpenStates
   readonly #metrics: Metrics
   readonly #log: Log
-  readonly #states = new Map<string, StateManager>()
   #locks: LockManager | null = null
 
-  constructor(dataFolder: string, metrics: Metrics, log: Log) {
+  /** @param states Opens them with the same `metrics`. */
+  constructor(dataFolder: string, states: OpenStates, metrics: Metrics, log: Log) {
     this.#dataFolder = dataFolder
+    this.#states = states
     this.#metrics = metrics
     this.#log = log
   }
@@ -27,11 +23,11 @@ export class StateMetrics implements AsyncDisposable {
   /** Takes in what has come since the last time. Called before the metrics are read; a state that fails is left out. */
   async refresh(): Promise<void> {
     if (!this.#locks && existsSync(join(this.#dataFolder, 'locks.db'))) await this.#watchLocks()
-    for (const name of await this.#stateNames()) {
-      if (this.#states.has(name)) continue
+    // A state that was removed is asked too: that closes it, and its metrics go.
+    for (const name of new Set([...(await this.#states.names()), ...this.#states.opened])) {
       try {
-        const { StateManager } = await import('../state/index.ts')
-        this.#states.set(name, await StateManager.open(this.#dataFolder, { name, metrics: this.#metrics }))
+        // Open states count themselves.
+        await this.#states.use(name, async (state) => state.head())
       } catch (error) {
         this.#log.warn({ state: name, reason: messageOf(error) }, 'a state could not be measured')
       }
@@ -39,7 +35,7 @@ export class StateMetrics implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const manager of [...this.#states.values(), this.#locks]) await manager?.close()
+    await this.#locks?.close()
   }
 
   async #watchLocks(): Promise<void> {
@@ -52,12 +48,5 @@ export class StateMetrics implements AsyncDisposable {
       registers: [this.#metrics],
       collect: async () => current.set((await locks.list()).length),
     })
-  }
-
-  async #stateNames(): Promise<string[]> {
-    const folder = join(this.#dataFolder, 'states')
-    if (!existsSync(folder)) return []
-    const files = await readdir(folder)
-    return files.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length))
   }
 }

@@ -13,7 +13,7 @@ export interface StatusDependencies {
   database: Database
   blobs: BlobStore
   metrics: Metrics
-  states: StateMetrics
+  stateMetrics: StateMetrics
   draining: Draining
   maxFileBytes: number | null
   /** Whether metrics need no login. */
@@ -91,7 +91,7 @@ const metricsView = z.object({
   uptime_seconds: z.int(),
 })
 
-function metricsRoutes(instance: FastifyInstance, { metrics, states, publicMetrics }: StatusDependencies): void {
+function metricsRoutes(instance: FastifyInstance, { metrics, stateMetrics, publicMetrics }: StatusDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
   const access: Access = publicMetrics ? 'public' : 'owner'
   const config = { access, whileDraining: true }
@@ -122,7 +122,7 @@ function metricsRoutes(instance: FastifyInstance, { metrics, states, publicMetri
     '/metrics',
     { config, schema: { summary: 'Metrics in the Prometheus text format', tags } },
     async (_request, reply) => {
-      await states.refresh()
+      await stateMetrics.refresh()
       return reply.type(metrics.contentType).send(await metrics.metrics())
     },
   )

@@ -3,7 +3,7 @@
  * by the store itself when a later holder of the lock is at work.
  */
 import { HoldfastError, systemErrorCode, type Log, type Metrics } from '../base/index.ts'
-import { LockTimeoutError, type AcquireOptions, type Lock } from '../lock/index.ts'
+import { LockTimeoutError, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
@@ -222,6 +222,12 @@ export class StateManager implements AsyncDisposable {
       await lock.release()
       throw error
     }
+  }
+
+  /** Who has the lock of the whole state, or had it and is gone; null when nobody does. Holders of parts are not told. */
+  async holder(): Promise<HeldLock | null> {
+    const locks = await this.#locks.get()
+    return locks.read(lockOfState(this.name))
   }
 
   /** The saves that are kept, newest first; only those that changed `build`, if given. */

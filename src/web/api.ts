@@ -2,6 +2,10 @@
 import { ApiError, errorFromAnswer, unreachable } from './api-error.ts'
 import { Store } from './store.ts'
 import type {
+  Build,
+  BuildList,
+  BuildQuery,
+  BuildSave,
   Download,
   FileChange,
   FileList,
@@ -23,7 +27,7 @@ interface Call {
   signal?: AbortSignal
 }
 
-export const getSession = () => call<{ isOwner: boolean }>('GET', '/session')
+export const getSession = () => call<{ isOwner: boolean; hasStates: boolean }>('GET', '/session')
 export const logOut = () => call('DELETE', '/auth')
 
 export async function logIn(passphrase: string): Promise<void> {
@@ -51,6 +55,18 @@ export const disableGuestLink = (id: string) => call('PUT', `/guest-links/${part
 export const getGuestView = (id: string, signal: AbortSignal) =>
   call<GuestView>('GET', `/guest/${part(id)}`, { signal })
 
+export function listBuilds(query: BuildQuery, signal: AbortSignal) {
+  const given = Object.entries(query).filter(([, value]) => value !== '')
+  return call<BuildList>('GET', `/builds?${new URLSearchParams(given).toString()}`, { signal })
+}
+
+export const getBuild = (state: string, name: string, signal: AbortSignal) =>
+  call<Build>('GET', buildPath(state, name), { signal })
+export const listBuildHistory = (state: string, name: string, signal: AbortSignal) =>
+  call<{ history: BuildSave[] }>('GET', `${buildPath(state, name)}/history`, { signal })
+export const buildLogUrl = (state: string, name: string) => `/api${buildPath(state, name)}/log`
+export const buildEventsUrl = (state: string, name: string) => `/api${buildPath(state, name)}/events`
+
 export const getSettings = (signal: AbortSignal) => call<Settings>('GET', '/settings', { signal })
 export const saveSettings = (settings: Settings) => call('PUT', '/settings', { body: settings })
 export const getSystem = (signal?: AbortSignal) => call<SystemInfo>('GET', '/system', signal ? { signal } : {})
@@ -60,6 +76,7 @@ export const createToken = (name: string) => call<{ token: string }>('POST', '/t
 export const deleteToken = (id: string) => call('DELETE', `/tokens/${part(id)}`)
 
 const part = encodeURIComponent
+const buildPath = (state: string, name: string) => `/builds/${part(state)}/${part(name)}`
 
 async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
   try {

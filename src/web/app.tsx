@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { BuildPage } from './pages/build.tsx'
+import { BuildsPage } from './pages/builds.tsx'
 import { FileDeletePage } from './pages/file-delete.tsx'
 import { FileDownloadsPage } from './pages/file-downloads.tsx'
 import { FileEditPage } from './pages/file-edit.tsx'
@@ -23,7 +25,10 @@ import { ErrorNotice } from './ui/notice.tsx'
 import { Page } from './ui/page.tsx'
 import { useStore } from './use-store.ts'
 
-const PAGES: Record<Exclude<PageName, 'home' | 'login'>, (props: { id: string }) => ComponentChildren> = {
+const PAGES: Record<
+  Exclude<PageName, 'home' | 'login'>,
+  (props: { id: string; state: string }) => ComponentChildren
+> = {
   files: FilesPage,
   'file-info': FileInfoPage,
   'file-edit': FileEditPage,
@@ -32,6 +37,8 @@ const PAGES: Record<Exclude<PageName, 'home' | 'login'>, (props: { id: string })
   'guest-links': GuestLinksPage,
   'guest-link-new': GuestLinkNewPage,
   'guest-upload': GuestUploadPage,
+  builds: BuildsPage,
+  build: BuildPage,
   settings: SettingsPage,
   information: InformationPage,
 }
@@ -64,7 +71,7 @@ function CurrentPage({ match }: { match: Match | null }) {
   if (match.page === 'home') return isOwner ? <UploadPage /> : <LandingPage />
   const PageOf = PAGES[match.page]
   // Another file's page is another page: nothing of the first one's state may stay.
-  return <PageOf key={match.page + match.id} id={match.id} />
+  return <PageOf key={[match.page, match.state, match.id].join(' ')} id={match.id} state={match.state} />
 }
 
 function ToLogin() {

@@ -6,6 +6,7 @@ const DAY = 86_400
 
 const counts = new Intl.NumberFormat('en')
 const moments = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+const exactMoments = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
 /** Three digits: `999 B`, `1.5 kB`, `52.4 MB`, `5.37 GB`. */
@@ -54,6 +55,11 @@ export function plural(count: number, noun: string): string {
 
 export function formatDateTime(at: string): string {
   return moments.format(new Date(at))
+}
+
+/** With its seconds. */
+export function formatExactTime(at: string): string {
+  return exactMoments.format(new Date(at))
 }
 
 /** `in 30 days`, `3 hours ago`, `just now`. */

@@ -10,6 +10,8 @@ const ROUTES = {
   '/files/:id/confirm-delete': { page: 'file-delete', isPublic: false },
   '/guest-links': { page: 'guest-links', isPublic: false },
   '/guest-links/new': { page: 'guest-link-new', isPublic: false },
+  '/builds': { page: 'builds', isPublic: false },
+  '/builds/:state/:id': { page: 'build', isPublic: false },
   '/settings': { page: 'settings', isPublic: false },
   '/information': { page: 'information', isPublic: false },
 } as const
@@ -21,11 +23,13 @@ export interface Match {
   isPublic: boolean
   /** The `:id` of the path, or an empty string. */
   id: string
+  /** The `:state` of the path, or an empty string. */
+  state: string
 }
 
 const patterns = Object.entries(ROUTES).map(([path, route]) => ({
   route,
-  pattern: new RegExp(`^${path.replace(':id', '([^/]+)')}$`),
+  pattern: new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`),
 }))
 
 /** `null` for a path that no page has. A slash at the end makes no difference. */
@@ -33,7 +37,7 @@ export function matchRoute(path: string): Match | null {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') : path
   for (const { route, pattern } of patterns) {
     const found = pattern.exec(trimmed)
-    if (found) return { ...route, id: decode(found[1] ?? '') }
+    if (found) return { ...route, id: decode(found.groups?.id ?? ''), state: decode(found.groups?.state ?? '') }
   }
   return null
 }

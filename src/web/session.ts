@@ -8,7 +8,8 @@ export type Session =
   | { status: 'unreachable'; error: ApiError }
   /** `hasEnded`: it was the owner a moment ago. */
   | { status: 'visitor'; hasEnded: boolean }
-  | { status: 'owner' }
+  /** `hasStates`: there may be builds to show. */
+  | { status: 'owner'; hasStates: boolean }
 
 export const session = new Store<Session>({ status: 'unknown' })
 
@@ -19,8 +20,8 @@ refusals.subscribe(() => {
 export async function loadSession(): Promise<void> {
   session.set({ status: 'unknown' })
   try {
-    const { isOwner } = await getSession()
-    session.set(isOwner ? { status: 'owner' } : { status: 'visitor', hasEnded: false })
+    const { isOwner, hasStates } = await getSession()
+    session.set(isOwner ? { status: 'owner', hasStates } : { status: 'visitor', hasEnded: false })
   } catch (error) {
     session.set({ status: 'unreachable', error: asApiError(error) })
   }
@@ -28,7 +29,8 @@ export async function loadSession(): Promise<void> {
 
 export async function startSession(passphrase: string): Promise<void> {
   await logIn(passphrase)
-  session.set({ status: 'owner' })
+  const { hasStates } = await getSession()
+  session.set({ status: 'owner', hasStates })
 }
 
 export async function endSession(): Promise<void> {

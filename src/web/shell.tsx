@@ -17,6 +17,7 @@ const PLACES: readonly { href: string; label: string; icon: IconName }[] = [
   { href: '/', label: 'Upload', icon: 'upload' },
   { href: '/files', label: 'Files', icon: 'files' },
   { href: '/guest-links', label: 'Guest links', icon: 'guests' },
+  { href: '/builds', label: 'Builds', icon: 'builds' },
   { href: '/settings', label: 'Settings', icon: 'settings' },
   { href: '/information', label: 'System', icon: 'gauge' },
 ]
@@ -24,7 +25,8 @@ const PLACES: readonly { href: string; label: string; icon: IconName }[] = [
 /** What stands around every page. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const { path } = useLocation()
-  const isOwner = useStore(session).status === 'owner'
+  const { status, ...rest } = useStore(session)
+  const isOwner = status === 'owner'
   const progress = useProgress()
   useTabTitle(progress)
   return (
@@ -37,7 +39,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <Logo />
           <span>Holdfast</span>
         </Link>
-        {isOwner && <Places path={path} />}
+        {isOwner && <Places path={path} hasBuilds={'hasStates' in rest && rest.hasStates} />}
         <div class="top-end">
           {progress !== null && path !== '/' && isOwner && <ProgressPill fraction={progress} />}
           {isOwner && <LogOutButton />}
@@ -51,11 +53,12 @@ export function Shell({ children }: { children: ComponentChildren }) {
   )
 }
 
-function Places({ path }: { path: string }) {
+/** Who only shares files is not bothered with builds: their place appears with the first one. */
+function Places({ path, hasBuilds }: { path: string; hasBuilds: boolean }) {
   const isHere = (href: string) => (href === '/' ? path === '/' : path.startsWith(href))
   return (
     <nav class="places" aria-label="Main">
-      {PLACES.map(({ href, label, icon }) => (
+      {PLACES.filter(({ href }) => href !== '/builds' || hasBuilds).map(({ href, label, icon }) => (
         <Link key={href} href={href} {...(isHere(href) ? { 'aria-current': 'page' as const } : {})}>
           <Icon name={icon} />
           <span>{label}</span>

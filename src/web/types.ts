@@ -110,3 +110,98 @@ export interface Token {
   createdAt: string
   lastUsedAt: string | null
 }
+
+export type BuildStatus = 'pending' | 'creating' | 'provisioning' | 'complete' | 'failed' | 'interrupted'
+export type StepStatus = 'pending' | 'running' | 'complete' | 'failed' | 'skipped'
+
+interface AnyBuild {
+  state: string
+  /** Its key in the state: `<template name>/<source>` if `holdfast build` made it. */
+  name: string
+  source: string
+  status: BuildStatus
+  /** Path of the template where it was built. */
+  template: string | null
+  createdAt: string | null
+  startedAt: string | null
+  endedAt: string | null
+  error: string | null
+  /** `null`: it is over, or nobody can tell. `packer`: Packer alone goes on. */
+  workedOnBy: 'holdfast' | 'packer' | 'nobody' | null
+}
+
+export interface BuildSummary extends AnyBuild {
+  steps: { total: number; complete: number }
+  /** The step that runs, or that failed; its number is from 1. */
+  currentStep: { number: number; name: string; startedAt: string | null } | null
+}
+
+export interface BuildState {
+  name: string
+  builds: number
+  statuses: Partial<Record<BuildStatus, number>>
+  /** Why it cannot be read. */
+  problem: { code: string; message: string } | null
+}
+
+export interface BuildList {
+  states: BuildState[]
+  builds: BuildSummary[]
+  /** What to ask for the next page with; `null`: this is the last. */
+  next: string | null
+}
+
+export interface BuildQuery {
+  /** Empty: of all. */
+  state: string
+  status: BuildStatus | ''
+  after: string
+}
+
+export interface BuildStep {
+  name: string
+  status: StepStatus
+  startedAt: string | null
+  endedAt: string | null
+  error: string | null
+  exitStatus: number | null
+  /** The end of what it printed. */
+  output: string | null
+  attempts: number | null
+}
+
+export interface Artifact {
+  path: string
+  sizeBytes: number
+  sha256: string
+  /** Where it was published. */
+  url: string | null
+  type: string | null
+}
+
+export interface Build extends AnyBuild {
+  packer: string | null
+  note: string | null
+  fingerprint: string | null
+  steps: BuildStep[]
+  artifacts: Artifact[]
+  /** `from`: the first step that it ran, from 0. */
+  run: { id: string; startedAt: string | null; from: number; attempt: number } | null
+}
+
+/** A save of the state that changed a build. */
+export interface BuildSave {
+  serial: number
+  at: string
+  who: string
+  operation: string
+}
+
+/** News of a build's log. */
+export interface LogNews {
+  text: string
+  /** It takes the place of all that came before. */
+  isNew: boolean
+  /** Something before it was left out. */
+  isCut: boolean
+}

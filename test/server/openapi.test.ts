@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
+import { record } from '../build/recorded.ts'
 import { encodeForm, formHeaders, NEVER } from '../support/forms.ts'
 import { postJson, putJson, startServer, type RequestOptions, type TestServer } from '../support/server.ts'
 
@@ -85,6 +86,11 @@ const EXPECTED = [
   'DELETE /api/entry/{id}',
   'DELETE /api/guest-links/{id}',
   'DELETE /api/tokens/{id}',
+  'GET /api/builds',
+  'GET /api/builds/{state}/{name}',
+  'GET /api/builds/{state}/{name}/events',
+  'GET /api/builds/{state}/{name}/history',
+  'GET /api/builds/{state}/{name}/log',
   'GET /api/files',
   'GET /api/files/{id}',
   'GET /api/files/{id}/downloads',
@@ -110,6 +116,25 @@ const EXPECTED = [
   'PUT /api/guest-links/{id}/enable',
   'PUT /api/settings',
 ]
+
+/** One with everything that a build may have. */
+async function recordBuild(dataFolder: string): Promise<void> {
+  const at = '2026-11-22T10:00:00.000Z'
+  const step = {
+    name: 'one',
+    status: 'failed',
+    error: 'no',
+    startedAt: at,
+    endedAt: at,
+    exitStatus: 1,
+    output: 'x',
+  } as const
+  const artifact = { path: '/a', sizeBytes: 1, sha256: 'ab', url: 'http://x/-y', type: 'file' }
+  await record(dataFolder, 'default', [
+    { name: 'u/null.a', status: 'failed', provisioners: [{ ...step, attempts: 1 }], artifacts: [artifact] },
+    { name: 'u/null.b' },
+  ])
+}
 
 describe('real answers', () => {
   it('are as the document says', async () => {
@@ -151,7 +176,9 @@ describe('real answers', () => {
     await server.guest(`/-${id}`)
     await ask('/api/tokens', 'post', undefined, postJson({ name: 'a' }))
     await server.owner('/api/settings', putJson({ defaultExpirationDays: 7, defaultNeverExpire: true }))
+    await recordBuild(server.dataFolder)
     for (const path of [
+      '/api/builds',
       '/api/files',
       '/api/guest-links',
       '/api/health',
@@ -164,6 +191,8 @@ describe('real answers', () => {
     ]) {
       await ask(path, 'get')
     }
+    await ask('/api/builds/{state}/{name}', 'get', '/api/builds/default/u%2Fnull.a')
+    await ask('/api/builds/{state}/{name}/history', 'get', '/api/builds/default/u%2Fnull.a/history')
     await ask('/api/files/{id}', 'get', `/api/files/${id}`)
     await ask('/api/files/{id}/downloads', 'get', `/api/files/${id}/downloads`)
     await ask('/api/guest/{id}', 'get', `/api/guest/${link.id}`)

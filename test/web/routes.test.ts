@@ -15,6 +15,8 @@ describe('paths', () => {
       '/files/x/edit': 'file-edit',
       '/files/x/downloads': 'file-downloads',
       '/files/x/confirm-delete': 'file-delete',
+      '/builds': 'builds',
+      '/builds/default/u%2Fnull.a': 'build',
       '/guest-links': 'guest-links',
       '/guest-links/new': 'guest-link-new',
       '/settings': 'settings',
@@ -26,6 +28,9 @@ describe('paths', () => {
   it('carry an id', () => {
     assert.equal(matchRoute('/files/a%20b/info')?.id, 'a b')
     assert.equal(matchRoute('/files/50%/info')?.id, '50%')
+    const build = matchRoute('/builds/prod/u%2Fnull.a')
+    assert.deepEqual([build?.state, build?.id], ['prod', 'u/null.a'])
+    assert.equal(matchRoute('/builds/prod/u/null.a'), null)
   })
 
   it('that no page has are not matched', () => {

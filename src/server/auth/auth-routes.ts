@@ -2,13 +2,19 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { AttemptThrottle, HoldfastError, type Clock } from '../../base/index.ts'
+import type { OpenStates } from '../open-states.ts'
 import type { ApiTokens } from './api-tokens.ts'
 import { clearSessionCookie, SESSION_COOKIE } from './guard.ts'
 import { SESSION_MS, type Sessions } from './sessions.ts'
 
 const tags = ['authentication']
 
-export function sessionRoutes(instance: FastifyInstance, sessions: Sessions, clock: Clock): void {
+export function sessionRoutes(
+  instance: FastifyInstance,
+  sessions: Sessions,
+  clock: Clock,
+  states: Pick<OpenStates, 'names'>,
+): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
   const throttle = new AttemptThrottle(clock)
   const login = z.object({ sharedSecretKey: z.string().min(1) })
@@ -44,14 +50,17 @@ export function sessionRoutes(instance: FastifyInstance, sessions: Sessions, clo
     },
   )
 
-  const session = z.object({ isOwner: z.boolean() })
+  const session = z.object({
+    isOwner: z.boolean(),
+    hasStates: z.boolean().describe('Whether there are states, and so perhaps builds, to show to the owner'),
+  })
   app.get(
     '/api/session',
     {
       config: { access: 'public' },
       schema: { summary: 'Whether you are logged in', tags, response: { 200: session } },
     },
-    async (request) => ({ isOwner: request.isOwner }),
+    async ({ isOwner }) => ({ isOwner, hasStates: isOwner && (await states.names()).length > 0 }),
   )
 }
 

@@ -1,0 +1,87 @@
+/**
+ * The states of the data folder: what other processes of this machine (builds, the command line) keep there. Their code is
+ * loaded and their files are opened when somebody asks for them, so a mere file share pays nothing.
+ */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HoldfastError, messageOf, type Log, type Metrics } from '../base/index.ts'
+import type { StateManager } from '../state/index.ts'
+
+const SUFFIX = '.db'
+
+export class OpenStates implements AsyncDisposable {
+  readonly #dataFolder: string
+  readonly #metrics: Metrics
+  readonly #log: Log
+  readonly #open = new Map<string, Promise<StateManager>>()
+
+  constructor(dataFolder: string, metrics: Metrics, log: Log) {
+    this.#dataFolder = dataFolder
+    this.#metrics = metrics
+    this.#log = log
+  }
+
+  /** Those that are open, though they may have been removed since. */
+  get opened(): readonly string[] {
+    return [...this.#open.keys()]
+  }
+
+  /** Of all that are there now, in order. */
+  async names(): Promise<string[]> {
+    const folder = join(this.#dataFolder, 'states')
+    if (!existsSync(folder)) return []
+    const files = await readdir(folder)
+    const names = files.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length))
+    return names.toSorted()
+  }
+
+  /**
+   * Runs `read` on a state; once more on the new file when the state was restored meanwhile.
+   * @throws NOT_FOUND when there is none: asking for a state does not make one; what opening and `read` throw.
+   */
+  async use<T>(name: string, read: (state: StateManager) => Promise<T>): Promise<T> {
+    const state = await this.#get(name)
+    try {
+      return await read(state)
+    } catch (error) {
+      if (!(await this.#dropIfReplaced(name, state, error))) throw error
+      return await read(await this.#get(name))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of await Promise.allSettled(this.#open.values())) {
+      if (opened.status === 'fulfilled') await opened.value.close()
+    }
+  }
+
+  async #get(name: string): Promise<StateManager> {
+    const known = this.#open.get(name)
+    if (known) return known
+    if (!(await this.names()).includes(name)) throw new HoldfastError('NOT_FOUND', `there is no state ${name}`)
+    const opening = this.#open.get(name) ?? this.#openState(name)
+    this.#open.set(name, opening)
+    // One that failed is tried anew the next time.
+    opening.catch(() => this.#open.delete(name))
+    return opening
+  }
+
+  async #openState(name: string): Promise<StateManager> {
+    const { StateManager } = await import('../state/index.ts')
+    return StateManager.open(this.#dataFolder, { name, metrics: this.#metrics, log: this.#log })
+  }
+
+  /** A restore puts another file in the place of the one that is open here; several readers may find that out. */
+  async #dropIfReplaced(name: string, state: StateManager, error: unknown): Promise<boolean> {
+    const isReplaced = error instanceof HoldfastError && error.code === 'STATE_REPLACED'
+    const isCurrent = (await this.#open.get(name)) === state
+    if (!isCurrent) return true
+    if (!isReplaced) return false
+    this.#open.delete(name)
+    await state.close().catch((reason: unknown) => {
+      this.#log.warn({ state: name, reason: messageOf(reason) }, 'a state that was replaced did not close')
+    })
+    return true
+  }
+}
