@@ -1,7 +1,7 @@
 /** `holdfast build`: builds what a Packer template describes, if it is not built already. */
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
-import { HoldfastError, parseDuration } from '../base/index.ts'
+import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
 import { buildTemplate, type ResumeMode, type SourceOutcome } from '../build/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
@@ -82,7 +82,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
     const { var: vars, varFile: varFiles, only, except, force = false, keepOnFailure = false } = flags
     const request = {
       template,
-      input: { vars, varFiles, cwd: process.cwd(), env: process.env },
+      input: { vars, varFiles, cwd: process.cwd(), env: packerEnvironment() },
       only,
       except,
       force,
@@ -106,6 +106,13 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
     await manager.close()
   }
   process.exitCode = signals.exitCode() ?? process.exitCode
+}
+
+/** Packer and its scripts have no business with our own secrets. */
+function packerEnvironment(): NodeJS.ProcessEnv {
+  const ours = ['publishToken', 'sharedSecret'] as const
+  const names: readonly string[] = ours.flatMap((name) => OPTIONS[name].env)
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)))
 }
 
 function asJson({ name, status, build: record, error }: SourceOutcome) {
