@@ -55,7 +55,7 @@ describe('a terminal', () => {
     assert.ok(line.length < 40)
     screen.text = ''
     progress.note('t/a', 'a note')
-    assert.match(screen.text, /^\u001B\[1A\u001B\[Jt\/a: a note\nt\/a {2}/)
+    assert.ok(screen.text.startsWith('\u001B[1A\u001B[Jt/a: a note\nt/a  '), screen.text)
     screen.text = ''
     progress.ended({ name: 't/a', status: 'up to date', build: build('complete', step('complete')) })
     progress.close()
