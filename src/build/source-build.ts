@@ -62,8 +62,8 @@ class SourceBuild {
       isTransient: (error) => isBuildFailure(error) && error.retryable && !signals.stop.aborted,
       onRetry: (error) => {
         retry += 1
-        if (isBuildFailure(error))
-          onNote(`${error.message}; retry ${retry} of ${retries}, because ${String(error.details.transient)}`)
+        const reason = isBuildFailure(error) ? String(error.details.transient) : ''
+        onNote(`retry ${retry} of ${retries}, because ${reason}: ${recorder.build.error}`)
       },
     })
     let first = followed
@@ -109,11 +109,11 @@ class SourceBuild {
 
   /** Records the run, and then starts it: never the other way round. */
   async #begin(plan: Plan, run: RunFolder, command: readonly string[]): Promise<ProcessGroup> {
-    const { recorder, input } = this.#terms
+    const { recorder, input, secrets } = this.#terms
     const pending = pendingBuild(this.#terms, this.#recorded, plan, run, this.#attempts)
     await recorder.commit(pending, { ...pending, status: 'creating' })
     try {
-      const group = await launch(run, command, input)
+      const group = await launch(run, command, { ...input, secrets })
       await recorder.record(withProcess(recorder.build, group))
       return group
     } catch (error) {

@@ -104,9 +104,10 @@ export class TerminalProgress extends PlainProgress {
   #draw(): void {
     this.#clear()
     const width = (this.#terminal.columns ?? 80) - 1
+    const nameWidth = Math.max(...this.#running.keys().map((name) => name.length))
     for (const [name, build] of this.#running) {
       if (!build) continue
-      const line = describeRunning(name, build, Date.now())
+      const line = describeRunning(name.padEnd(nameWidth), build, Date.now())
       this.#terminal.write(`${line.length > width ? `${line.slice(0, width - 1)}…` : line}\n`)
       this.#drawn += 1
     }

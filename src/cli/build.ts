@@ -1,7 +1,7 @@
 /** `holdfast build`: builds what a Packer template describes, if it is not built already. */
 import { constants } from 'node:os'
-import { Argument, InvalidArgumentError, type Command } from 'commander'
-import { HoldfastError, parseDuration } from '../base/index.ts'
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
+import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
 import { buildTemplate, type ResumeMode, type SourceOutcome } from '../build/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
@@ -10,10 +10,10 @@ import { dataFolderOf, printJson, type DataOptions } from './state-output.ts'
 
 interface BuildFlags extends DataOptions {
   state: string
-  var: string[]
-  varFile: string[]
-  only: string[]
-  except: string[]
+  var?: string[]
+  varFile?: string[]
+  only?: string[]
+  except?: string[]
   force?: boolean
   resume?: boolean
   keepOnFailure?: boolean
@@ -36,26 +36,24 @@ export function registerBuild(program: Command): void {
       'build what a Packer template describes, if it is not built already; go on where the last build stopped',
     )
     .addArgument(new Argument('<template>', 'a .pkr.hcl or .json file, or a folder of .pkr.hcl files'))
-    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", collect, [])
-    .option('--var-file <file>', "a file of variables, as Packer's -var-file (can be repeated)", collect, [])
-    .option('--only <names>', "build these sources only, as Packer's -only", collect, [])
-    .option('--except <names>', "leave these out, as Packer's -except", collect, [])
+    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", collect)
+    .option('--var-file <file>', "a file of variables, as Packer's -var-file (can be repeated)", collect)
+    .option('--only <names>', "build these sources only, as Packer's -only", collect)
+    .option('--except <names>', "leave these out, as Packer's -except", collect)
     .option('--force', "build what is up to date too, and overwrite what is there, as Packer's -force")
     .option('--resume', 'fail if an unfinished build cannot go on where it stopped (default: start over)')
     .option('--no-resume', 'start over')
     .option('--keep-on-failure', 'leave the machine of a failed build running; the next build or prune ends it')
     .option('--retries <number>', 'tries after the first one of failures that may pass (docs/guide/build.md)', count, 2)
-    .option(
-      '--retry-delay <duration>',
-      'longest wait before the first retry, doubled for each further one',
-      duration,
-      1000,
+    .addOption(
+      new Option('--retry-delay <duration>', 'longest wait before the first retry, doubled for each further one')
+        .argParser(duration)
+        .default(1000, '1s'),
     )
-    .option(
-      '--lock-timeout <duration>',
-      "how long to wait for the state's lock, such as 10m; 0: not at all",
-      duration,
-      0,
+    .addOption(
+      new Option('--lock-timeout <duration>', "how long to wait for the state's lock, such as 10m")
+        .argParser(duration)
+        .default(0, 'not at all'),
     )
     .option(
       '--publish <url>',
@@ -79,10 +77,17 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
   const dataFolder = dataFolderOf(flags)
   const manager = await StateManager.open(dataFolder, { name: flags.state })
   try {
-    const { var: vars, varFile: varFiles, only, except, force = false, keepOnFailure = false } = flags
+    const {
+      var: vars = [],
+      varFile: varFiles = [],
+      only = [],
+      except = [],
+      force = false,
+      keepOnFailure = false,
+    } = flags
     const request = {
       template,
-      input: { vars, varFiles, cwd: process.cwd(), env: process.env },
+      input: { vars, varFiles, cwd: process.cwd(), env: packerEnvironment() },
       only,
       except,
       force,
@@ -106,6 +111,13 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
     await manager.close()
   }
   process.exitCode = signals.exitCode() ?? process.exitCode
+}
+
+/** Packer and its scripts have no business with our own secrets. */
+function packerEnvironment(): NodeJS.ProcessEnv {
+  const ours = ['publishToken', 'sharedSecret'] as const
+  const names: readonly string[] = ours.flatMap((name) => OPTIONS[name].env)
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)))
 }
 
 function asJson({ name, status, build: record, error }: SourceOutcome) {
@@ -139,7 +151,7 @@ function resumeMode(flag: boolean | undefined): ResumeMode {
   return flag ? 'must' : 'never'
 }
 
-function collect(value: string, earlier: readonly string[]): string[] {
+function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value]
 }
 
