@@ -3,6 +3,8 @@
  * https://developer.hashicorp.com/packer/docs/commands#machine-readable-output
  */
 
+import { MARKER_LINE } from './template/marker.ts'
+
 export interface PackerLine {
   /** The build that it is of, or '' for Packer as a whole. */
   readonly target: string
@@ -62,10 +64,10 @@ export class PackerReport {
   }
 }
 
-/** What a person would have seen, without what Packer puts before the lines of a build; null for other lines. */
+/** What a person would have seen of the user's own template; null for other lines, our markers' included. */
 export function textForPeople({ type, data }: PackerLine): string | null {
-  if (type !== 'ui') return null
-  return (data[1] ?? '').replace(/^\n/, '')
+  const text = (data[1] ?? '').replace(/^\n/, '')
+  return type === 'ui' && !MARKER_LINE.test(text) ? text : null
 }
 
 function unescape(field: string): string {

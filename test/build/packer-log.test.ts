@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseStepEvent } from '../../src/build/events.ts'
 import { LineTail } from '../../src/build/line-tail.ts'
-import { PackerReport, parsePackerLine } from '../../src/build/packer-log.ts'
+import { PackerReport, parsePackerLine, textForPeople } from '../../src/build/packer-log.ts'
 import { hidingScript } from '../../src/build/secrets.ts'
 import { StepOutput } from '../../src/build/step-output.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
@@ -26,6 +26,12 @@ describe("packer's machine-readable lines", () => {
       data: ['say', 'one, two\nthree'],
     })
     for (const other of ['', 'panic: runtime error', 'a,b,c,d', '17,x']) assert.equal(parsePackerLine(other), null)
+  })
+
+  it('show people what their template says, and not our markers', () => {
+    assert.equal(textForPeople(line('1,,ui,message,    null.a: hello')), '    null.a: hello')
+    assert.equal(textForPeople(line('1,,ui,message,    null.a: holdfast: step 0 start')), null)
+    assert.equal(textForPeople(line('1,,error-count,1')), null)
   })
 
   it('make a report: errors, artifacts, whether the end was reached', () => {
