@@ -21,6 +21,7 @@ const DEBIAN_PACKAGES = [
   { name: 'dropbear-bin', provides: '/usr/sbin/dropbear', neededFor: 'tests of builds in virtual machines' },
   { name: 'openssh-server', provides: '/usr/sbin/sshd', neededFor: 'lab tests over ssh' },
   { name: 'openssh-client', provides: '/usr/bin/ssh', neededFor: 'lab tests over ssh' },
+  { name: 'packer', provides: '/usr/bin/packer', neededFor: 'build tests' },
   { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
 ]
 

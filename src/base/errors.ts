@@ -81,6 +81,22 @@ export const ERROR_CODES = {
   IMPORT_INVALID_JSON: { http: 400, exit: 65, meaning: 'The file to import is not JSON; the message names the line.' },
   IMPORT_NOT_A_STATE: { http: 400, exit: 65, meaning: 'The file to import is JSON, but no state.' },
   COMMAND_FAILED: { http: 500, exit: 69, meaning: 'A command to be run under a lock could not be started.' },
+  PACKER_MISSING: {
+    http: 500,
+    exit: 69,
+    meaning: 'HashiCorp Packer is not installed, or is not where it was said to be.',
+  },
+  PACKER_FAILED: { http: 500, exit: 69, meaning: 'Packer could not be run, or ended without an answer.' },
+  TEMPLATE_INVALID: {
+    http: 400,
+    exit: 65,
+    meaning: 'A Packer template has a mistake; the message names file and place.',
+  },
+  TEMPLATE_UNSUPPORTED: {
+    http: 400,
+    exit: 65,
+    meaning: 'A Packer template uses something that Holdfast cannot follow; the message says what to write instead.',
+  },
   LAB_BUSY: {
     http: 500,
     exit: 75,

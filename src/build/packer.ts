@@ -1,0 +1,212 @@
+/** The Packer binary: where it is, which version, and what it makes of an expression. Runs of builds are not here. */
+import { execFile } from 'node:child_process'
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { HoldfastError } from '../base/index.ts'
+
+export interface Packer {
+  /** Absolute, or as HOLDFAST_PACKER gives it. */
+  readonly path: string
+  /** `1.6.6`. */
+  readonly version: string
+}
+
+/** What a user gives to Packer beside the template; variables in the order in which Packer must see them. */
+export interface PackerInput {
+  /** `key=value`, as after `-var`. */
+  readonly vars: readonly string[]
+  /** As after `-var-file`; relative to `cwd`. Weaker than `vars`. */
+  readonly varFiles: readonly string[]
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** What became of one expression: a JSON value, or Packer's words why there is none, `sensitive` when it only hides it. */
+export type Evaluated = { readonly value: unknown } | { readonly error: string; readonly sensitive: boolean }
+
+const ANSWER_TIMEOUT_MS = 60_000
+/** `packer console` reads lines of at most 64 KiB. */
+const LINE_BYTES = 60_000
+const OUTPUT_BYTES = 64 * 1024 * 1024
+
+/**
+ * The `packer` of the PATH, or the one that HOLDFAST_PACKER names.
+ * @throws PACKER_MISSING when there is none, or it does not answer with a version.
+ */
+export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<Packer> {
+  const named = env['HOLDFAST_PACKER'] ?? ''
+  const path = await findExecutable(named === '' ? 'packer' : named, env['PATH'] ?? '')
+  if (path === null) {
+    const what = named === '' ? 'no packer on the PATH' : `HOLDFAST_PACKER names ${named}, which is no program`
+    throw new HoldfastError('PACKER_MISSING', `Packer was not found: ${what}.`, { hint: HOW_TO_INSTALL })
+  }
+  const { stdout, stderr } = await runPacker(path, ['version'], '', { cwd: process.cwd(), env })
+  const version = /Packer v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
+  if (version === undefined) {
+    const said = firstLine(stdout + stderr)
+    throw new HoldfastError('PACKER_MISSING', `${path} is not HashiCorp's Packer: 'packer version' says '${said}'.`, {
+      hint: HOW_TO_INSTALL,
+    })
+  }
+  return { path, version }
+}
+
+const HOW_TO_INSTALL =
+  'Install Packer: on Debian and Ubuntu `apt-get install packer`, elsewhere from https://developer.hashicorp.com/packer/install; ' +
+  'or name the program in HOLDFAST_PACKER.'
+
+async function findExecutable(name: string, path: string): Promise<string | null> {
+  const candidates = name.includes('/') ? [name] : path.split(delimiter).map((folder) => join(folder, name))
+  for (const candidate of candidates) {
+    const found = await access(candidate, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (found) return candidate
+  }
+  return null
+}
+
+/**
+ * Evaluates HCL expressions (each on one line) with `packer console`, which prints the last line's result only: all go into one
+ * line, each in a `try` of its own. An expression that fails is asked for again alone, to learn why.
+ * @param template the file or folder whose variables and locals they see.
+ * @throws TEMPLATE_INVALID when Packer cannot load the template or its variables; with Packer's words.
+ */
+export async function evaluateHcl(
+  packer: Packer,
+  template: string,
+  input: PackerInput,
+  expressions: readonly string[],
+): Promise<Evaluated[]> {
+  const ask = (line: string) => packerConsole(packer, template, input, line)
+  const results: Evaluated[] = []
+  for (const batch of batches(expressions)) {
+    const tried = batch.map((expression) => `try(jsonencode(${expression}), null)`)
+    const answer = parsed(await ask(`jsonencode([${tried.join(', ')}])`))
+    const values = 'value' in answer && Array.isArray(answer.value) ? (answer.value as unknown[]) : []
+    for (const [index, expression] of batch.entries()) {
+      const value = values[index]
+      const known = typeof value === 'string' && !hidden(value)
+      results.push(known ? { value: JSON.parse(value) } : parsed(await ask(`jsonencode(${expression})`)))
+    }
+  }
+  return results
+}
+
+/**
+ * Renders the `{{...}}` of legacy JSON templates with `packer console`, several in one line with marks between.
+ * @throws TEMPLATE_INVALID when Packer cannot load the template or its variables.
+ */
+export async function renderJson(
+  packer: Packer,
+  template: string,
+  input: PackerInput,
+  texts: readonly string[],
+): Promise<Evaluated[]> {
+  const ask = (line: string) => packerConsole(packer, template, input, line)
+  const results: Evaluated[] = []
+  for (const batch of batches(texts)) {
+    const together = rendered(await ask(batch.join(MARK)))
+    const values = 'value' in together ? together.value.split(MARK) : []
+    for (const [index, text] of batch.entries()) {
+      const value = values.length === batch.length ? values[index] : undefined
+      results.push(value !== undefined && !hidden(value) ? { value } : rendered(await ask(text)))
+    }
+  }
+  return results
+}
+
+const MARK = '\u{1e}holdfast\u{1e}'
+
+function* batches(lines: readonly string[]): Generator<string[]> {
+  let batch: string[] = []
+  let size = 0
+  for (const line of lines) {
+    const bytes = Buffer.byteLength(line) + 40
+    if (batch.length > 0 && size + bytes > LINE_BYTES) {
+      yield batch
+      batch = []
+      size = 0
+    }
+    batch.push(line)
+    size += bytes
+  }
+  if (batch.length > 0) yield batch
+}
+
+interface Answer {
+  stdout: string
+  failed: boolean
+}
+
+async function packerConsole(packer: Packer, template: string, input: PackerInput, line: string): Promise<Answer> {
+  if (/[\n\r]/.test(line)) return { stdout: 'An expression of several lines cannot be evaluated.', failed: true }
+  const given = [...input.varFiles.map((file) => `-var-file=${file}`), ...input.vars.flatMap((one) => ['-var', one])]
+  const result = await runPacker(packer.path, ['console', ...given, template], `${line}\n`, input)
+  return { stdout: result.stdout + (result.failed ? result.stderr : ''), failed: result.failed }
+}
+
+function parsed({ stdout, failed }: Answer): Evaluated {
+  const text = stdout.trim()
+  if (failed || hidden(text)) return refused(text)
+  try {
+    return { value: JSON.parse(text) as unknown }
+  } catch {
+    return text === '<unknown>' ? { error: 'its value is only known during a run', sensitive: false } : refused(text)
+  }
+}
+
+function rendered({ stdout, failed }: Answer): { value: string } | Exclude<Evaluated, { value: unknown }> {
+  const text = stdout.replace(/\n$/, '')
+  // It exits with 0 even so.
+  const failedQuietly = text.includes('Interpolation error')
+  return failed || failedQuietly || hidden(text) ? refused(text) : { value: text }
+}
+
+/** Packer replaces the values of sensitive variables in all that it prints. */
+function hidden(text: string): boolean {
+  return text.includes('<sensitive>')
+}
+
+function refused(text: string): { error: string; sensitive: boolean } {
+  return { error: reason(text), sensitive: hidden(text) }
+}
+
+function reason(text: string): string {
+  if (hidden(text)) return 'it holds the value of a sensitive variable'
+  const lines = text.split('\n').map((line) => line.trim())
+  const telling = lines.filter((line) => line !== '' && !/^(on <|\(source code|\?+: Interpolation)/.test(line))
+  return telling.slice(0, 3).join(' ') || 'Packer gives no reason'
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0] ?? ''
+}
+
+interface Ran {
+  stdout: string
+  stderr: string
+  failed: boolean
+}
+
+async function runPacker(
+  path: string,
+  args: readonly string[],
+  stdin: string,
+  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<Ran> {
+  // Without CHECKPOINT_DISABLE it asks the network for a newer version first.
+  const options = { cwd, env: { ...env, CHECKPOINT_DISABLE: '1', PACKER_LOG: '' }, timeout: ANSWER_TIMEOUT_MS }
+  return new Promise((resolve, reject) => {
+    const child = execFile(path, args, { ...options, maxBuffer: OUTPUT_BYTES }, (error, stdout, stderr) => {
+      if (error && (error.killed === true || typeof error.code !== 'number')) {
+        const message = `'${path} ${args[0]}' could not be run: ${error.message}`
+        reject(new HoldfastError('PACKER_FAILED', message, { cause: error }))
+      } else resolve({ stdout, stderr, failed: error !== null })
+    })
+    // One that ends before it has read all says why in its output.
+    child.stdin?.on('error', () => child.stdin?.destroy())
+    child.stdin?.end(stdin)
+  })
+}

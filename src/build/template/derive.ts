@@ -1,0 +1,103 @@
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HoldfastError, messageOf } from '../../base/index.ts'
+import { derivedName, pidOfDerivedName } from './derived-name.ts'
+import { deriveHcl } from './hcl/derive-hcl.ts'
+import { deriveJson } from './json/derive-json.ts'
+import { sourceOf } from './select.ts'
+import type { LoadedTemplate } from './load.ts'
+import type { DeriveOptions, TemplateSource } from './template.ts'
+
+/** The text of a run's template. */
+export interface DerivedText {
+  readonly text: string
+  readonly suffix: '.pkr.hcl' | '.json'
+  /** To be given as `-var-file` before the user's own: what Packer would have read by itself in the template's folder. */
+  readonly varFiles: readonly string[]
+}
+
+/**
+ * The template for a run of one source (`-only=<fullName>`): what is done already is left out, markers stand between the
+ * provisioners, and a manifest ends every chain of post-processors.
+ * @throws NOT_FOUND when the source is of another template, INVALID_REQUEST when the manifest's path holds `{{`.
+ */
+export function deriveTemplate(
+  template: LoadedTemplate,
+  { fullName }: TemplateSource,
+  options: DeriveOptions,
+): DerivedText {
+  if (options.manifestFile.includes('{{')) {
+    const message = `The manifest cannot lie at ${options.manifestFile}: Packer takes the '{{' in it for a template.`
+    throw new HoldfastError('INVALID_REQUEST', message)
+  }
+  if (template.format === 'json') {
+    const source = sourceOf(template.sources, fullName, template.path)
+    return { text: deriveJson(template, source, options), suffix: '.json', varFiles: [] }
+  }
+  const source = sourceOf(template.sources, fullName, template.path)
+  return { text: deriveHcl(template, source, options), suffix: '.pkr.hcl', varFiles: template.autoVarFiles }
+}
+
+/** A run's template on disk, beside the user's, so that `path.root`, `file()` and relative paths mean what they always mean. */
+export class DerivedFile implements AsyncDisposable {
+  /** Absolute. */
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  /**
+   * Writes it under a hidden name that holds `pid`: the process for as long as which it is needed, by default this one.
+   * @throws TEMPLATE_INVALID when the folder cannot be written.
+   */
+  static async write(folder: string, derived: DerivedText, pid: number = process.pid): Promise<DerivedFile> {
+    const path = join(folder, derivedName(pid, derived.suffix))
+    try {
+      // For the owner alone: a template may hold secrets, and this is a copy that nobody thinks of.
+      await writeFile(path, derived.text, { flag: 'wx', mode: 0o600, flush: true })
+    } catch (error) {
+      throw new HoldfastError(
+        'TEMPLATE_INVALID',
+        `The template's folder ${folder} must be writable, for a run's template beside it: ${messageOf(error)}.`,
+        { cause: error },
+      )
+    }
+    return new DerivedFile(path)
+  }
+
+  /** Removes it; again does nothing. */
+  async remove(): Promise<void> {
+    await rm(this.path, { force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove()
+  }
+}
+
+/**
+ * Removes the derived templates of dead processes from a template's folder.
+ * @param keep paths that are needed still, although the process that wrote them is gone.
+ * @returns the paths of those removed.
+ */
+export async function sweepDerivedFiles(folder: string, keep: readonly string[] = []): Promise<string[]> {
+  const removed: string[] = []
+  for (const name of await readdir(folder)) {
+    const pid = pidOfDerivedName(name)
+    const path = join(folder, name)
+    if (pid === null || keep.includes(path) || isAlive(pid)) continue
+    await rm(path, { force: true })
+    removed.push(path)
+  }
+  return removed
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: alive, and somebody else's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * What a build is made from, as a chain of hashes: a comment changes nothing, a variable that only the fifth provisioner uses
+ * changes nothing before it, another source's block never matters.
+ */
+import { readFile } from 'node:fs/promises'
+import { relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HoldfastError } from '../../base/index.ts'
+import { evaluateHcl, renderJson, type Evaluated, type Packer, type PackerInput } from '../packer.ts'
+import { FileHasher, sha256 } from './file-hasher.ts'
+import { hclIngredients } from './hcl/ingredients-hcl.ts'
+import type { FileMention, Ingredients, SourceIngredients } from './ingredients.ts'
+import { jsonIngredients } from './json/ingredients-json.ts'
+import type { LoadedTemplate } from './load.ts'
+import { findPlugins } from './plugins.ts'
+import { sourceOf } from './select.ts'
+import type { Fingerprint, TemplateSource } from './template.ts'
+
+export interface FingerprintOptions extends PackerInput {
+  readonly packer: Packer
+  /** Where hashes of big files are kept between runs; see {@link FileHasher}. */
+  readonly hashMemoryFile: string
+}
+
+/**
+ * @throws TEMPLATE_INVALID when a script is missing or a variable has no value, with Packer's words where they are its; PACKER_FAILED.
+ */
+export async function fingerprintSource(
+  template: LoadedTemplate,
+  source: TemplateSource,
+  options: FingerprintOptions,
+): Promise<Fingerprint> {
+  const hasher = new FileHasher(options.hashMemoryFile)
+  const parts = ingredientsOf(template, source.fullName)
+  const all = [parts.base, ...parts.steps, parts.rest]
+  const evaluated = await evaluateAll(template, options, all)
+  const unknown: string[] = []
+  const digest = (ingredients: Ingredients) => digestOf(ingredients, { template, options, evaluated, hasher, unknown })
+
+  const plugins = await findPlugins(options.packer, options, typesOf(template, source.fullName))
+  const pluginHashes: string[] = []
+  for (const path of plugins) pluginHashes.push((await hasher.hash(path)) ?? 'gone')
+  const base = chain([options.packer.version, source.builderType, ...pluginHashes, await digest(parts.base)])
+  const steps: string[] = []
+  for (const step of parts.steps) steps.push(chain([steps.at(-1) ?? base, await digest(step)]))
+  const final = chain([steps.at(-1) ?? base, await digest(parts.rest)])
+  await hasher.save()
+  return { base, steps, final, files: hasher.files, unknown: [...new Set(unknown)] }
+}
+
+function ingredientsOf(template: LoadedTemplate, fullName: string): SourceIngredients {
+  return template.format === 'json'
+    ? jsonIngredients(sourceOf(template.sources, fullName, template.path))
+    : hclIngredients(template, sourceOf(template.sources, fullName, template.path))
+}
+
+function typesOf(template: LoadedTemplate, fullName: string): string[] {
+  const source = sourceOf<(typeof template.sources)[number]>(template.sources, fullName, template.path)
+  const postProcessors = source.chains.flatMap((one) =>
+    'postProcessors' in one ? one.postProcessors.map(({ labels }) => labels[0] ?? '') : one.map(({ type }) => type),
+  )
+  return [source.builderType, ...source.provisioners.map(({ type }) => type), ...postProcessors]
+}
+
+/** What Packer says to each expression. Variables are there as hashes, so that a secret never is. */
+async function evaluateAll(
+  template: LoadedTemplate,
+  options: FingerprintOptions,
+  all: readonly Ingredients[],
+): Promise<ReadonlyMap<string, Evaluated>> {
+  const ofPaths = all.flatMap(({ files }) =>
+    files.flatMap(({ paths }) => ('expression' in paths ? [paths.expression] : [])),
+  )
+  const ofVariables = all.flatMap(({ variables }) => variables.map((name) => variableExpression(template, name)))
+  const expressions = [...new Set([...ofVariables, ...all.flatMap(({ values }) => values), ...ofPaths])]
+  if (template.format === 'json') await requireVariables(template, options)
+  const evaluate = template.format === 'json' ? renderJson : evaluateHcl
+  // A file's path, not a folder's, keeps Packer from reading the folder's files of variables.
+  const results = await evaluate(options.packer, resolve(template.path), options, expressions)
+  return new Map(expressions.map((expression, index) => [expression, results[index] ?? NO_ANSWER]))
+}
+
+function variableExpression({ format }: LoadedTemplate, name: string): string {
+  return format === 'json' ? `{{user \`${name}\` | printf "%x"}}` : `sha256(jsonencode(var.${name}))`
+}
+
+/** Packer's console takes a variable without a value for an empty one, and says nothing. */
+async function requireVariables(template: LoadedTemplate & { format: 'json' }, options: PackerInput): Promise<void> {
+  const given = new Set(options.vars.map((one) => one.split('=')[0]))
+  for (const file of options.varFiles) {
+    const values: unknown = JSON.parse(await readFile(resolve(options.cwd, file), 'utf8'))
+    for (const name of Object.keys(values ?? {})) given.add(name)
+  }
+  const required = Object.entries(template.document.variables ?? {}).filter(([, value]) => value === null)
+  const missing = required.map(([name]) => name).filter((name) => !given.has(name))
+  if (missing.length === 0) return
+  throw new HoldfastError('TEMPLATE_INVALID', `${template.path} needs a value for: ${missing.join(', ')}.`, {
+    hint: 'Give it with -var name=value or in a -var-file.',
+  })
+}
+
+const NO_ANSWER: Evaluated = { error: 'Packer gave no answer', sensitive: false }
+
+interface Kitchen {
+  readonly template: LoadedTemplate
+  readonly options: FingerprintOptions
+  readonly evaluated: ReadonlyMap<string, Evaluated>
+  readonly hasher: FileHasher
+  /** Grows. */
+  readonly unknown: string[]
+}
+
+async function digestOf(ingredients: Ingredients, kitchen: Kitchen): Promise<string> {
+  const { template, evaluated, unknown } = kitchen
+  unknown.push(...ingredients.unknown)
+  const variables = ingredients.variables.map((name) => {
+    const value = evaluated.get(variableExpression(template, name)) ?? NO_ANSWER
+    if ('value' in value) return `${name}=${String(value.value)}`
+    if (value.sensitive) {
+      unknown.push(`The variable ${name} cannot be read: ${value.error}.`)
+      return name
+    }
+    throw new HoldfastError(
+      'TEMPLATE_INVALID',
+      `The variable ${name} of ${template.path} has no value: ${value.error}.`,
+      {
+        hint: `Give it with -var ${name}=value, in a -var-file or as PKR_VAR_${name}.`,
+      },
+    )
+  })
+  const values = ingredients.values.map((expression) => {
+    const value = evaluated.get(expression) ?? NO_ANSWER
+    if ('value' in value) return JSON.stringify(value.value)
+    unknown.push(`${expression} cannot be evaluated: ${value.error}`)
+    return ''
+  })
+  const files: string[] = []
+  for (const mention of ingredients.files) files.push(...(await hashMention(mention, kitchen)))
+  return sha256(JSON.stringify([ingredients.tokens, variables, values, files]))
+}
+
+async function hashMention(
+  mention: FileMention,
+  { template, options, evaluated, hasher, unknown }: Kitchen,
+): Promise<string[]> {
+  const base = mention.from === 'cwd' ? options.cwd : template.folder
+  const parts: string[] = []
+  for (const given of pathsOf(mention, evaluated, unknown)) {
+    const path = given.startsWith('file://') ? fileURLToPath(given) : resolve(base, given)
+    const hash = given === '' || given.includes('\0') ? null : await hasher.hash(path)
+    if (hash === null && mention.required) {
+      throw new HoldfastError(
+        'TEMPLATE_INVALID',
+        `${template.path}: ${mention.where} names ${given}, which does not exist.`,
+        {
+          hint: `It is looked for as ${path}.`,
+        },
+      )
+    }
+    // From the template's folder: the same project elsewhere has the same hashes.
+    parts.push(relative(template.folder, path), hash ?? 'no file')
+  }
+  return parts
+}
+
+/** The strings that an attribute's value is or holds. */
+function pathsOf({ where, paths }: FileMention, evaluated: Kitchen['evaluated'], unknown: string[]): string[] {
+  if (!('expression' in paths)) return [...paths]
+  const result = evaluated.get(paths.expression) ?? NO_ANSWER
+  if ('value' in result) return [result.value].flat(2).filter((one) => typeof one === 'string')
+  unknown.push(`${where} cannot be evaluated before a run: ${result.error}`)
+  return []
+}
+
+function chain(parts: readonly string[]): string {
+  return sha256(parts.join('\n'))
+}

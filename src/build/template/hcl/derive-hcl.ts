@@ -1,0 +1,130 @@
+/** The template of one run, made from the user's text by cutting in at positions; no expression is touched. */
+import { goTemplateText, markerCommands } from '../marker.ts'
+import type { DeriveOptions } from '../template.ts'
+import type { HclSource, HclTemplate } from './hcl-template.ts'
+import { literalString, type HclAttribute, type HclBlock, type HclFile } from './parser.ts'
+
+interface Edit {
+  readonly file: HclFile
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** The text of all files of the template, for a run of this source alone. */
+export function deriveHcl(template: HclTemplate, source: HclSource, options: DeriveOptions): string {
+  const edits = [
+    ...provisionerEdits(source, options),
+    ...manifestEdits(source, options.manifestFile),
+    ...(options.qemu ? qemuEdits(source, options.qemu) : []),
+  ]
+  return template.files
+    .map((file) =>
+      edited(
+        file,
+        edits.filter((edit) => edit.file === file),
+      ),
+    )
+    .join('\n')
+}
+
+function edited(file: HclFile, edits: readonly Edit[]): string {
+  // Edits at one place keep their order: sorting is stable.
+  let text = ''
+  let position = 0
+  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
+    text += file.text.slice(position, edit.start) + edit.text
+    position = Math.max(position, edit.end)
+  }
+  return `${text}${file.text.slice(position)}\n`.replace(/^\uFEFF/, '')
+}
+
+function provisionerEdits(source: HclSource, { from, eventsFile, qemu }: DeriveOptions): Edit[] {
+  const marker = (steps: { ended?: number; started?: number }) =>
+    pluginBlock('provisioner', 'shell-local', {
+      inline: markerCommands(eventsFile, steps, qemu?.checkpointCommand).map(hclString),
+    })
+  const sync = qemu && usesSsh(source) ? pluginBlock('provisioner', 'shell', { inline: [hclString('sync')] }) : ''
+  const last = source.provisioners.length - 1
+  return source.provisioners.flatMap(({ block }, index) => {
+    if (index < from) return [replacing(block, '')]
+    const before = index === from ? [insertion(block, block.node.startIndex, marker({ started: index }))] : []
+    const next = index < last ? { ended: index, started: index + 1 } : { ended: index }
+    return [...before, insertion(block, block.node.endIndex, `\n${sync}${marker(next)}`)]
+  })
+}
+
+/** The manifest stands at the end of every chain that does something; alone when there is none. */
+function manifestEdits(source: HclSource, manifestFile: string): Edit[] {
+  const manifest = pluginBlock('post-processor', 'manifest', {
+    output: hclString(manifestFile),
+  })
+  if (source.chains.length === 0) return [insertion(source.build, source.build.end, `\n${manifest}`)]
+  return source.chains.flatMap(({ block }) =>
+    block.type === 'post-processors'
+      ? [insertion(block, block.end, `\n${manifest}`)]
+      : [
+          insertion(block, block.node.startIndex, 'post-processors {\n'),
+          insertion(block, block.node.endIndex, `\n${manifest}}\n`),
+        ],
+  )
+}
+
+function qemuEdits(source: HclSource, { baseImage, qmpSocket }: NonNullable<DeriveOptions['qemu']>): Edit[] {
+  // QEMU's options part at commas; a comma of a value is doubled.
+  const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
+  const given = attributeOf(source, 'qemuargs')?.attribute.expression.text
+  const own = `[["-qmp", ${hclString(monitor)}]]`
+  const edits = [setting(source, 'qemuargs', given === undefined ? own : `concat(${given}\n, ${own})`)]
+  if (baseImage === undefined) return edits
+  return [
+    ...edits,
+    setting(source, 'disk_image', 'true'),
+    setting(source, 'iso_url', hclString(goTemplateText(baseImage))),
+    setting(source, 'iso_checksum', '"none"'),
+    ...['iso_urls', 'boot_command', 'boot_steps'].flatMap((name) => {
+      const found = attributeOf(source, name)
+      return found ? [replacing(found.block, '', found.attribute)] : []
+    }),
+  ]
+}
+
+/** Packer refuses an attribute that the source and the build block both have, so there is one place at most. */
+function attributeOf(source: HclSource, name: string): { block: HclBlock; attribute: HclAttribute } | null {
+  for (const block of [source.nested, source.block]) {
+    const attribute = block?.attributes.get(name)
+    if (block && attribute) return { block, attribute }
+  }
+  return null
+}
+
+function setting(source: HclSource, name: string, expression: string): Edit {
+  const found = attributeOf(source, name)
+  if (found) return replacing(found.block, `${name} = ${expression}`, found.attribute)
+  return insertion(source.block, source.block.end, `\n${name} = ${expression}\n`)
+}
+
+function usesSsh(source: HclSource): boolean {
+  const communicator = attributeOf(source, 'communicator')
+  return communicator === null || literalString(communicator.attribute.expression) === 'ssh'
+}
+
+function insertion({ file }: HclBlock, at: number, text: string): Edit {
+  return { file, start: at, end: at, text }
+}
+
+function replacing(block: HclBlock, text: string, { node }: { node: HclBlock['node'] } = block): Edit {
+  return { file: block.file, start: node.startIndex, end: node.endIndex, text }
+}
+
+function pluginBlock(kind: string, type: string, attributes: Record<string, string | string[]>): string {
+  const lines = Object.entries(attributes).map(
+    ([name, value]) => `  ${name} = ${Array.isArray(value) ? `[\n${value.join(',\n')}\n]` : value}\n`,
+  )
+  return `${kind} "${type}" {\n${lines.join('')}}\n`
+}
+
+/** JSON's escapes are HCL's; what would start an interpolation is written as a number. */
+function hclString(text: string): string {
+  return JSON.stringify(text).replace(/[$%](?=\{)/g, (mark) => (mark === '$' ? String.raw`\u0024` : String.raw`\u0025`))
+}

@@ -1,0 +1,7 @@
+export { deriveTemplate, DerivedFile, sweepDerivedFiles, type DerivedText } from './derive.ts'
+export { fingerprintSource, type FingerprintOptions } from './fingerprint.ts'
+export { loadTemplate, type LoadedTemplate } from './load.ts'
+export { MARKER_LINE, type StepEvent } from './marker.ts'
+export { describeResume, type Resume } from './resume.ts'
+export { selectSources } from './select.ts'
+export type { DeriveOptions, Fingerprint, Template, TemplateProvisioner, TemplateSource } from './template.ts'
