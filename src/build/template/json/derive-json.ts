@@ -41,5 +41,13 @@ function qemuBuilder(builder: JsonPlugin, { baseImage, qmpSocket }: NonNullable<
   const watched = { ...builder, qemuargs: [...given, ['-qmp', monitor]] }
   if (baseImage === undefined) return watched
   const { iso_urls: _urls, boot_command: _command, boot_steps: _steps, ...rest } = watched as JsonPlugin
-  return { ...rest, disk_image: true, iso_url: goTemplateText(baseImage), iso_checksum: 'none' }
+  return {
+    ...rest,
+    disk_image: true,
+    iso_url: goTemplateText(baseImage),
+    iso_checksum: 'none',
+    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
+    skip_compaction: false,
+    use_backing_file: false,
+  }
 }
