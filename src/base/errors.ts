@@ -80,6 +80,13 @@ export const ERROR_CODES = {
   IMPORT_TRUNCATED: { http: 400, exit: 65, meaning: 'The file to import ends in the middle of its JSON.' },
   IMPORT_INVALID_JSON: { http: 400, exit: 65, meaning: 'The file to import is not JSON; the message names the line.' },
   IMPORT_NOT_A_STATE: { http: 400, exit: 65, meaning: 'The file to import is JSON, but no state.' },
+  BUILD_FAILED: {
+    http: 500,
+    exit: 1,
+    meaning: 'A build failed; the message names its source, its step, its exit status and its log.',
+  },
+  BUILD_NOT_RESUMABLE: { http: 409, exit: 65, meaning: 'A build cannot go on where it stopped; the message says why.' },
+  ARTIFACT_DAMAGED: { http: 500, exit: 74, meaning: 'A file that a build made is missing or has changed.' },
   COMMAND_FAILED: { http: 500, exit: 69, meaning: 'A command to be run under a lock could not be started.' },
   PACKER_MISSING: {
     http: 500,

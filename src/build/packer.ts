@@ -190,7 +190,8 @@ interface Ran {
   failed: boolean
 }
 
-async function runPacker(
+/** Runs it to its end for an answer. @throws PACKER_FAILED when it cannot be run, or takes longer than a minute. */
+export async function runPacker(
   path: string,
   args: readonly string[],
   stdin: string,

@@ -1,6 +1,7 @@
 /** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { ERROR_CODES, HoldfastError, VERSION } from '../base/index.ts'
+import { withTwoDashes } from './packer-flags.ts'
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64
@@ -20,6 +21,8 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   verify: async () => (await import('./verify.ts')).registerVerify,
   state: async () => (await import('./state.ts')).registerStateCommands,
   lock: async () => (await import('./lock.ts')).registerLockCommands,
+  build: async () => (await import('./build.ts')).registerBuild,
+  builds: async () => (await import('./builds.ts')).registerBuilds,
   stress: async () => (await import('./stress.ts')).registerStressCommand,
   'run-test': async () => (await import('./run-test.ts')).registerRunTest,
   'run-test-matrix': async () => (await import('./run-test-matrix.ts')).registerRunTestMatrix,
@@ -28,7 +31,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
 }
 
 const program = new Command('holdfast')
-  .description('Share big files from a small machine; keep state and locks that lose nothing.')
+  .description('Share big files from a small machine; build images with state and locks that lose nothing.')
   .version(VERSION, '-V, --version')
   .enablePositionalOptions()
   .showSuggestionAfterError()
@@ -40,7 +43,8 @@ try {
   const asked = COMMANDS[process.argv[2] ?? '']
   const loaders = asked ? [asked] : Object.values(COMMANDS)
   for (const register of await Promise.all(loaders.map((load) => load()))) register(program)
-  await program.parseAsync()
+  const [node = '', main = '', name = '', ...words] = process.argv
+  await program.parseAsync(name === 'build' ? [node, main, name, ...withTwoDashes(words)] : process.argv)
 } catch (error) {
   process.exitCode = report(error)
 }

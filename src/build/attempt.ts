@@ -1,0 +1,161 @@
+/**
+ * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the run's
+ * folder counts, so that both are the same.
+ */
+import { HoldfastError } from '../base/index.ts'
+import type { Build } from '../state/index.ts'
+import { madeFiles, measure, type Measured } from './artifacts.ts'
+import { RunWatch, type RunNews } from './follow.ts'
+import { PackerReport, textForPeople } from './packer-log.ts'
+import { endGroup, membersOf, signalGroup, type ProcessGroup } from './process-group.ts'
+import { metadataOf } from './record.ts'
+import type { Recorder } from './recorder.ts'
+import { exitStatusOf, type RunFolder } from './run-folder.ts'
+import { StepOutput } from './step-output.ts'
+import { afterEvent, completed, ended, runningStep, withOutput, type Failure } from './steps.ts'
+
+/** How long what a dead Packer left behind may take to end, ms. */
+const LEFTOVER_GRACE_MS = 2000
+/** How long Packer may take to clean up, ms: it may have to delete machines. */
+export const CLEANUP_GRACE_MS = 120_000
+
+export interface AttemptSignals {
+  /** Asks Packer to stop, once; it cleans up. */
+  readonly stop: AbortSignal
+  /** Kills it. */
+  readonly kill: AbortSignal
+  /** The lock's: somebody else may be at work. */
+  readonly lost: AbortSignal
+}
+
+export interface AttemptTerms {
+  readonly run: RunFolder
+  readonly group: ProcessGroup
+  readonly recorder: Recorder
+  readonly signals: AttemptSignals
+  readonly workingFolder: string
+  /** A line of Packer's for people. */
+  readonly onLine: (text: string) => void
+  /** Called once, when Packer has read its template. */
+  readonly onRead: () => Promise<void>
+}
+
+/**
+ * Follows the run to its end and records it.
+ * @returns how it failed, or null when it is complete.
+ * @throws LOCK_LOST, with Packer ended; ARTIFACT_DAMAGED.
+ */
+export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> {
+  const { run, group, recorder, signals } = terms
+  const watch = new RunWatch(run, group)
+  const reader = new RunReader(terms)
+  const stop = () => signalGroup(group, 'SIGINT')
+  const kill = () => signalGroup(group, 'SIGKILL')
+  if (signals.stop.aborted) stop()
+  signals.stop.addEventListener('abort', stop, { once: true })
+  signals.kill.addEventListener('abort', kill, { once: true })
+  try {
+    for await (const news of watch.news(signals.lost)) await reader.take(news)
+    await terms.onRead()
+    const failure = reader.failure(exitStatusOf(run))
+    if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
+    // What the last processes wrote while they ended.
+    await reader.take(watch.read())
+    if (!failure) return await reader.complete()
+    await recorder.commit(reader.failed(failure))
+    return failure
+  } catch (error) {
+    if (!signals.lost.aborted) throw error
+    await endGroup(group, CLEANUP_GRACE_MS)
+    throw signals.lost.reason
+  } finally {
+    signals.stop.removeEventListener('abort', stop)
+    signals.kill.removeEventListener('abort', kill)
+  }
+}
+
+/** Turns what a run writes into versions of its build's record. */
+class RunReader {
+  readonly #terms: AttemptTerms
+  readonly #report = new PackerReport()
+  readonly #output = new StepOutput()
+  #hasRead = false
+
+  constructor(terms: AttemptTerms) {
+    this.#terms = terms
+  }
+
+  async take({ events, lines }: RunNews): Promise<void> {
+    const { recorder, onLine, onRead } = this.#terms
+    if (!this.#hasRead && events.length + lines.length > 0) {
+      this.#hasRead = true
+      await onRead()
+    }
+    const versions: Build[] = []
+    const newest = () => versions.at(-1) ?? recorder.build
+    for (const event of events) versions.push(...afterEvent(newest(), event))
+    for (const line of lines) {
+      this.#report.add(line)
+      const text = textForPeople(line)
+      if (text !== null) onLine(text)
+      const finished = this.#output.add(line)
+      if (finished) versions.push(withOutput(newest(), finished.step, finished.output))
+    }
+    if (versions.length > 0) await recorder.record(...versions)
+  }
+
+  /** How a run with this exit status failed, or null when it did not. */
+  failure(exitStatus: number | null): Failure | null {
+    if (exitStatus === 0) return null
+    const { stop } = this.#terms.signals
+    const said = this.#report.errors.at(-1)
+    if (stop.aborted) return { status: 'interrupted', error: 'it was stopped', exitStatus: null }
+    if (exitStatus === null) return { status: 'interrupted', error: 'its processes were killed', exitStatus: null }
+    if (said === undefined) {
+      const how =
+        exitStatus > 128 ? `was killed by signal ${exitStatus - 128}` : `ended early (exit status ${exitStatus})`
+      return { status: 'interrupted', error: `packer ${how}`, exitStatus: null }
+    }
+    const told = /exit status:? (\d+)/.exec(said)?.[1]
+    return { status: 'failed', error: said, exitStatus: told === undefined ? null : Number(told) }
+  }
+
+  failed(failure: Failure): Build {
+    const { build } = this.#terms.recorder
+    const last = this.#output.end()
+    const step = runningStep(build)
+    const known = last && step === last.step ? withOutput(build, step, last.output) : build
+    return ended(known, new Date().toISOString(), failure)
+  }
+
+  /** @returns null, or the failure when what Packer reported is not there. */
+  async complete(): Promise<Failure | null> {
+    const { recorder } = this.#terms
+    const { build } = recorder
+    try {
+      const { artifacts, times } = await this.#measure(build)
+      const instance = this.#report.artifacts.map(({ builderId, id }) => ({ builderId, id }))
+      const metadata = { ...build.metadata, artifactTimes: times, replaces: [] }
+      await recorder.commit(completed(build, new Date().toISOString(), { artifacts, instance, metadata }))
+      return null
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'ARTIFACT_DAMAGED') throw error
+      const failure: Failure = { status: 'failed', error: error.message, exitStatus: null }
+      await recorder.commit(ended(build, new Date().toISOString(), failure))
+      return failure
+    }
+  }
+
+  #measure(build: Build): Promise<Measured> {
+    const { run, workingFolder, signals } = this.#terms
+    const files = madeFiles(run.manifest, this.#report.artifacts, workingFolder)
+    return measure(files, metadataOf(build)?.replaces ?? [], signals.kill)
+  }
+}
+
+/** Ends what a build left running, machines that were kept for somebody to look at included. */
+export async function endLeftovers(group: ProcessGroup): Promise<number> {
+  const left = membersOf(group).length
+  if (left > 0) await endGroup(group, LEFTOVER_GRACE_MS)
+  return left
+}

@@ -1,0 +1,22 @@
+/** Reads what the markers in a derived template write: that a provisioner starts, that it ended well. */
+import { z } from 'zod'
+import type { StepEvent } from './template/index.ts'
+
+const eventSchema = z.object({
+  event: z.enum(['start', 'end']),
+  /** Of the provisioner among those of its source, from 0. */
+  step: z.number().int().min(0),
+  /** ISO 8601. */
+  at: z.string(),
+})
+
+/** @returns null for a line that is no event, such as one that a kill cut short. */
+export function parseStepEvent(line: string): StepEvent | null {
+  try {
+    const result = eventSchema.safeParse(JSON.parse(line))
+    return result.success ? result.data : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}

@@ -1,0 +1,49 @@
+/** Watches a run of Packer by its folder: the same for the run that was just started and for one found running. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseStepEvent } from './events.ts'
+import { LineTail } from './line-tail.ts'
+import { parsePackerLine, type PackerLine } from './packer-log.ts'
+import { isAlive, type ProcessGroup } from './process-group.ts'
+import { exitStatusOf, type RunFolder } from './run-folder.ts'
+import type { StepEvent } from './template/index.ts'
+
+const POLL_MS = 100
+
+export interface RunNews {
+  /** Starts and ends of provisioners, in their order. */
+  readonly events: readonly StepEvent[]
+  readonly lines: readonly PackerLine[]
+}
+
+export class RunWatch {
+  readonly #run: RunFolder
+  readonly #group: ProcessGroup
+  readonly #events: LineTail
+  readonly #log: LineTail
+
+  constructor(run: RunFolder, group: ProcessGroup) {
+    this.#run = run
+    this.#group = group
+    this.#events = new LineTail(run.events)
+    this.#log = new LineTail(run.log)
+  }
+
+  /** What was written since the last call. */
+  read(): RunNews {
+    const events = [...this.#events.lines()].map(parseStepEvent).filter((event) => event !== null)
+    const lines = [...this.#log.lines()].map(parsePackerLine).filter((line) => line !== null)
+    return { events, lines }
+  }
+
+  /** All that is there, then all that comes, until Packer has ended or every process of the run is gone. */
+  async *news(signal: AbortSignal): AsyncGenerator<RunNews, void> {
+    for (;;) {
+      signal.throwIfAborted()
+      const isOver = exitStatusOf(this.#run) !== null || !isAlive(this.#group)
+      const news = this.read()
+      if (news.events.length > 0 || news.lines.length > 0) yield news
+      if (isOver) return
+      await sleep(POLL_MS, undefined, { signal })
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Brings a build's record in step with the run that it tells of, whoever started that and whatever became of it. */
+import type { Build } from '../state/index.ts'
+import { CLEANUP_GRACE_MS, endLeftovers, followToEnd } from './attempt.ts'
+import { endGroup, isAlive, type ProcessGroup } from './process-group.ts'
+import { metadataOf, type BuildMetadata } from './record.ts'
+import { openRunFolder, processOf } from './run-folder.ts'
+import type { SourceTerms } from './source-terms.ts'
+import { ended, type Failure } from './steps.ts'
+
+export interface LastRun {
+  /** As it is in the state now, or null when it is not there. */
+  readonly build: Build | null
+  /** How the run went that still ran, builds what is to be built, and was followed to its end. null: there was none. */
+  readonly followed: { readonly failure: Failure | null } | null
+}
+
+/** Follows a run that is to be followed, ends one that is not, records one that has ended. @throws as `followToEnd`. */
+export async function finishLastRun(terms: SourceTerms): Promise<LastRun> {
+  const { recorded: build, recorder, onNote } = terms
+  if (!build || build.status === 'complete') return { build, followed: null }
+  const last = metadataOf(build)
+  const group = last && processOf(openRunFolder(last.run.folder))
+  if (build.status === 'failed' || build.status === 'interrupted') {
+    const left = group && last.run.isKept ? await endLeftovers(group) : 0
+    if (left > 0) onNote(`ended what its last build had left running (${left} processes)`)
+    return { build, followed: null }
+  }
+  if (group) return finish(terms, last, group)
+  const failure: Failure = { status: 'interrupted', error: 'its Holdfast ended before Packer began', exitStatus: null }
+  await recorder.commit(ended(build, new Date().toISOString(), failure))
+  return { build: recorder.build, followed: null }
+}
+
+async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGroup): Promise<LastRun> {
+  const { fingerprint, onNote, onLine, recorder, signals, input } = terms
+  const wasAlive = isAlive(group)
+  const isWanted = last.fingerprint.final === fingerprint.final
+  const who = `(started ${last.run.startedAt}, pid ${group.pid})`
+  if (wasAlive && isWanted) onNote(`is still running without its Holdfast ${who}; following it`)
+  if (wasAlive && !isWanted) {
+    onNote(`is still running without its Holdfast ${who}, but its template has changed; ending it`)
+    await endGroup(group, CLEANUP_GRACE_MS)
+  }
+  const failure = await followToEnd({
+    run: openRunFolder(last.run.folder),
+    group,
+    recorder,
+    signals,
+    workingFolder: input.cwd,
+    onLine,
+    onRead: async () => {},
+  })
+  if (!wasAlive) onNote(`its last run ended without its Holdfast: ${recorder.build.status}`)
+  return { build: recorder.build, followed: wasAlive && isWanted ? { failure } : null }
+}

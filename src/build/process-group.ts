@@ -1,0 +1,109 @@
+/**
+ * The processes of one run of Packer: a group of their own, named by the pid and the start time of its first process, so
+ * that a pid which the system gave to somebody else in the meantime is never taken for ours. See proc(5).
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemErrorCode } from '../base/index.ts'
+
+export interface ProcessGroup {
+  /** Of its first process, and of the group. */
+  readonly pid: number
+  /** Boot id, pid namespace and start time in clock ticks, with dots between. */
+  readonly startedAt: string
+}
+
+const POLL_MS = 50
+
+interface Stat {
+  pid: number
+  state: string
+  group: number
+  /** Clock ticks since boot. */
+  started: number
+}
+
+/** The group whose first process has this line in its /proc/PID/stat. */
+export function groupOf(statLine: string): ProcessGroup | null {
+  const stat = parseStat(statLine)
+  return stat && { pid: stat.pid, startedAt: `${place()}.${stat.started}` }
+}
+
+/** Pids of the group that live. Zombies do not; nor does, to us, what another boot or container started. */
+export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
+  const started = Number(startedAt.slice(startedAt.lastIndexOf('.') + 1))
+  if (!startedAt.startsWith(`${place()}.`) || !canSignal(-pid)) return []
+  const leader = readStat(String(pid))
+  if (leader && leader.started !== started) return []
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(readStat)
+    .filter((stat) => stat !== null)
+    .filter((stat) => stat.group === pid && stat.started >= started && !'ZX'.includes(stat.state))
+    .map((stat) => stat.pid)
+}
+
+/** Whether any process of the group lives. */
+export function isAlive(group: ProcessGroup): boolean {
+  const leader = group.startedAt.startsWith(`${place()}.`) ? readStat(String(group.pid)) : null
+  const isLeader = leader !== null && group.startedAt.endsWith(`.${leader.started}`) && !'ZX'.includes(leader.state)
+  return isLeader || membersOf(group).length > 0
+}
+
+/** Sends a signal to all of the group, once. Does nothing when none of it lives. */
+export function signalGroup(group: ProcessGroup, signal: NodeJS.Signals): void {
+  if (membersOf(group).length === 0) return
+  try {
+    process.kill(-group.pid, signal)
+  } catch (error) {
+    // It ended this moment.
+    if (systemErrorCode(error) !== 'ESRCH') throw error
+  }
+}
+
+/** Asks the group to end (INT, at which Packer cleans up), and after `graceMs` kills it. Resolves when none of it lives. */
+export async function endGroup(group: ProcessGroup, graceMs: number): Promise<void> {
+  if (membersOf(group).length === 0) return
+  signalGroup(group, 'SIGINT')
+  const killAt = performance.now() + graceMs
+  while (membersOf(group).length > 0) {
+    if (performance.now() >= killAt) signalGroup(group, 'SIGKILL')
+    await sleep(POLL_MS)
+  }
+}
+
+/** What makes a pid and a start time mean something: this boot, this namespace. */
+function place(): string {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
+  return `${boot}.${readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '')}`
+}
+
+function readStat(pid: string): Stat | null {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch (error) {
+    // It ended while we looked.
+    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return null
+    throw error
+  }
+}
+
+function parseStat(line: string): Stat | null {
+  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  const stat = {
+    pid: Number.parseInt(line, 10),
+    state: fields[0] ?? '',
+    group: Number(fields[2]),
+    started: Number(fields[19]),
+  }
+  return [stat.pid, stat.group, stat.started].every(Number.isInteger) ? stat : null
+}
+
+function canSignal(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return systemErrorCode(error) === 'EPERM'
+  }
+}

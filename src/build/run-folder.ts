@@ -1,0 +1,108 @@
+/**
+ * The folder of one run of Packer: `<data>/builds/<state>/<run>/<build>`. Holdfast knows of a run only what stands here,
+ * so whoever comes later knows as much as who started it.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
+import { makeFolder } from '../storage/index.ts'
+import { groupOf, type ProcessGroup } from './process-group.ts'
+
+export interface RunFolder {
+  readonly path: string
+  /** Packer's machine-readable output, whole. */
+  readonly log: string
+  /** What the markers in the derived template wrote. */
+  readonly events: string
+  /** Packer's own list of what it made. */
+  readonly manifest: string
+  /** The exit status, once Packer has ended. */
+  readonly exit: string
+  /** The first process of the group: its line in /proc. Made by that process, or by who forbids it to begin. */
+  readonly process: string
+}
+
+/** Where the runs of a state are. Absolute. */
+export function runsFolder(dataFolder: string, stateName: string): string {
+  return join(resolve(dataFolder), 'builds', stateName)
+}
+
+/** Where fingerprints keep the hashes of big files. Absolute. */
+export function hashMemoryFile(dataFolder: string): string {
+  return join(resolve(dataFolder), 'builds', '.hashes.json')
+}
+
+/** A name for a `holdfast build`: its time and a random end, so that names sort by time. */
+export function newRunId(now: Date): string {
+  return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomId(6)}`
+}
+
+/** The files of a run's folder. */
+export function openRunFolder(path: string): RunFolder {
+  return {
+    path,
+    log: join(path, 'packer.log'),
+    events: join(path, 'events.ndjson'),
+    manifest: join(path, 'manifest.json'),
+    exit: join(path, 'exit'),
+    process: join(path, 'process'),
+  }
+}
+
+/** File systems take names of 255 bytes. */
+const MAX_NAME_BYTES = 200
+
+/** The folder's name for a build: readable, safe for any name, and never two the same. */
+function folderName(buildName: string): string {
+  const name = encodeURIComponent(buildName)
+  if (name.length <= MAX_NAME_BYTES) return name
+  return `${name.slice(0, MAX_NAME_BYTES / 2)}-${createHash('sha256').update(buildName).digest('hex')}`
+}
+
+/** What the folders of all attempts and runs of one build have in common: their name up to the attempt. */
+export function buildOfFolder(name: string): string {
+  return name.replace(/@\d+$/, '')
+}
+
+/**
+ * Makes the folder (0700) of a build's run; a second attempt gets one of its own.
+ * @throws DATA_FOLDER_UNUSABLE; NO_SPACE.
+ */
+export function createRunFolder(runs: string, runId: string, buildName: string, attempt: number): RunFolder {
+  const name = `${folderName(buildName)}${attempt > 1 ? `@${attempt}` : ''}`
+  const run = openRunFolder(join(runs, runId, name))
+  makeFolder(run.path)
+  try {
+    writeFileSync(run.events, '', { mode: 0o600 })
+    writeFileSync(run.log, '', { mode: 0o600 })
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOSPC') throw error
+    throw new HoldfastError('NO_SPACE', `there is no space for a build's log in ${run.path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return run
+}
+
+/**
+ * The group that runs, or ran, in the folder, or null when none ever will: a starter that has not begun by now finds its
+ * place taken and ends.
+ */
+export function processOf(run: RunFolder): ProcessGroup | null {
+  if (!existsSync(run.path)) return null
+  try {
+    writeFileSync(run.process, 'void\n', { flag: 'wx' })
+    return null
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    return groupOf(readFileSync(run.process, 'latin1'))
+  }
+}
+
+/** Packer's exit status, 128 and more for a signal; null when it runs or was ended together with all that watched it. */
+export function exitStatusOf(run: RunFolder): number | null {
+  if (!existsSync(run.exit)) return null
+  const status = Number.parseInt(readFileSync(run.exit, 'utf8'), 10)
+  return Number.isInteger(status) ? status : null
+}

@@ -1,0 +1,146 @@
+/** The build of one source: finishes what its last run left, plans, runs Packer, tries again what may pass. */
+import { createGuard, HoldfastError } from '../base/index.ts'
+import type { Build } from '../state/index.ts'
+import { followToEnd } from './attempt.ts'
+import { finishLastRun, type LastRun } from './last-run.ts'
+import { launch } from './launch.ts'
+import { ownsOutputs } from './outputs.ts'
+import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
+import { planBuild, whyBuild, type Plan } from './plan.ts'
+import type { ProcessGroup } from './process-group.ts'
+import { metadataOf } from './record.ts'
+import { createRunFolder, type RunFolder } from './run-folder.ts'
+import { templatePath, type SourceTerms } from './source-terms.ts'
+import { ended, type Failure } from './steps.ts'
+import { deriveTemplate, DerivedFile } from './template/index.ts'
+import { transientReason } from './transient.ts'
+
+const MAX_RETRY_DELAY_MS = 60_000
+/** Lines of a step's output that may tell why it failed. */
+const TELLING_LINES = 10
+
+/** `up to date`: nothing ran. */
+export type SourceResult =
+  | { readonly status: 'complete' | 'up to date' }
+  | { readonly status: 'failed' | 'interrupted'; readonly error: HoldfastError }
+
+/** Builds the source, if there is anything to build. @throws LOCK_LOST, NO_SPACE, STATE_DAMAGED, BUILD_NOT_RESUMABLE, ... */
+export async function buildSource(terms: SourceTerms): Promise<SourceResult> {
+  const last = await finishLastRun(terms)
+  const { template, fingerprint, signals, force } = terms
+  if (last.followed) return new SourceBuild(terms, last.build).run('', last.followed)
+  const why = await whyBuild(last.build, templatePath(template), fingerprint, signals.kill)
+  if (why === null && !force) return { status: 'up to date' }
+  return new SourceBuild(terms, last.build).run(why ?? 'it was asked for with --force', null)
+}
+
+class SourceBuild {
+  readonly #terms: SourceTerms
+  /** null: not in the state yet. */
+  #recorded: Build | null
+  #attempts = 0
+
+  constructor(terms: SourceTerms, recorded: Build | null) {
+    this.#terms = terms
+    this.#recorded = recorded
+  }
+
+  /**
+   * Runs Packer until the build is complete or fails for good.
+   * @param why What there is to build.
+   * @param followed How the first attempt went, when somebody else had made it.
+   */
+  async run(why: string, followed: LastRun['followed']): Promise<SourceResult> {
+    const { signals, retries, retryDelayMs, recorder, onNote } = this.#terms
+    let retry = 0
+    const guard = createGuard({
+      subject: recorder.build.name,
+      retries,
+      initialDelayMs: retryDelayMs,
+      maxDelayMs: MAX_RETRY_DELAY_MS,
+      breakAfter: Infinity,
+      isTransient: (error) => isBuildFailure(error) && error.retryable && !signals.stop.aborted,
+      onRetry: (error) => {
+        retry += 1
+        if (isBuildFailure(error))
+          onNote(`${error.message}; retry ${retry} of ${retries}, because ${error.details.transient}`)
+      },
+    })
+    let first = followed
+    const attempt = async () => {
+      const reason = retry === 0 ? why : `it is tried again (${retry} of ${retries})`
+      const failure = first ? first.failure : await this.#attempt(reason, retry > 0)
+      first = null
+      if (failure) throw this.#failed(failure)
+    }
+    try {
+      await guard.run(attempt, signals.stop)
+      return { status: 'complete' }
+    } catch (error) {
+      const { status } = recorder.build
+      if (!isBuildFailure(error) || (status !== 'failed' && status !== 'interrupted')) throw error
+      return { status, error }
+    }
+  }
+
+  /** @param isRetry What is tried again goes on where it failed, even when it was to start over at first. */
+  async #attempt(reason: string, isRetry: boolean): Promise<Failure | null> {
+    const { source, fingerprint, template, checkpoints, onNote, recorder, runs, runId, signals } = this.#terms
+    signals.stop.throwIfAborted()
+    this.#attempts += 1
+    const store = checkpoints[source.builderType] ?? null
+    const mode = isRetry ? 'auto' : this.#terms.resume
+    const plan = await planBuild(this.#recorded, { source, fingerprint, mode, checkpoints: store, reason })
+    if (plan.note !== null) onNote(plan.note)
+    const isForced = this.#terms.force || (await ownsOutputs(this.#recorded, signals.kill))
+    const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
+    const qemu = store?.deriveOptions(run, fingerprint.steps, plan.baseImage)
+    const files = { eventsFile: run.events, manifestFile: run.manifest }
+    const derived = deriveTemplate(template, source, { from: plan.from, ...files, ...(qemu && { qemu }) })
+    await using file = await DerivedFile.write(template.folder, derived)
+    const group = await this.#begin(plan, run, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
+    const { input, onLine } = this.#terms
+    const onRead = () => file.remove()
+    const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
+    this.#recorded = recorder.build
+    return failure
+  }
+
+  /** Records the run, and then starts it: never the other way round. */
+  async #begin(plan: Plan, run: RunFolder, command: readonly string[]): Promise<ProcessGroup> {
+    const { recorder, input } = this.#terms
+    const pending = pendingBuild(this.#terms, this.#recorded, plan, run, this.#attempts)
+    await recorder.commit(pending, { ...pending, status: 'creating' })
+    try {
+      const group = await launch(run, command, input)
+      await recorder.record(withProcess(recorder.build, group))
+      return group
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'PACKER_FAILED') throw error
+      const failure: Failure = { status: 'failed', error: error.message, exitStatus: null }
+      await recorder.commit(ended(recorder.build, new Date().toISOString(), failure))
+      throw error
+    }
+  }
+
+  #failed({ status, error, exitStatus }: Failure): HoldfastError {
+    const { build } = this.#terms.recorder
+    const index = build.provisioners.findIndex((step) => step.status === 'failed')
+    const step = build.provisioners[index]
+    const output = (step?.output ?? '').trimEnd().split('\n').slice(-TELLING_LINES).join('\n')
+    const transient = status === 'failed' ? transientReason(exitStatus, error, output) : null
+    const what = status === 'failed' ? 'failed' : 'was interrupted'
+    const where = step ? ` in step ${index + 1} of ${build.provisioners.length} (${step.name})` : ''
+    const log = metadataOf(build)?.run.log ?? null
+    const isInTheWay = error.includes('already exists')
+    return new HoldfastError('BUILD_FAILED', `${build.name} ${what}${where}: ${error}`, {
+      hint: isInTheWay ? 'Remove it, or overwrite it with --force.' : `Packer's whole output: ${log}`,
+      retryable: transient !== null,
+      details: { source: build.source, provisioner: step?.name ?? null, exitStatus, output, log, transient },
+    })
+  }
+}
+
+function isBuildFailure(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.code === 'BUILD_FAILED'
+}
