@@ -82,13 +82,15 @@ export async function evaluateHcl(
   const ask = (line: string) => packerConsole(packer, template, input, line)
   const results: Evaluated[] = []
   for (const batch of batches(expressions)) {
-    const tried = batch.map((expression) => `try(jsonencode(${expression}), null)`)
+    const tried = batch.map((expression) => `try(jsonencode([${expression}]), null)`)
     const answer = parsed(await ask(`jsonencode([${tried.join(', ')}])`))
     const values = 'value' in answer && Array.isArray(answer.value) ? (answer.value as unknown[]) : []
     for (const [index, expression] of batch.entries()) {
       const value = values[index]
       const known = typeof value === 'string' && !hidden(value)
-      results.push(known ? { value: JSON.parse(value) } : parsed(await ask(`jsonencode(${expression})`)))
+      results.push(
+        known ? only({ value: JSON.parse(value) as unknown }) : only(parsed(await ask(`jsonencode([${expression}])`))),
+      )
     }
   }
   return results
@@ -155,6 +157,11 @@ function parsed({ stdout, failed }: Answer): Evaluated {
   } catch {
     return text === '<unknown>' ? { error: 'its value is only known during a run', sensitive: false } : refused(text)
   }
+}
+
+/** In a list of one, because `jsonencode` alone refuses null. */
+function only(evaluated: Evaluated): Evaluated {
+  return 'value' in evaluated && Array.isArray(evaluated.value) ? { value: evaluated.value[0] as unknown } : evaluated
 }
 
 function rendered({ stdout, failed }: Answer): { value: string } | Exclude<Evaluated, { value: unknown }> {

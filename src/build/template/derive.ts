@@ -51,7 +51,11 @@ export class DerivedFile implements AsyncDisposable {
    * Writes it under a hidden name that holds `pid`: the process for as long as which it is needed, by default this one.
    * @throws TEMPLATE_INVALID when the folder cannot be written.
    */
-  static async write(folder: string, derived: DerivedText, pid: number = process.pid): Promise<DerivedFile> {
+  static async write(
+    folder: string,
+    derived: Pick<DerivedText, 'text' | 'suffix'>,
+    pid: number = process.pid,
+  ): Promise<DerivedFile> {
     const path = join(folder, derivedName(pid, derived.suffix))
     try {
       // For the owner alone: a template may hold secrets, and this is a copy that nobody thinks of.

@@ -2,12 +2,13 @@
  * What a build is made from, as a chain of hashes: a comment changes nothing, a variable that only the fifth provisioner uses
  * changes nothing before it, another source's block never matters.
  */
-import { readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../../base/index.ts'
 import { evaluateHcl, renderJson, type Evaluated, type Packer, type PackerInput } from '../packer.ts'
+import { DerivedFile } from './derive.ts'
 import { FileHasher, sha256 } from './file-hasher.ts'
+import { requireVariables } from './given-variables.ts'
 import { hclIngredients } from './hcl/ingredients-hcl.ts'
 import type { FileMention, Ingredients, SourceIngredients } from './ingredients.ts'
 import { jsonIngredients } from './json/ingredients-json.ts'
@@ -73,30 +74,42 @@ async function evaluateAll(
   )
   const ofVariables = all.flatMap(({ variables }) => variables.map((name) => variableExpression(template, name)))
   const expressions = [...new Set([...ofVariables, ...all.flatMap(({ values }) => values), ...ofPaths])]
-  if (template.format === 'json') await requireVariables(template, options)
-  const evaluate = template.format === 'json' ? renderJson : evaluateHcl
-  // A file's path, not a folder's, keeps Packer from reading the folder's files of variables.
-  const results = await evaluate(options.packer, resolve(template.path), options, expressions)
+  await requireVariables(template, requiredVariables(template, all), options)
+  const results = expressions.length === 0 ? [] : await evaluate(template, options, expressions)
   return new Map(expressions.map((expression, index) => [expression, results[index] ?? NO_ANSWER]))
 }
 
-function variableExpression({ format }: LoadedTemplate, name: string): string {
-  return format === 'json' ? `{{user \`${name}\` | printf "%x"}}` : `sha256(jsonencode(var.${name}))`
+async function evaluate(
+  template: LoadedTemplate,
+  options: FingerprintOptions,
+  expressions: readonly string[],
+): Promise<Evaluated[]> {
+  const path = resolve(template.path)
+  if (template.format === 'json') return renderJson(options.packer, path, options, expressions)
+  if (path !== template.folder) return evaluateHcl(options.packer, path, options, expressions)
+  // In a folder Packer would also read the derived templates of runs, and find everything twice.
+  const text = template.files.map((file) => file.text.replace(/^\uFEFF/, '')).join('\n')
+  await using whole = await DerivedFile.write(template.folder, { text, suffix: '.pkr.hcl' })
+  const varFiles = [...template.autoVarFiles, ...options.varFiles]
+  return await evaluateHcl(options.packer, whole.path, { ...options, varFiles }, expressions)
 }
 
-/** Packer's console takes a variable without a value for an empty one, and says nothing. */
-async function requireVariables(template: LoadedTemplate & { format: 'json' }, options: PackerInput): Promise<void> {
-  const given = new Set(options.vars.map((one) => one.split('=')[0]))
-  for (const file of options.varFiles) {
-    const values: unknown = JSON.parse(await readFile(resolve(options.cwd, file), 'utf8'))
-    for (const name of Object.keys(values ?? {})) given.add(name)
+function variableExpression({ format }: LoadedTemplate, name: string): string {
+  return format === 'json' ? `{{user \`${name}\` | printf "%x"}}` : `sha256(jsonencode([var.${name}]))`
+}
+
+/** The variables without a default: of those in use in HCL2, where Packer minds no others; of all in JSON. */
+function requiredVariables(template: LoadedTemplate, all: readonly Ingredients[]): string[] {
+  if (template.format === 'json') {
+    const variables = Object.entries(template.document.variables ?? {})
+    return variables.filter(([, value]) => value === null).map(([name]) => name)
   }
-  const required = Object.entries(template.document.variables ?? {}).filter(([, value]) => value === null)
-  const missing = required.map(([name]) => name).filter((name) => !given.has(name))
-  if (missing.length === 0) return
-  throw new HoldfastError('TEMPLATE_INVALID', `${template.path} needs a value for: ${missing.join(', ')}.`, {
-    hint: 'Give it with -var name=value or in a -var-file.',
-  })
+  const used = new Set(all.flatMap(({ variables }) => variables))
+  return template.files
+    .flatMap((file) => file.body.blocks)
+    .filter((block) => block.type === 'variable' && !block.attributes.has('default'))
+    .map((block) => block.labels[0] ?? '')
+    .filter((name) => used.has(name))
 }
 
 const NO_ANSWER: Evaluated = { error: 'Packer gave no answer', sensitive: false }

@@ -59,10 +59,10 @@ function manifestEdits(source: HclSource, manifestFile: string): Edit[] {
   const manifest = pluginBlock('post-processor', 'manifest', {
     output: hclString(manifestFile),
   })
-  if (source.chains.length === 0) return [insertion(source.build, source.build.end, `\n${manifest}`)]
+  if (source.chains.length === 0) return atTheEnd(source.build, manifest)
   return source.chains.flatMap(({ block }) =>
     block.type === 'post-processors'
-      ? [insertion(block, block.end, `\n${manifest}`)]
+      ? atTheEnd(block, manifest)
       : [
           insertion(block, block.node.startIndex, 'post-processors {\n'),
           insertion(block, block.node.endIndex, `\n${manifest}}\n`),
@@ -75,16 +75,16 @@ function qemuEdits(source: HclSource, { baseImage, qmpSocket }: NonNullable<Deri
   const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
   const given = attributeOf(source, 'qemuargs')?.attribute.expression.text
   const own = `[["-qmp", ${hclString(monitor)}]]`
-  const edits = [setting(source, 'qemuargs', given === undefined ? own : `concat(${given}\n, ${own})`)]
+  const edits = setting(source, 'qemuargs', given === undefined ? own : `concat(${given}\n, ${own})`)
   if (baseImage === undefined) return edits
   return [
     ...edits,
-    setting(source, 'disk_image', 'true'),
-    setting(source, 'iso_url', hclString(goTemplateText(baseImage))),
-    setting(source, 'iso_checksum', '"none"'),
+    ...setting(source, 'disk_image', 'true'),
+    ...setting(source, 'iso_url', hclString(goTemplateText(baseImage))),
+    ...setting(source, 'iso_checksum', '"none"'),
     // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
-    setting(source, 'skip_compaction', 'false'),
-    setting(source, 'use_backing_file', 'false'),
+    ...setting(source, 'skip_compaction', 'false'),
+    ...setting(source, 'use_backing_file', 'false'),
     ...['iso_urls', 'boot_command', 'boot_steps'].flatMap((name) => {
       const found = attributeOf(source, name)
       return found ? [replacing(found.block, '', found.attribute)] : []
@@ -101,15 +101,20 @@ function attributeOf(source: HclSource, name: string): { block: HclBlock; attrib
   return null
 }
 
-function setting(source: HclSource, name: string, expression: string): Edit {
+function setting(source: HclSource, name: string, expression: string): Edit[] {
   const found = attributeOf(source, name)
-  if (found) return replacing(found.block, `${name} = ${expression}`, found.attribute)
-  return insertion(source.block, source.block.end, `\n${name} = ${expression}\n`)
+  const text = `${name} = ${expression}`
+  return found ? [replacing(found.block, text, found.attribute)] : atTheEnd(source.block, `${text}\n`)
 }
 
 function usesSsh(source: HclSource): boolean {
   const communicator = attributeOf(source, 'communicator')
   return communicator === null || literalString(communicator.attribute.expression) === 'ssh'
+}
+
+/** A block on a single line may hold one thing only, so it becomes one of several lines. */
+function atTheEnd(block: HclBlock, text: string): Edit[] {
+  return [insertion(block, block.start, '\n'), insertion(block, block.end, `\n${text}`)]
 }
 
 function insertion({ file }: HclBlock, at: number, text: string): Edit {

@@ -1,7 +1,7 @@
 /** HCL2 text into blocks with positions, by tree-sitter's grammar. Knows HCL, nothing of Packer. */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { Language, Parser, type Node } from 'web-tree-sitter'
+import type { Node, Parser } from 'web-tree-sitter'
 import { HoldfastError } from '../../../base/index.ts'
 
 export interface HclFile {
@@ -21,7 +21,8 @@ export interface HclBlock extends HclBody {
   readonly labels: readonly string[]
   readonly file: HclFile
   readonly node: Node
-  /** Where the closing brace stands: an offset in the file's text. */
+  /** Behind the opening brace, and where the closing one stands: offsets in the file's text. */
+  readonly start: number
   readonly end: number
 }
 
@@ -39,6 +40,8 @@ function theParser(): Promise<Parser> {
 }
 
 async function makeParser(): Promise<Parser> {
+  // Loaded when it is needed: most commands never read a template.
+  const { Language, Parser } = await import('web-tree-sitter')
   await Parser.init({ locateFile: () => packageFile('web-tree-sitter/web-tree-sitter.wasm') })
   const made = new Parser()
   const grammar = packageFile('@tree-sitter-grammars/tree-sitter-hcl/tree-sitter-hcl.wasm')
@@ -101,12 +104,14 @@ function readBlock(file: HclFile, node: Node): HclBlock {
   const children = node.namedChildren
   const [type, ...labels] = children.filter((child) => child.type === 'identifier' || child.type === 'string_lit')
   const body = children.find((child) => child.type === 'body')
+  const start = children.find((child) => child.type === 'block_start')
   const end = children.find((child) => child.type === 'block_end')
   return {
     type: type?.text ?? '',
     labels: labels.map((label) => literalString(label) ?? label.text),
     file,
     node,
+    start: start?.endIndex ?? node.endIndex - 1,
     end: end?.startIndex ?? node.endIndex - 1,
     ...(body ? readBody(file, body) : { attributes: new Map(), blocks: [] }),
   }
