@@ -19,6 +19,8 @@ export interface RunFolder {
   readonly manifest: string
   /** The exit status, once Packer has ended. */
   readonly exit: string
+  /** The folder of the disk that it goes on from: of no use once it has ended. */
+  readonly base: string
   /** The first process of the group: its line in /proc. Made by that process, or by who forbids it to begin. */
   readonly process: string
 }
@@ -46,6 +48,7 @@ export function openRunFolder(path: string): RunFolder {
     events: join(path, 'events.ndjson'),
     manifest: join(path, 'manifest.json'),
     exit: join(path, 'exit'),
+    base: join(path, 'base'),
     process: join(path, 'process'),
   }
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
 import { HoldfastError, parseDuration } from '../base/index.ts'
-import { buildTemplate, type ResumeMode, type SourceOutcome } from '../build/index.ts'
+import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../build/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { dataFolderOf, printJson, type DataOptions } from './state-output.ts'
@@ -84,7 +84,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
       retries: flags.retries,
       retryDelayMs: flags.retryDelay,
       lockTimeoutMs: flags.lockTimeout,
-      checkpoints: {},
+      checkpoints: { qemu: new QemuLayers(dataFolder, flags.state) },
       stop: signals.stop,
       kill: signals.kill,
     }

@@ -1,7 +1,7 @@
 /** The layers on disk: which one is found, what damage does, what goes and what stays. */
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -79,6 +79,19 @@ describe('the newest layer', { skip }, () => {
     equal(await newest('a', 'b', 'c'), '1 a')
   })
 
+  it('is none that was retired; what stands on it is whole', async () => {
+    const { make, newest, store, damaged } = newStore()
+    await make('b', await make('a'))
+    store.retire(new Set(['a']))
+    equal(await newest('a'), null)
+    equal(await newest('a', 'b'), '2 b')
+    store.prune(new Set(['b']))
+    equal(await newest('a', 'b'), '2 b')
+    await make('a')
+    equal(await newest('a'), '1 a')
+    deepEqual(damaged, [])
+  })
+
   it('is never half a layer', async () => {
     const { layers, make, newest, store } = newStore()
     const a = await make('a')
@@ -97,7 +110,7 @@ describe('the base image of a layer', { skip }, () => {
     const run = join(folder, "a run's “folder”, with spaces")
     mkdirSync(run)
     const image = await store.baseImageFor(b, run)
-    equal(store.prune(new Set()).length, 2)
+    equal(store.prune(new Set()).paths.length, 4)
     equal(spawnSync('qemu-io', ['-c', 'write -P 1 0 1M', image]).status, 0)
     const chain = JSON.parse(qemuImg('info', '--backing-chain', '--output=json', image)) as unknown[]
     equal(chain.length, 3)
@@ -107,22 +120,24 @@ describe('the base image of a layer', { skip }, () => {
 
 describe('prune', { skip }, () => {
   it('keeps the newest of each key and all that it stands on', async () => {
-    const { make, newest, store } = newStore()
+    const { layers, make, newest, store } = newStore()
     const a = await make('a')
     const old = await make('b', a)
     const b = await make('b', a)
     const c = await make('c', b)
     const d = await make('d', old)
-    deepEqual(
-      store
-        .prune(new Set(['c', 'nothing']))
-        .map(({ name }) => name)
-        .toSorted(),
-      [old.name, d.name].toSorted(),
+    const dead = [old, d].flatMap(({ name }) => [store.imageOf(name), join(layers, `${name}.json`)])
+    const planned = store.prune(new Set(['c', 'nothing']), true)
+    deepEqual(planned.paths.toSorted(), dead.toSorted())
+    equal(
+      planned.sizeBytes,
+      dead.reduce((sum, path) => sum + statSync(path).size, 0),
     )
+    equal(store.list().length, 5)
+    deepEqual(store.prune(new Set(['c', 'nothing'])), planned)
     deepEqual(store.list(), [c, b, a])
     equal(await newest('a', 'b', 'c'), '3 c')
-    equal(store.prune(new Set()).length, 3)
+    equal(store.prune(new Set()).paths.length, 6)
   })
 
   it('sweeps away what dead builds left, and nothing of a living one', async () => {

@@ -12,7 +12,7 @@ const planSchema = z.object({
   layersFolder: z.string(),
   /** Absolute. */
   qmpSocket: z.string(),
-  /** One for each provisioner of the source, those that are not run again too. */
+  /** One for each provisioner whose key is certain, from the first on, those that are not run again too. */
   steps: z.array(z.object({ key: z.string(), name: z.string() })),
 })
 
@@ -38,7 +38,7 @@ export async function takeCheckpoint(planPath: string, index: number): Promise<s
   try {
     const plan = planSchema.parse(JSON.parse(readFileSync(planPath, 'utf8')))
     const step = plan.steps[index]
-    if (!step) throw new Error(`the build has no provisioner ${index}`)
+    if (!step) throw new Error('only a run can tell what it does, so no later build could go on from there')
     using qmp = await QmpClient.connect(plan.qmpSocket)
     const layer = await copyDisk(qmp, new LayerStore(plan.layersFolder), step.key, step.name)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)

@@ -2,8 +2,8 @@
  * Layers: disks as they were after each provisioner, under the hash of all that led to them. An image holds what differs
  * from its parent's; the parents are named in the image itself (QEMU reads through them) and in the JSON file beside it.
  *
- * A layer is there once its JSON file is, and neither file is ever written again: what is made anew from the same inputs
- * gets a name of its own, so that no image can come to stand on another one than it was made on.
+ * A layer is there once its JSON file is, and its image is never written again: what is made anew from the same inputs gets
+ * a name of its own, so that no image can come to stand on another one than it was made on.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -73,12 +73,12 @@ export class LayerStore {
   /**
    * A disk image for a machine to go on with: empty itself, with the layer behind it, so that nothing is copied and the
    * layer is only read. It stands on hard links of its own: a `prune` meanwhile takes nothing away from it.
-   * @param folder of the run, on the same file system.
+   * @param folder of its own, on the same file system; made.
    * @returns the absolute path of a qcow2 image that may be copied anywhere on this host.
    * @throws LAYER_FAILED when the layer is gone or the image cannot be made.
    */
   async baseImageFor(layer: Layer, folder: string): Promise<string> {
-    const base = join(resolve(folder), 'base')
+    const base = resolve(folder)
     makeFolder(base)
     const layers = this.list()
     try {
@@ -91,6 +91,13 @@ export class LayerStore {
     const image = join(base, 'disk.qcow2')
     await createOverlay(image, join(base, `${layer.name}.qcow2`))
     return image
+  }
+
+  /** Has the layers of these keys found no more, because they are to be made anew; what stands on them stays as it is. */
+  retire(keys: ReadonlySet<string>): void {
+    for (const layer of this.list()) {
+      if (keys.has(layer.key)) writeDurably(this.#aboutOf(layer.name), formatLayer({ ...layer, key: '' }))
+    }
   }
 
   /** Where to write a new image. @throws DATA_FOLDER_UNUSABLE. */
@@ -114,27 +121,30 @@ export class LayerStore {
 
   /**
    * Removes all layers but the newest of each key to be kept, and what those stand on; what a dead build left half-made too.
-   * @returns those that were removed.
+   * @param isDry removes nothing.
+   * @returns the absolute paths of the files that go, and their bytes together.
    */
-  prune(keep: ReadonlySet<string>): Layer[] {
+  prune(keep: ReadonlySet<string>, isDry = false): { paths: string[]; sizeBytes: number } {
     const layers = this.list()
     const newest = [...keep].flatMap((key) => layers.find((layer) => layer.key === key) ?? [])
     const living = new Set(newest.flatMap(({ name }) => chainOf(name, layers).map((layer) => layer.name)))
-    const removed = layers.filter(({ name }) => !living.has(name))
-    for (const { name } of removed) this.#remove(name)
-    this.#sweep()
-    return removed
+    const dead = layers.filter(({ name }) => !living.has(name))
+    // The JSON file first: without it there is no layer.
+    const paths = [...dead.flatMap(({ name }) => [this.#aboutOf(name), this.imageOf(name)]), ...this.#leftovers(layers)]
+    const sizeBytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0)
+    if (!isDry) for (const path of paths) rmSync(path, { force: true })
+    return { paths, sizeBytes }
   }
 
   /** Drafts whose makers are dead, and what is half of a layer. */
-  #sweep(): void {
-    const names = new Set(this.list().map(({ name }) => name))
-    for (const file of this.#files()) {
-      const path = join(this.#folder, file)
-      const maker = /\.(\d+)\.part$/.exec(file)?.[1]
-      const isLeft = maker ? !isAlive(Number(maker)) : !names.has(parse(file).name) && isOld(path)
-      if (isLeft) rmSync(path, { force: true })
-    }
+  #leftovers(layers: readonly Layer[]): string[] {
+    const names = new Set(layers.map(({ name }) => name))
+    return this.#files()
+      .filter((file) => {
+        const maker = /\.(\d+)\.part$/.exec(file)?.[1]
+        return maker ? !isAlive(Number(maker)) : !names.has(parse(file).name) && isOld(join(this.#folder, file))
+      })
+      .map((file) => join(this.#folder, file))
   }
 
   /** Why the layer cannot be used, or null. */

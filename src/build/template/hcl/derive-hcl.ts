@@ -70,11 +70,9 @@ function manifestEdits(source: HclSource, manifestFile: string): Edit[] {
   )
 }
 
-function qemuEdits(source: HclSource, { baseImage, qmpSocket }: NonNullable<DeriveOptions['qemu']>): Edit[] {
-  // QEMU's options part at commas; a comma of a value is doubled.
-  const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
+function qemuEdits(source: HclSource, { baseImage, monitorFile }: NonNullable<DeriveOptions['qemu']>): Edit[] {
   const given = attributeOf(source, 'qemuargs')?.attribute.expression.text
-  const own = `[["-qmp", ${hclString(monitor)}]]`
+  const own = `[["-readconfig", ${hclString(goTemplateText(monitorFile))}]]`
   const edits = setting(source, 'qemuargs', given === undefined ? own : `concat(${given}\n, ${own})`)
   if (baseImage === undefined) return edits
   return [

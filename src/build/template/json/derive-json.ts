@@ -34,11 +34,9 @@ function provisioners(source: JsonSource, { from, eventsFile, qemu }: DeriveOpti
   return all
 }
 
-function qemuBuilder(builder: JsonPlugin, { baseImage, qmpSocket }: NonNullable<DeriveOptions['qemu']>): JsonPlugin {
+function qemuBuilder(builder: JsonPlugin, { baseImage, monitorFile }: NonNullable<DeriveOptions['qemu']>): JsonPlugin {
   const given = Array.isArray(builder['qemuargs']) ? (builder['qemuargs'] as unknown[]) : []
-  // QEMU's options part at commas; a comma of a value is doubled.
-  const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
-  const watched = { ...builder, qemuargs: [...given, ['-qmp', monitor]] }
+  const watched = { ...builder, qemuargs: [...given, ['-readconfig', goTemplateText(monitorFile)]] }
   if (baseImage === undefined) return watched
   const { iso_urls: _urls, boot_command: _command, boot_steps: _steps, ...rest } = watched as JsonPlugin
   return {
