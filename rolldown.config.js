@@ -19,5 +19,7 @@ export default defineConfig({
     // Names stay, so that a stack trace can be read; comments and blanks would be kept in memory.
     minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } },
   },
+  // Finds its WebAssembly beside itself.
+  external: ['web-tree-sitter'],
   treeshake: { moduleSideEffects: true },
 })

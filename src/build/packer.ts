@@ -71,7 +71,7 @@ async function findExecutable(name: string, path: string): Promise<string | null
  * Evaluates HCL expressions (each on one line) with `packer console`, which prints the last line's result only: all go into one
  * line, each in a `try` of its own. An expression that fails is asked for again alone, to learn why.
  * @param template the file or folder whose variables and locals they see.
- * @throws TEMPLATE_INVALID when Packer cannot load the template or its variables; with Packer's words.
+ * @returns for each expression its value or why there is none; also when Packer cannot load the template at all.
  */
 export async function evaluateHcl(
   packer: Packer,
@@ -82,23 +82,40 @@ export async function evaluateHcl(
   const ask = (line: string) => packerConsole(packer, template, input, line)
   const results: Evaluated[] = []
   for (const batch of batches(expressions)) {
-    const tried = batch.map((expression) => `try(jsonencode([${expression}]), null)`)
-    const answer = parsed(await ask(`jsonencode([${tried.join(', ')}])`))
-    const values = 'value' in answer && Array.isArray(answer.value) ? (answer.value as unknown[]) : []
+    const tried = batch.map((expression) => `try(${spaced(expression)}, null)`)
+    const together = parsed(await ask(`jsonencode([${tried.join(', ')}])`))
+    const values = 'value' in together && Array.isArray(together.value) ? (together.value as unknown[]) : []
     for (const [index, expression] of batch.entries()) {
-      const value = values[index]
-      const known = typeof value === 'string' && !hidden(value)
-      results.push(
-        known ? only({ value: JSON.parse(value) as unknown }) : only(parsed(await ask(`jsonencode([${expression}])`))),
-      )
+      const known = unspaced(values[index])
+      results.push(known ?? (await evaluateAlone(expression, ask)))
     }
   }
   return results
 }
 
 /**
- * Renders the `{{...}}` of legacy JSON templates with `packer console`, several in one line with marks between.
- * @throws TEMPLATE_INVALID when Packer cannot load the template or its variables.
+ * Packer replaces the values of sensitive variables in all that it prints, and so every 'vagrant' in a path when that is the password.
+ * With a bar after each character it does not find them. In a list of one, because `jsonencode` alone refuses null.
+ */
+function spaced(expression: string): string {
+  return `join("|", split("", jsonencode([${expression}])))`
+}
+
+function unspaced(text: unknown): Evaluated | null {
+  if (typeof text !== 'string' || hidden(text)) return null
+  const json = [...text].filter((_, index) => index % 2 === 0).join('')
+  return { value: (JSON.parse(json) as unknown[])[0] }
+}
+
+async function evaluateAlone(expression: string, ask: (line: string) => Promise<Answer>): Promise<Evaluated> {
+  const answer = parsed(await ask(`jsonencode(${spaced(expression)})`))
+  return 'value' in answer ? (unspaced(answer.value) ?? refused('<sensitive>')) : answer
+}
+
+/**
+ * Renders the `{{...}}` of legacy JSON templates with `packer console`, in hexadecimal and so many in one line. What stands
+ * around them never goes through Packer.
+ * @returns for each text what becomes of it, or why nothing does.
  */
 export async function renderJson(
   packer: Packer,
@@ -107,19 +124,41 @@ export async function renderJson(
   texts: readonly string[],
 ): Promise<Evaluated[]> {
   const ask = (line: string) => packerConsole(packer, template, input, line)
-  const results: Evaluated[] = []
-  for (const batch of batches(texts)) {
-    const together = rendered(await ask(batch.join(MARK)))
-    const values = 'value' in together ? together.value.split(MARK) : []
-    for (const [index, text] of batch.entries()) {
-      const value = values.length === batch.length ? values[index] : undefined
-      results.push(value !== undefined && !hidden(value) ? { value } : rendered(await ask(text)))
+  const actions = [...new Set(texts.flatMap((text) => text.match(ACTION) ?? []))]
+  const values = new Map<string, Evaluated>()
+  for (const batch of batches(actions)) {
+    const lines = batch.map((action) => action.replace(/\s*-?\}\}$/, ' | printf "%x"}}'))
+    const answer = await ask(lines.join(','))
+    const together = answer.stdout.trim().split(',').map(unhex)
+    for (const [index, action] of batch.entries()) {
+      const known = together.length === batch.length ? together[index] : null
+      values.set(action, known ?? renderedAlone(await ask(lines[index] ?? '')))
     }
   }
-  return results
+  return texts.map((text) => substituted(text, values))
 }
 
-const MARK = '\u{1e}holdfast\u{1e}'
+const ACTION = /\{\{.*?\}\}/gs
+
+function substituted(text: string, values: ReadonlyMap<string, Evaluated>): Evaluated {
+  const own = (text.match(ACTION) ?? []).map((action) => values.get(action))
+  const failed = own.find((value) => value && 'error' in value)
+  if (failed) return failed
+  const valueOf = (action: string) => {
+    const found = values.get(action)
+    return found && 'value' in found ? String(found.value) : action
+  }
+  return { value: text.replace(ACTION, valueOf) }
+}
+
+function unhex(text: string): Evaluated | null {
+  return /^(?:[0-9a-f]{2})*$/.test(text) ? { value: Buffer.from(text, 'hex').toString() } : null
+}
+
+/** Packer's console exits with 0 even when it could not render. */
+function renderedAlone({ stdout, failed }: Answer): Evaluated {
+  return (failed ? null : unhex(stdout.trim())) ?? refused(stdout.trim())
+}
 
 function* batches(lines: readonly string[]): Generator<string[]> {
   let batch: string[] = []
@@ -159,19 +198,6 @@ function parsed({ stdout, failed }: Answer): Evaluated {
   }
 }
 
-/** In a list of one, because `jsonencode` alone refuses null. */
-function only(evaluated: Evaluated): Evaluated {
-  return 'value' in evaluated && Array.isArray(evaluated.value) ? { value: evaluated.value[0] as unknown } : evaluated
-}
-
-function rendered({ stdout, failed }: Answer): { value: string } | Exclude<Evaluated, { value: unknown }> {
-  const text = stdout.replace(/\n$/, '')
-  // It exits with 0 even so.
-  const failedQuietly = text.includes('Interpolation error')
-  return failed || failedQuietly || hidden(text) ? refused(text) : { value: text }
-}
-
-/** Packer replaces the values of sensitive variables in all that it prints. */
 function hidden(text: string): boolean {
   return text.includes('<sensitive>')
 }

@@ -41,7 +41,13 @@ export async function fingerprintSource(
   const plugins = await findPlugins(options.packer, options, typesOf(template, source.fullName))
   const pluginHashes: string[] = []
   for (const path of plugins) pluginHashes.push((await hasher.hash(path)) ?? 'gone')
-  const base = chain([options.packer.version, source.builderType, ...pluginHashes, await digest(parts.base)])
+  const base = chain([
+    options.packer.version,
+    source.fullName,
+    source.builderType,
+    ...pluginHashes,
+    await digest(parts.base),
+  ])
   const steps: string[] = []
   let certainSteps = 0
   for (const step of parts.steps) {
@@ -99,7 +105,7 @@ async function evaluate(
 }
 
 function variableExpression({ format }: LoadedTemplate, name: string): string {
-  return format === 'json' ? `{{user \`${name}\` | printf "%x"}}` : `sha256(jsonencode([var.${name}]))`
+  return format === 'json' ? `{{user \`${name}\`}}` : `sha256(jsonencode([var.${name}]))`
 }
 
 /** The variables without a default: of those in use in HCL2, where Packer minds no others; of all in JSON. */
@@ -132,7 +138,7 @@ async function digestOf(ingredients: Ingredients, kitchen: Kitchen): Promise<str
   unknown.push(...ingredients.unknown)
   const variables = ingredients.variables.map((name) => {
     const value = evaluated.get(variableExpression(template, name)) ?? NO_ANSWER
-    if ('value' in value) return `${name}=${String(value.value)}`
+    if ('value' in value) return `${name}=${sha256(String(value.value))}`
     if (value.sensitive) {
       unknown.push(`The variable ${name} cannot be read: ${value.error}.`)
       return name

@@ -1,15 +1,15 @@
 import { HoldfastError } from '../../base/index.ts'
-import type { TemplateSource } from './template.ts'
+import type { Template, TemplateSource } from './template.ts'
 
 /**
  * The sources that Packer would build with these `-only` and `-except`: globs of full names in HCL2 (`*` crosses dots), whole names
  * in JSON, in both comma-separated lists too.
  * @throws INVALID_REQUEST when a pattern of `only` matches nothing or is no glob, or nothing is left.
  */
-export function selectSources<S extends TemplateSource>(
-  template: { readonly format: 'hcl2' | 'json'; readonly path: string; readonly sources: readonly S[] },
+export function selectSources(
+  template: Template,
   { only = [], except = [] }: { only?: readonly string[]; except?: readonly string[] },
-): S[] {
+): TemplateSource[] {
   const matchersOf = (patterns: readonly string[]) =>
     patterns
       .flatMap((pattern) => pattern.split(',').filter((one) => one !== ''))

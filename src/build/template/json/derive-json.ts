@@ -3,13 +3,16 @@ import { goTemplateText, markerCommands } from '../marker.ts'
 import type { DeriveOptions } from '../template.ts'
 import type { JsonPlugin, JsonSource, JsonTemplate } from './json-template.ts'
 
-/** The document with this source alone and what runs for it. */
+/** The user's document with what runs for this source; the other builders stay, because overrides may name them. */
 export function deriveJson(template: JsonTemplate, source: JsonSource, options: DeriveOptions): string {
+  const { qemu } = options
   const manifest: JsonPlugin = { type: 'manifest', output: options.manifestFile }
   const chains = source.chains.length > 0 ? source.chains : [[]]
   const derived = {
     ...template.document,
-    builders: [options.qemu ? qemuBuilder(source.builder, options.qemu) : source.builder],
+    builders: template.document.builders.map((one) =>
+      qemu && one === source.builder ? qemuBuilder(source.builder, qemu) : one,
+    ),
     provisioners: provisioners(source, options),
     'post-processors': chains.map((chain) => chain.concat(manifest)),
   }
