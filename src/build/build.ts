@@ -99,7 +99,7 @@ export async function buildTemplate(
 ): Promise<SourceOutcome[]> {
   const packer = await findPacker(request.input)
   const template = await loadTemplate(request.template)
-  const sources = selectSources<TemplateSource>(template, request)
+  const sources = selectSources(template, request)
   const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder) }
   const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
   listener.begin(wanted.map(({ name }) => name))

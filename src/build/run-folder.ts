@@ -58,7 +58,8 @@ const MAX_NAME_BYTES = 200
 
 /** The folder's name for a build: readable, safe for any name, and never two the same. */
 function folderName(buildName: string): string {
-  const name = encodeURIComponent(buildName)
+  // A percent sign would be decoded wherever Packer takes a path for a URL.
+  const name = encodeURIComponent(buildName).replaceAll('%', '=')
   if (name.length <= MAX_NAME_BYTES) return name
   return `${name.slice(0, MAX_NAME_BYTES / 2)}-${createHash('sha256').update(buildName).digest('hex')}`
 }

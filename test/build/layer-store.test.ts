@@ -1,12 +1,23 @@
 /** The layers on disk: which one is found, what damage does, what goes and what stays. */
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LayerStore } from '../../src/build/checkpoint/layer-store.ts'
 import type { Layer } from '../../src/build/checkpoint/layer.ts'
+import { QemuLayers } from '../../src/build/index.ts'
 import { createImage, createOverlay } from '../../src/build/checkpoint/qemu-img.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { qemuImg } from './support/blank-machine.ts'
@@ -115,6 +126,30 @@ describe('the base image of a layer', { skip }, () => {
     const chain = JSON.parse(qemuImg('info', '--backing-chain', '--output=json', image)) as unknown[]
     equal(chain.length, 3)
     await rejects(store.baseImageFor(b, join(folder, 'late')), { code: 'LAYER_FAILED' })
+  })
+})
+
+describe('the base image on another file system', { skip }, () => {
+  it('stands on the layer itself', async (t) => {
+    const { make, store } = newStore()
+    const a = await make('a')
+    const other = mkdtempSync('/dev/shm/holdfast-layers-')
+    after(() => rmSync(other, { recursive: true }))
+    if (statSync(other).dev === statSync(store.imageOf(a.name)).dev) {
+      t.skip('it is the same file system here')
+      return
+    }
+    const image = await store.baseImageFor(a, join(other, 'base'))
+    match(qemuImg('info', image), new RegExp(`backing file: ${store.imageOf(a.name)}`))
+  })
+})
+
+describe('layers that Packer could not read', () => {
+  it('are not used, and that is said', async () => {
+    const notes: string[] = []
+    const layers = new QemuLayers(join(tempFolder('layer-store'), '100 %41'), 'default')
+    equal(await layers.newest([{ key: 'a', name: 'first' }], (note) => notes.push(note)), null)
+    match(notes.join(), /uses no layers: .*%41/)
   })
 })
 

@@ -20,7 +20,7 @@ const skip = typeof guest === 'string' ? guest : false
 const SLOW_STEP_SECONDS = 8
 
 const folder = tempFolder('qemu-build')
-const dataFolder = join(folder, 'data')
+const dataFolder = join(folder, 'data of a “builder”, and ${y}: it\'s "odd"')
 const store = new LayerStore(join(dataFolder, 'layers/default'))
 const script = (name: string) => join(folder, 'scripts', name)
 
@@ -159,5 +159,9 @@ describe('a qemu build', { skip }, () => {
 })
 
 async function runningStep(index: number): Promise<void> {
-  while ((await recordedBuild()).provisioners[index]?.status !== 'running') await sleep(100)
+  const deadline = performance.now() + 60_000
+  while ((await recordedBuild()).provisioners[index]?.status !== 'running') {
+    ok(performance.now() < deadline, `provisioner ${index} does not begin`)
+    await sleep(100)
+  }
 }

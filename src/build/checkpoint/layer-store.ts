@@ -16,6 +16,8 @@ import { formatLayer, parseLayer, type Layer } from './layer.ts'
 import { createOverlay } from './qemu-img.ts'
 
 const ID_LENGTH = 8
+/** How systems say that there can be no hard link: another file system, or one that has none. */
+const NO_LINKS = ['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK']
 /** An image gets its name a moment before its JSON file has it; after this long nobody is between the two. */
 const ORPHAN_AGE_MS = 60_000
 
@@ -73,24 +75,29 @@ export class LayerStore {
   /**
    * A disk image for a machine to go on with: empty itself, with the layer behind it, so that nothing is copied and the
    * layer is only read. It stands on hard links of its own: a `prune` meanwhile takes nothing away from it.
-   * @param folder of its own, on the same file system; made.
+   * @param folder of its own; made. On another file system than the layers there are no links, and a `prune` may hurt.
    * @returns the absolute path of a qcow2 image that may be copied anywhere on this host.
    * @throws LAYER_FAILED when the layer is gone or the image cannot be made.
    */
   async baseImageFor(layer: Layer, folder: string): Promise<string> {
     const base = resolve(folder)
     makeFolder(base)
-    const layers = this.list()
-    try {
-      for (const { name } of chainOf(layer.name, layers)) linkSync(this.imageOf(name), join(base, `${name}.qcow2`))
-    } catch (error) {
-      throw new HoldfastError('LAYER_FAILED', `the layer ${layer.name} cannot be used: ${messageOf(error)}`, {
-        cause: error,
-      })
-    }
+    const chain = chainOf(layer.name, this.list())
     const image = join(base, 'disk.qcow2')
-    await createOverlay(image, join(base, `${layer.name}.qcow2`))
+    await createOverlay(image, this.#borrow(layer.name, chain, base))
     return image
+  }
+
+  /** @returns the layer's image in `folder`, or the layer's own where no hard links can be made. */
+  #borrow(name: string, chain: readonly Layer[], folder: string): string {
+    const linked = join(folder, `${name}.qcow2`)
+    try {
+      for (const layer of chain) linkSync(this.imageOf(layer.name), join(folder, `${layer.name}.qcow2`))
+      return linked
+    } catch (error) {
+      if (NO_LINKS.includes(systemErrorCode(error) ?? '')) return this.imageOf(name)
+      throw new HoldfastError('LAYER_FAILED', `the layer ${name} cannot be used: ${messageOf(error)}`, { cause: error })
+    }
   }
 
   /** Has the layers of these keys found no more, because they are to be made anew; what stands on them stays as it is. */

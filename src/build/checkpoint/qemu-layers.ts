@@ -26,6 +26,10 @@ export class QemuLayers implements CheckpointStore {
     steps: readonly CheckpointStep[],
     onNote: (text: string) => void,
   ): Promise<{ from: number; baseImage: string } | null> {
+    if (/[%#?]/.test(this.#folder)) {
+      onNote(`uses no layers: Packer takes images from no path with '%', '#' or '?', as in ${this.#folder}`)
+      return null
+    }
     const keys = steps.map(({ key }) => key)
     const found = await this.#store.newest(keys, (layer, reason) =>
       onNote(`removed the damaged layer after '${layer.step}': ${reason}`),
@@ -57,10 +61,12 @@ export class QemuLayers implements CheckpointStore {
   }
 }
 
-/** In the run's folder; where that lies too deep for a socket, in the folder for temporary files. QEMU removes it. */
+/** In the run's folder, or where that lies too deep for a socket in the folder for temporary files. QEMU removes it. */
 function socketOf(run: RunFolder): string {
   const path = join(run.path, 'qmp')
-  return Buffer.byteLength(path) <= MAX_SOCKET_PATH ? path : join(tmpdir(), `holdfast-qmp-${randomId(12)}`)
+  // QEMU's configuration has no way to write a quotation mark.
+  const fits = Buffer.byteLength(path) <= MAX_SOCKET_PATH && !/["\n]/.test(path)
+  return fits ? path : join(tmpdir(), `holdfast-qmp-${randomId(12)}`)
 }
 
 /**
