@@ -25,8 +25,10 @@ export interface PackerInput {
 export type Evaluated = { readonly value: unknown } | { readonly error: string; readonly sensitive: boolean }
 
 const ANSWER_TIMEOUT_MS = 60_000
-/** `packer console` reads lines of at most 64 KiB. */
-const LINE_BYTES = 60_000
+/** `packer console` reads lines of at most 64 KiB; its time grows with the square of a line's length (32 KiB: 4 s). */
+const LINE_BYTES = 8000
+/** At most, of what is put round each expression. */
+const WRAPPING_BYTES = 100
 const OUTPUT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -98,12 +100,14 @@ export async function evaluateHcl(
  * With a bar after each character it does not find them. In a list of one, because `jsonencode` alone refuses null.
  */
 function spaced(expression: string): string {
-  return `join("|", split("", jsonencode([${expression}])))`
+  return `regex_replace(jsonencode([${expression}]), ".", "$0|")`
 }
 
 function unspaced(text: unknown): Evaluated | null {
   if (typeof text !== 'string' || hidden(text)) return null
-  const json = [...text].filter((_, index) => index % 2 === 0).join('')
+  const json = Array.from(text)
+    .filter((_, index) => index % 2 === 0)
+    .join('')
   return { value: (JSON.parse(json) as unknown[])[0] }
 }
 
@@ -164,7 +168,7 @@ function* batches(lines: readonly string[]): Generator<string[]> {
   let batch: string[] = []
   let size = 0
   for (const line of lines) {
-    const bytes = Buffer.byteLength(line) + 40
+    const bytes = Buffer.byteLength(line) + WRAPPING_BYTES
     if (batch.length > 0 && size + bytes > LINE_BYTES) {
       yield batch
       batch = []

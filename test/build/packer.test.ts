@@ -59,11 +59,11 @@ describe('evaluating', () => {
     assert.equal(values[5], 'secret')
   })
 
-  it('needs several lines for very many expressions', async () => {
+  it('asks for many expressions in few lines', { timeout: 15_000 }, async () => {
     const path = project(folder, { 'a.pkr.hcl': '' })
-    const expressions = Array.from({ length: 3000 }, (_, index) => `"${'x'.repeat(30)}${index}"`)
+    const expressions = Array.from({ length: 200 }, (_, index) => `"${'x'.repeat(30)}${index}"`)
     const results = await evaluateHcl(await realPacker(), join(path, 'a.pkr.hcl'), input, expressions)
-    assert.deepEqual(results.at(-1), { value: `${'x'.repeat(30)}2999` })
+    assert.deepEqual(results.at(-1), { value: `${'x'.repeat(30)}199` })
   })
 
   it('tells values from errors in JSON', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { loadTemplate } from '../../../src/build/template/index.ts'
+import { describeResume, loadTemplate } from '../../../src/build/template/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
 import { loadText, namesOf, packer, project } from './support/project.ts'
 
@@ -148,4 +148,10 @@ it('refuses a path that is no template', async () => {
   await assert.rejects(loadText(folder, '', 'a.txt'), { code: 'TEMPLATE_UNSUPPORTED' })
   await assert.rejects(loadText(folder, '{}', 'a.pkr.json'), { code: 'TEMPLATE_UNSUPPORTED' })
   await assert.rejects(loadTemplate(project(folder, {})), { code: 'TEMPLATE_INVALID' })
+})
+
+it('knows which builders can go on, and says why others cannot', () => {
+  const kinds = ['null', 'qemu', 'file', 'amazon-ebs'].map((type) => describeResume(type).kind)
+  assert.deepEqual(kinds, ['steps', 'checkpoint', 'none', 'none'])
+  assert.match(describeResume('amazon-ebs').reason, /failed amazon-ebs build.* so the build starts over\.$/)
 })

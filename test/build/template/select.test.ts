@@ -22,7 +22,7 @@ describe('-only and -except', () => {
     for (const pattern of PATTERNS) {
       for (const flag of pattern === '*.z?d' ? (['only', 'except'] as const) : (['only'] as const)) {
         const { output } = packer(template.folder, 'build', '-color=false', `-${flag}=${pattern}`, 'a.pkr.hcl')
-        const built = [...output.matchAll(/^Build '(.*)' finished after/gm)].map(([, name]) => name).toSorted()
+        const built = [...output.matchAll(/^Build '(.*)' finished after/gm)].map(([, name]) => String(name)).toSorted()
         let ours: string[] = []
         try {
           ours = selectSources(template, { [flag]: [pattern] }).map(({ fullName }) => fullName)

@@ -101,8 +101,8 @@ function attributeOf(source: HclSource, name: string): { block: HclBlock; attrib
 
 function setting(source: HclSource, name: string, expression: string): Edit[] {
   const found = attributeOf(source, name)
-  const text = `${name} = ${expression}`
-  return found ? [replacing(found.block, text, found.attribute)] : atTheEnd(source.block, `${text}\n`)
+  const text = `${name} = ${expression}\n`
+  return found ? [replacing(found.block, text, found.attribute)] : atTheEnd(source.block, text)
 }
 
 function usesSsh(source: HclSource): boolean {

@@ -42,16 +42,13 @@ function theParser(): Promise<Parser> {
 async function makeParser(): Promise<Parser> {
   // Loaded when it is needed: most commands never read a template.
   const { Language, Parser } = await import('web-tree-sitter')
-  await Parser.init({ locateFile: () => packageFile('web-tree-sitter/web-tree-sitter.wasm') })
+  // By their packages: the same from src/ and from the bundle in dist/.
+  const runtime = fileURLToPath(import.meta.resolve('web-tree-sitter/web-tree-sitter.wasm'))
+  const grammar = fileURLToPath(import.meta.resolve('@tree-sitter-grammars/tree-sitter-hcl/tree-sitter-hcl.wasm'))
+  await Parser.init({ locateFile: () => runtime })
   const made = new Parser()
-  const grammar = packageFile('@tree-sitter-grammars/tree-sitter-hcl/tree-sitter-hcl.wasm')
   made.setLanguage(await Language.load(await readFile(grammar)))
   return made
-}
-
-/** A file of an installed package; the same from src/ and from the bundle in dist/. */
-function packageFile(name: string): string {
-  return fileURLToPath(import.meta.resolve(name))
 }
 
 /** @throws TEMPLATE_INVALID at the first syntax error, with file, line and the offending text. */
