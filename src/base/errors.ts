@@ -14,7 +14,14 @@ export const ERROR_CODES = {
   NOT_FOUND: { http: 404, exit: 66, meaning: 'There is no such thing, or no longer.' },
   METHOD_NOT_ALLOWED: { http: 405, exit: 65, meaning: 'The path exists, but not for this HTTP method.' },
   CONFLICT: { http: 409, exit: 65, meaning: 'The thing is in a state that does not allow this.' },
+  UPLOAD_BUSY: { http: 423, exit: 75, meaning: 'Another request is sending the same resumable upload.' },
   DOWNLOADS_USED_UP: { http: 410, exit: 66, meaning: 'The file has reached its download limit.' },
+  TUS_VERSION: { http: 412, exit: 65, meaning: 'The request lacks `Tus-Resumable: 1.0.0`, or names another version.' },
+  UNSUPPORTED_TYPE: {
+    http: 415,
+    exit: 65,
+    meaning: 'The body has another Content-Type than the one that is read here.',
+  },
   TOO_LARGE: { http: 413, exit: 65, meaning: 'The body is larger than allowed.' },
   RANGE_NOT_SATISFIABLE: { http: 416, exit: 65, meaning: 'The requested byte range lies outside the file.' },
   UPLOAD_INTERRUPTED: { http: 400, exit: 74, meaning: 'The client went away before the upload was whole.' },
@@ -121,6 +128,11 @@ export const ERROR_CODES = {
     http: 500,
     exit: 75,
     meaning: "A layer of a machine's disk could not be kept or used; builds go on without.",
+  },
+  PUBLISH_FAILED: {
+    http: 502,
+    exit: 69,
+    meaning: 'Artifacts could not be brought to a share; the message says what was found there.',
   },
   INVALID_CONFIG: { http: 500, exit: 78, meaning: 'The configuration has mistakes; all are listed.' },
 } as const

@@ -72,6 +72,15 @@ export const OPTIONS = {
     summary: 'Trust X-Forwarded-For, -Proto and -Host: set it behind a reverse proxy, and only there.',
     default: false,
   }),
+  publishToken: {
+    env: ['HOLDFAST_PUBLISH_TOKEN'],
+    flag: null,
+    summary: 'API token of the share that `holdfast build --publish` uploads to.',
+    allowed: "a token as the share's settings page shows it once",
+    default: null,
+    parse: (given) => (/^[\x21-\x7e]+$/.test(given) ? new Secret(given) : null),
+    format: (value) => (value ? '***' : ''),
+  } satisfies Option<Secret | null> as Option<Secret | null>,
   shutdownGrace: duration({
     env: ['HOLDFAST_SHUTDOWN_GRACE'],
     flag: 'shutdown-grace',
@@ -99,6 +108,14 @@ export const OPTIONS = {
     flag: 'min-free-space',
     summary: 'Space that uploads leave free on the disk.',
     default: 64_000_000,
+  }),
+  uploadExpiry: duration({
+    env: ['HOLDFAST_UPLOAD_EXPIRY'],
+    flag: 'upload-expiry',
+    summary: 'How long an unfinished resumable upload is kept after its last byte.',
+    default: 86_400_000,
+    min: 1000,
+    max: 30 * 86_400_000,
   }),
   sweepInterval: duration({
     env: ['HOLDFAST_SWEEP_INTERVAL'],

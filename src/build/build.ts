@@ -12,6 +12,7 @@ import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
 import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
+import { sensitiveTexts } from './secrets.ts'
 import { buildSource, type SourceResult } from './source-build.ts'
 import { templatePath, type OperationTerms } from './source-terms.ts'
 import {
@@ -109,9 +110,10 @@ export async function buildTemplate(
     return upToDate
   }
   await validateTemplate(packer, template, request)
+  const secrets = await sensitiveTexts(template, options)
   const lock = await takeLock(manager, template, request, listener)
   try {
-    const operation = { manager, lock, dataFolder, packer, template, request, listener }
+    const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)
     return outcomes
@@ -176,17 +178,19 @@ interface Operation {
   readonly dataFolder: string
   readonly packer: Packer
   readonly template: LoadedTemplate
+  readonly secrets: readonly string[]
   readonly request: BuildRequest
   readonly listener: BuildListener
 }
 
 async function buildAll(operation: Operation, wanted: readonly Wanted[]): Promise<SourceOutcome[]> {
-  const { manager, lock, dataFolder, packer, template, request } = operation
+  const { manager, lock, dataFolder, packer, template, secrets, request } = operation
   const signals: AttemptSignals = { stop: request.stop, kill: request.kill, lost: lock.signal }
   const terms: OperationTerms = {
     ...request,
     packer,
     template,
+    secrets,
     signals,
     runs: runsFolder(dataFolder, manager.name),
     runId: newRunId(new Date()),

@@ -1,24 +1,36 @@
 /** Starts Packer so that it depends on nobody: a session and a process group of its own, its output in a file. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, messageOf } from '../base/index.ts'
 import { groupOf, type ProcessGroup } from './process-group.ts'
 import type { RunFolder } from './run-folder.ts'
+import { hidingScript } from './secrets.ts'
 
 /**
  * Says who it is, unless somebody has declared the run void (the file is there then), runs Packer, and leaves its exit
- * status. Signals to the group are Packer's business: this shell outlives all but KILL.
+ * status. Signals to the group are Packer's business: this shell outlives all but KILL. Where there are secrets, a script
+ * for sed that hides them is open as file 3, and nowhere else.
  */
 const WRAPPER = `trap : HUP INT TERM
 folder=$1; shift
 read -r stat </proc/self/stat || exit
 (set -C; echo "$stat" >"$folder/process") || exit
-"$@"
-echo $? >"$folder/exit.tmp" && mv "$folder/exit.tmp" "$folder/exit"`
+run() { trap : HUP INT TERM; "$@" 3<&-; echo $? >"$folder/exit.tmp"; }
+hide() { trap '' HUP INT TERM; LC_ALL=C exec sed -u -f /dev/fd/3; }
+if [ -e /dev/fd/3 ]; then run "$@" 2>&1 | hide; else run "$@"; fi
+[ -s "$folder/exit.tmp" ] && mv "$folder/exit.tmp" "$folder/exit"`
 
 const POLL_MS = 5
+
+export interface LaunchOptions {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  /** Hidden in the log. */
+  readonly secrets: readonly string[]
+}
 
 /**
  * Runs `command` with the run's folder for its output.
@@ -28,25 +40,26 @@ const POLL_MS = 5
 export async function launch(
   run: RunFolder,
   command: readonly string[],
-  input: { cwd: string; env: NodeJS.ProcessEnv },
+  { cwd, env, secrets }: LaunchOptions,
 ): Promise<ProcessGroup> {
   const output = openSync(run.log, 'a', 0o600)
+  const script = secrets.length > 0 ? openUnlinked(join(run.path, 'hide'), hidingScript(secrets)) : null
   try {
     const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, ...command], {
       detached: true,
-      stdio: ['ignore', output, output],
-      cwd: input.cwd,
+      stdio: ['ignore', output, output, ...(script === null ? [] : [script])],
+      cwd,
       // Without it Packer asks the network for a newer version first.
-      env: { ...input.env, CHECKPOINT_DISABLE: '1' },
+      env: { ...env, CHECKPOINT_DISABLE: '1' },
     })
     await once(child, 'spawn')
     child.unref()
     while (child.exitCode === null && child.signalCode === null) {
-      const group = existsSync(run.process) ? groupOf(readFileSync(run.process, 'latin1')) : null
+      const group = groupIn(run)
       if (group) return group
       await sleep(POLL_MS)
     }
-    const group = existsSync(run.process) ? groupOf(readFileSync(run.process, 'latin1')) : null
+    const group = groupIn(run)
     if (group) return group
     throw new Error(readFileSync(run.log, 'utf8').trim() || 'it ended at once')
   } catch (error) {
@@ -55,5 +68,20 @@ export async function launch(
     })
   } finally {
     closeSync(output)
+    if (script !== null) closeSync(script)
+  }
+}
+
+function groupIn(run: RunFolder): ProcessGroup | null {
+  return existsSync(run.process) ? groupOf(readFileSync(run.process, 'latin1')) : null
+}
+
+/** A file that only those can read who get it open. */
+function openUnlinked(path: string, text: string): number {
+  writeFileSync(path, text, { mode: 0o600 })
+  try {
+    return openSync(path, 'r')
+  } finally {
+    rmSync(path)
   }
 }

@@ -7,7 +7,7 @@ import { launch } from './launch.ts'
 import { ownsOutputs } from './outputs.ts'
 import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
 import { checkpointSteps, planBuild, whyBuild, type Plan } from './plan.ts'
-import type { ProcessGroup } from './process-group.ts'
+import { membersOf, type ProcessGroup } from './process-group.ts'
 import { metadataOf } from './record.ts'
 import { createRunFolder, type RunFolder } from './run-folder.ts'
 import { templatePath, type SourceTerms } from './source-terms.ts'
@@ -63,7 +63,7 @@ class SourceBuild {
       onRetry: (error) => {
         retry += 1
         if (isBuildFailure(error))
-          onNote(`${error.message}; retry ${retry} of ${retries}, because ${error.details.transient}`)
+          onNote(`${error.message}; retry ${retry} of ${retries}, because ${String(error.details.transient)}`)
       },
     })
     let first = followed
@@ -104,16 +104,17 @@ class SourceBuild {
     const onRead = () => file.remove()
     const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
     this.#recorded = recorder.build
+    if (failure?.status === 'failed' && this.#terms.keepOnFailure) this.#tellWhatIsKept(group)
     return failure
   }
 
   /** Records the run, and then starts it: never the other way round. */
   async #begin(plan: Plan, run: RunFolder, command: readonly string[]): Promise<ProcessGroup> {
-    const { recorder, input } = this.#terms
+    const { recorder, input, secrets } = this.#terms
     const pending = pendingBuild(this.#terms, this.#recorded, plan, run, this.#attempts)
     await recorder.commit(pending, { ...pending, status: 'creating' })
     try {
-      const group = await launch(run, command, input)
+      const group = await launch(run, command, { ...input, secrets })
       await recorder.record(withProcess(recorder.build, group))
       return group
     } catch (error) {
@@ -122,6 +123,13 @@ class SourceBuild {
       await recorder.commit(ended(recorder.build, new Date().toISOString(), failure))
       throw error
     }
+  }
+
+  #tellWhatIsKept(group: ProcessGroup): void {
+    const left = membersOf(group)
+    if (left.length === 0) return
+    const pids = `${left.length === 1 ? 'pid' : 'pids'} ${left.join(', ')}`
+    this.#terms.onNote(`left running for you to look at, until the next build or prune: ${pids}`)
   }
 
   #failed({ status, error, exitStatus }: Failure): HoldfastError {

@@ -23,6 +23,8 @@ export interface OperationTerms {
   readonly retries: number
   readonly retryDelayMs: number
   readonly checkpoints: Checkpoints
+  /** Hidden in Packer's log, and so in all that is made of it. */
+  readonly secrets: readonly string[]
   readonly signals: AttemptSignals
 }
 

@@ -33,6 +33,7 @@ export class StepOutput {
     const step = this.#step
     if (step === null) return null
     if (ANNOUNCEMENT.test(this.#lines.at(-1) ?? '')) this.#lines.pop()
+    if (ANNOUNCEMENT.test(this.#lines[0] ?? '')) this.#lines.shift()
     const output = this.#lines.join('\n')
     this.#step = null
     return {

@@ -1,10 +1,11 @@
 /** `holdfast build`: builds what a Packer template describes, if it is not built already. */
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
-import { HoldfastError, parseDuration } from '../base/index.ts'
+import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
 import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../build/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
+import { publisherTo } from './publish.ts'
 import { dataFolderOf, printJson, type DataOptions } from './state-output.ts'
 
 interface BuildFlags extends DataOptions {
@@ -19,6 +20,7 @@ interface BuildFlags extends DataOptions {
   retries: number
   retryDelay: number
   lockTimeout: number
+  publish?: string
   verbose?: boolean
 }
 
@@ -55,6 +57,10 @@ export function registerBuild(program: Command): void {
       duration,
       0,
     )
+    .option(
+      '--publish <url>',
+      'upload the artifacts to this Holdfast share, with the API token in HOLDFAST_PUBLISH_TOKEN',
+    )
     .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
     .option('--state <name>', 'which state to record it in', 'default')
     .option('--verbose', "show Packer's own output too")
@@ -68,14 +74,15 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
   const progress = out.isTTY
     ? new TerminalProgress(out, flags.verbose === true)
     : new PlainProgress(out, flags.verbose === true)
-  using signals = catchSignals((text) => progress.note(null, text))
+  const note = (text: string) => progress.note(null, text)
+  using signals = catchSignals(note)
   const dataFolder = dataFolderOf(flags)
   const manager = await StateManager.open(dataFolder, { name: flags.state })
   try {
     const { var: vars, varFile: varFiles, only, except, force = false, keepOnFailure = false } = flags
     const request = {
       template,
-      input: { vars, varFiles, cwd: process.cwd(), env: process.env },
+      input: { vars, varFiles, cwd: process.cwd(), env: packerEnvironment() },
       only,
       except,
       force,
@@ -85,6 +92,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
       retryDelayMs: flags.retryDelay,
       lockTimeoutMs: flags.lockTimeout,
       checkpoints: { qemu: new QemuLayers(dataFolder, flags.state) },
+      ...(flags.publish !== undefined && publisherTo({ url: flags.publish, dataFolder, signal: signals.stop, note })),
       stop: signals.stop,
       kill: signals.kill,
     }
@@ -98,6 +106,13 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
     await manager.close()
   }
   process.exitCode = signals.exitCode() ?? process.exitCode
+}
+
+/** Packer and its scripts have no business with our own secrets. */
+function packerEnvironment(): NodeJS.ProcessEnv {
+  const ours = ['publishToken', 'sharedSecret'] as const
+  const names: readonly string[] = ours.flatMap((name) => OPTIONS[name].env)
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)))
 }
 
 function asJson({ name, status, build: record, error }: SourceOutcome) {

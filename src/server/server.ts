@@ -48,7 +48,16 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   const states = opened.use(new StateMetrics(folder.path, metrics, log))
   const clock = systemClock
   const maxFileBytes = config.maxFileSize || null
-  const share = new Share({ database, blobs, clock, log, metrics, maxFileBytes, minFreeBytes: config.minFreeSpace })
+  const share = new Share({
+    database,
+    blobs,
+    clock,
+    log,
+    metrics,
+    maxFileBytes,
+    minFreeBytes: config.minFreeSpace,
+    uploadLifetimeMs: config.uploadExpiry,
+  })
   const draining = new Draining()
   // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.
   opened.defer(() => waitFor(() => share.activeTransfers === 0, CLEAN_UP_MS))

@@ -1,5 +1,5 @@
 /** The list of files: what is known about each, without its bytes. */
-import { sql, type Kysely, type Selectable } from 'kysely'
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 import { HoldfastError, randomId, type Clock } from '../base/index.ts'
 import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
 import type { FilesTable, ShareTables } from './tables.ts'
@@ -88,6 +88,23 @@ export class Files {
    * @throws GUEST_LINK_INACTIVE when the guest link has filled up meanwhile.
    */
   async add(blob: FinishedBlob, file: NewFile): Promise<FileRow> {
+    try {
+      return await this.record(blob, file)
+    } catch (error) {
+      await this.#blobs.delete(blob.key)
+      throw error
+    }
+  }
+
+  /**
+   * Records a finished blob as a file, and what else `also` writes in the same transaction; when that fails the blob stays.
+   * @throws GUEST_LINK_INACTIVE when the guest link has filled up meanwhile.
+   */
+  async record(
+    blob: FinishedBlob,
+    file: NewFile,
+    also: (transaction: Transaction<ShareTables>, id: string) => Promise<void> = async () => {},
+  ): Promise<FileRow> {
     const row: FileRow = {
       id: randomId(FILE_ID_LENGTH),
       blob_key: blob.key,
@@ -103,15 +120,11 @@ export class Files {
       max_downloads: file.maxDownloads,
       download_count: 0,
     }
-    try {
-      await this.#db.transaction().execute(async (transaction) => {
-        if (file.guestLinkId) await refuseWhenFull(transaction, file.guestLinkId)
-        await transaction.insertInto('files').values(row).execute()
-      })
-    } catch (error) {
-      await this.#blobs.delete(blob.key)
-      throw error
-    }
+    await this.#db.transaction().execute(async (transaction) => {
+      if (file.guestLinkId) await refuseWhenFull(transaction, file.guestLinkId)
+      await transaction.insertInto('files').values(row).execute()
+      await also(transaction, row.id)
+    })
     return row
   }
 
@@ -156,9 +169,11 @@ export class Files {
     }
   }
 
+  /** Whether a blob belongs to a file or to an upload that may go on. One question: the one becomes the other. */
   async hasBlob(key: string): Promise<boolean> {
-    const row = await this.#db.selectFrom('files').select('id').where('blob_key', '=', key).executeTakeFirst()
-    return row !== undefined
+    const ofFile = this.#db.selectFrom('files').select('id').where('blob_key', '=', key)
+    const ofUpload = this.#db.selectFrom('resumable_uploads').select('id').where('blob_key', '=', key)
+    return (await ofFile.unionAll(ofUpload).executeTakeFirst()) !== undefined
   }
 
   /** Number and bytes of the files that are there. */

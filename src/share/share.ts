@@ -9,8 +9,11 @@ import { GuestLinks } from './guest-links.ts'
 import { downloadRoutes } from './routes/download-routes.ts'
 import { fileRoutes } from './routes/file-routes.ts'
 import { guestLinkRoutes } from './routes/guest-link-routes.ts'
+import { ResumableRows } from './resumable/resumable-rows.ts'
+import { ResumableUploads } from './resumable/resumable-uploads.ts'
 import { progressRoutes } from './routes/progress-routes.ts'
 import { settingsRoutes } from './routes/settings-routes.ts'
+import { tusRoutes } from './routes/tus-routes.ts'
 import { unlockRoutes } from './routes/unlock-routes.ts'
 import { uploadRoutes } from './routes/upload-routes.ts'
 import { Settings } from './settings.ts'
@@ -31,6 +34,8 @@ export interface ShareDependencies {
   maxFileBytes: number | null
   /** Space that uploads leave free, bytes. */
   minFreeBytes: number
+  /** How long an unfinished resumable upload may rest before it is removed, ms. */
+  uploadLifetimeMs: number
 }
 
 export class Share {
@@ -41,6 +46,7 @@ export class Share {
   readonly sweeper: Sweeper
   readonly #deps: ShareDependencies
   readonly #uploads: Uploads
+  readonly #resumable: ResumableUploads
 
   constructor(deps: ShareDependencies) {
     const { database, blobs, clock, log, metrics } = deps
@@ -50,7 +56,17 @@ export class Share {
     this.tracker = new UploadTracker(clock, metrics)
     this.transfers = new Transfers(metrics)
     this.#uploads = new Uploads({ blobs, files: this.files, freeSpace: this.freeSpace, tracker: this.tracker, log })
-    this.sweeper = new Sweeper(this.files, blobs, this.#uploads, log)
+    this.#resumable = new ResumableUploads({
+      rows: new ResumableRows(database, clock),
+      blobs,
+      files: this.files,
+      freeSpace: this.freeSpace,
+      tracker: this.tracker,
+      clock,
+      log,
+      lifetimeMs: deps.uploadLifetimeMs,
+    })
+    this.sweeper = new Sweeper(this.files, blobs, this.#uploads, this.#resumable, log)
   }
 
   /** Uploads and downloads that are running. */
@@ -72,6 +88,9 @@ export class Share {
     progressRoutes(app, this.tracker)
     await app.register(async (scope) =>
       uploadRoutes(scope, { uploads: this.#uploads, files, guestLinks, settings, clock, maxFileBytes }),
+    )
+    await app.register(async (scope) =>
+      tusRoutes(scope, { uploads: this.#resumable, guestLinks, settings, clock, maxFileBytes }),
     )
     await app.register(async (scope) => downloadRoutes(scope, { files, blobs, downloadLog, unlocking, transfers }))
     await app.register(async (scope) => unlockRoutes(scope, files, unlocking))

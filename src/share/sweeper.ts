@@ -2,26 +2,30 @@
 import type { Log } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
 import type { Files } from './files.ts'
+import type { ResumableUploads } from './resumable/resumable-uploads.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface Sweep {
   expiredFiles: number
   orphanedBlobs: number
   leftovers: number
+  abandonedUploads: number
 }
 
 export class Sweeper {
   readonly #files: Files
   readonly #blobs: BlobStore
   readonly #uploads: Uploads
+  readonly #resumable: ResumableUploads
   readonly #log: Log
   #timer: NodeJS.Timeout | null = null
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(files: Files, blobs: BlobStore, uploads: Uploads, log: Log) {
+  constructor(files: Files, blobs: BlobStore, uploads: Uploads, resumable: ResumableUploads, log: Log) {
     this.#files = files
     this.#blobs = blobs
     this.#uploads = uploads
+    this.#resumable = resumable
     this.#log = log
   }
 
@@ -46,8 +50,9 @@ export class Sweeper {
     for (const id of expired) await this.#files.remove(id)
     const swept = {
       expiredFiles: expired.length,
+      abandonedUploads: await this.#resumable.sweep(),
       orphanedBlobs: await this.#removeOrphans(),
-      leftovers: await this.#blobs.removeLeftovers(),
+      leftovers: await this.#blobs.removeLeftovers(async (key) => this.#files.hasBlob(key)),
     }
     if (Object.values(swept).some((count) => count > 0)) this.#log.info(swept, 'swept')
     return swept

@@ -47,8 +47,28 @@ export interface ShareSettingsTable {
   default_never_expire: number
 }
 
+/** Uploads that go on over several requests. Its bytes are with the blob store under `blob_key` from the beginning. */
+export interface ResumableUploadsTable {
+  id: string
+  blob_key: string
+  /** Under which its progress can be watched. */
+  watch_id: string
+  length_bytes: number
+  /** So many bytes have been acknowledged and are durable; less than the length until the file is there. */
+  offset_bytes: number
+  /** Upload-Metadata as the client gave it, without its secrets. */
+  metadata: string
+  /** What becomes of it: a NewFile as JSON. */
+  new_file: string
+  guest_link_id: string | null
+  expires_at: number
+  /** The file that it became. */
+  file_id: string | null
+}
+
 export interface ShareTables {
   files: FilesTable
+  resumable_uploads: ResumableUploadsTable
   guest_links: GuestLinksTable
   downloads: DownloadsTable
   share_settings: ShareSettingsTable
@@ -56,6 +76,7 @@ export interface ShareTables {
 
 export const shareMigrations: Migrations = {
   'share-001-tables': { up: createTables },
+  'share-002-resumable-uploads': { up: createResumableUploads },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -103,4 +124,23 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('default_expiration_days', 'integer', (column) => column.notNull())
     .addColumn('default_never_expire', 'integer', (column) => column.notNull())
     .execute()
+}
+
+async function createResumableUploads(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('resumable_uploads')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('blob_key', 'text', (column) => column.notNull().unique())
+    .addColumn('watch_id', 'text', (column) => column.notNull())
+    .addColumn('length_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('offset_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('metadata', 'text', (column) => column.notNull())
+    .addColumn('new_file', 'text', (column) => column.notNull())
+    .addColumn('guest_link_id', 'text', (column) => column.references('guest_links.id').onDelete('cascade'))
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('file_id', 'text', (column) => column.references('files.id').onDelete('cascade'))
+    .execute()
+  for (const column of ['expires_at', 'guest_link_id', 'file_id']) {
+    await db.schema.createIndex(`resumable_uploads_${column}`).on('resumable_uploads').column(column).execute()
+  }
 }

@@ -16,9 +16,9 @@ const REMEMBER_MS = 60_000
 export interface UploadSnapshot {
   id: string
   state: 'active' | 'stalled' | 'complete' | 'failed'
-  /** Bytes of the request body received so far. */
+  /** Bytes of the request body received so far; of all its requests for a resumable upload. */
   bytes: number
-  /** Length of the request body, or null when the client did not say. */
+  /** Length of the request body or of the resumable upload, or null when the client did not say. */
   total: number | null
   bytes_per_second: number
   /** Null when it cannot be known. */
@@ -35,19 +35,23 @@ export class TrackedUpload {
   readonly startedAt: number
   /** Emits `change` when the upload ends. */
   readonly events = new EventEmitter()
-  bytes = 0
+  /** Received so far, those of earlier connections included. */
+  bytes: number
+  /** Between two requests of a resumable upload: it may go on, and nobody need wait for it. */
+  isWaiting = false
   #end: Pick<UploadSnapshot, 'state' | 'file_id' | 'error'> | null = null
   #lastByteAt: number
   #samples: { at: number; bytes: number }[]
   readonly #clock: Clock
 
-  constructor(id: string, total: number | null, clock: Clock) {
+  constructor(id: string, total: number | null, bytes: number, clock: Clock) {
     this.id = id
+    this.bytes = bytes
     this.total = total
     this.#clock = clock
     this.startedAt = clock.now()
     this.#lastByteAt = this.startedAt
-    this.#samples = [{ at: this.startedAt, bytes: 0 }]
+    this.#samples = [{ at: this.startedAt, bytes }]
     this.events.setMaxListeners(0)
   }
 
@@ -114,7 +118,7 @@ export class UploadTracker {
       name: 'holdfast_uploads_active',
       help: 'Uploads that are running.',
       registers: [metrics],
-      collect: () => active.set(this.#uploads.size),
+      collect: () => active.set(this.active().length),
     })
     this.#outcomes = new Counter({
       name: 'holdfast_uploads_total',
@@ -132,14 +136,15 @@ export class UploadTracker {
 
   /**
    * @param id the client's choice, or undefined for one of ours.
+   * @param bytes what is there already, of an upload that goes on.
    * @throws INVALID_REQUEST for a malformed id, CONFLICT when an upload of that id is running.
    */
-  begin(id: string | undefined, total: number | null): TrackedUpload {
+  begin(id: string | undefined, total: number | null, bytes = 0): TrackedUpload {
     const chosen = id ?? randomId(16)
     requireUploadId(chosen)
     if (this.#uploads.has(chosen))
       throw new HoldfastError('CONFLICT', `an upload with the id ${chosen} is running already`)
-    const upload = new TrackedUpload(chosen, total, this.#clock)
+    const upload = new TrackedUpload(chosen, total, bytes, this.#clock)
     this.#uploads.set(chosen, upload)
     this.#events.emit(`begin:${chosen}`)
     return upload
@@ -158,8 +163,9 @@ export class UploadTracker {
     this.#events.emit('end')
   }
 
+  /** Those that are being received now. */
   active(): TrackedUpload[] {
-    return [...this.#uploads.values()]
+    return [...this.#uploads.values()].filter((upload) => !upload.isWaiting)
   }
 
   /** The upload that runs or has just ended under this id, waiting for it to begin until the signal aborts. */

@@ -91,12 +91,12 @@ export class Uploads {
 }
 
 /** The request's Content-Length in bytes, or null when the body is chunked. */
-function contentLength(request: IncomingMessage): number | null {
+export function contentLength(request: IncomingMessage): number | null {
   const header = request.headers['content-length']
   return header === undefined ? null : Number(header)
 }
 
-function tooLarge(limit: number): HoldfastError {
+export function tooLarge(limit: number): HoldfastError {
   return new HoldfastError('TOO_LARGE', `the upload is larger than the ${formatBytes(limit)} that are allowed`, {
     details: { maxBytes: limit },
   })

@@ -1,4 +1,4 @@
-export type { BlobStore, BlobWriter, ByteRange, ChunkSink, FinishedBlob } from './blobs/blob-store.ts'
+export type { BlobStore, BlobWriter, ByteRange, ChunkSink, FinishedBlob, ResumableWriter } from './blobs/blob-store.ts'
 export { FilesystemBlobs } from './blobs/filesystem.ts'
 export { inspectDataFolder, makeFolder, openDataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'

@@ -31,7 +31,7 @@ describe('holdfast config check', () => {
     const settings = JSON.parse(first.stdout) as Record<string, string>
     assert.deepEqual([settings.port, settings.behindProxy], ['5002', 'true'])
     const file = join(temporaryFolder(), 'config.json')
-    const { sharedSecret: _, sharedSecretFile: __, ...rest } = settings
+    const { sharedSecret: _, sharedSecretFile: __, publishToken: ___, ...rest } = settings
     writeFileSync(file, JSON.stringify(rest))
     const second = await run(['config', 'check', '--json', '--config', file])
     assert.equal(second.code, 0, second.stderr)

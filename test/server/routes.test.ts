@@ -6,6 +6,7 @@ import { postJson, putJson, startServer, type RequestOptions, type TestServer } 
 
 const FILE = 'abcdefghjk'
 const LINK = 'abcdefghjkmnpqrs'
+const UPLOAD = 'abcdefghjkmnpqrsabcdefgh'
 
 /** Every route that needs a login, with a request that would otherwise be sound. */
 const CLOSED: [string, string, RequestOptions?][] = [
@@ -27,6 +28,8 @@ const CLOSED: [string, string, RequestOptions?][] = [
   ['POST', '/api/tokens', postJson({ name: 'a' })],
   ['DELETE', `/api/tokens/${FILE}`],
   ['GET', '/api/system'],
+  ['POST', '/api/tus/'],
+  ...['HEAD', 'PATCH', 'POST', 'DELETE'].map((method): [string, string] => [method, `/api/tus/${UPLOAD}`]),
 ]
 
 /** Every route that is open, with the status that a stranger gets. */
@@ -47,6 +50,15 @@ const OPEN: [string, string, number, RequestOptions?][] = [
   ['GET', `/!${FILE}/name.txt`, 404],
   ['GET', `/-${FILE}/unlock`, 404],
   ['POST', `/-${FILE}/unlock`, 404],
+  ['OPTIONS', '/api/tus/', 204],
+  ['OPTIONS', `/api/guest/${LINK}/tus/`, 204],
+  ['POST', `/api/guest/${LINK}/tus/`, 412],
+  ['POST', `/api/guest/${LINK}/tus/`, 404, { headers: { 'tus-resumable': '1.0.0' } }],
+  ...['HEAD', 'PATCH', 'DELETE', 'POST'].map((method): [string, string, number] => [
+    method,
+    `/api/guest/${LINK}/tus/${UPLOAD}`,
+    412,
+  ]),
 ]
 
 function form(): FormData {

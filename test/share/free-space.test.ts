@@ -1,12 +1,13 @@
 /** A disk that is too small: refused before the body is sent where that can be known, and in the middle where it cannot. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { bytes, generate, sha256Of, stream } from '../support/bytes.ts'
 import { BOUNDARY, NEVER, postForm, RawConnection, requestHead } from '../support/forms.ts'
 import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
+import { begin, fileId, offsetOf, patch, tus } from '../support/tus.ts'
 
 const MB = 1_000_000
 const HUGE = 2 ** 50
@@ -20,6 +21,7 @@ describe('an upload that cannot fit', () => {
 
   const requests = {
     'PUT /api/files/huge': [],
+    'POST /api/tus/': ['Tus-Resumable: 1.0.0', `Upload-Length: ${HUGE}`, 'Upload-Metadata: filename YQ=='],
     [`POST /api/entry?${NEVER}`]: [`Content-Type: multipart/form-data; boundary=${BOUNDARY}`],
   }
   for (const [request, headers] of Object.entries(requests)) {
@@ -154,6 +156,35 @@ describe('a disk that fills up', () => {
     yield Buffer.from(`--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="big"\r\n\r\n`)
     yield* generate(60 * MB)
   }
+
+  it('midway leaves a resumable upload where it was, and it goes on when there is room', async (t) => {
+    await withSmallDisk(t, 'size=40m', async (server) => {
+      assert.equal((await patch(server, await begin(server, 4), 0, 'warm')).status, 204)
+      const content = bytes(30 * MB, 'resumed')
+      const path = await begin(server, content.length)
+      const refused = { 'upload-length': `${60 * MB}`, 'upload-metadata': `filename ${btoa('a')}` }
+      assert.equal((await tus(server, 'POST', '/api/tus/', { headers: refused })).status, 507)
+      const ballast = join(server.dataFolder, 'ballast')
+      async function* parts() {
+        yield content.subarray(0, 10 * MB)
+        const [part] = files(server, 'uploads')
+        await eventually(() => part && statSync(join(part.parentPath, part.name)).size > 5 * MB)
+        writeFileSync(ballast, Buffer.alloc(20 * MB))
+        yield content.subarray(10 * MB)
+      }
+      const answer = await patch(server, path, 0, stream(parts()))
+      assert.equal(answer.status, 507, answer.text)
+      assert.match(answer.text, /disk is full: .*what had arrived is kept/)
+      const offset = await offsetOf(server, path)
+      assert.equal((await patch(server, path, offset, content.subarray(offset))).status, 507)
+      rmSync(ballast)
+      const again = await offsetOf(server, path)
+      assert.equal(again, offset)
+      const id = fileId(await patch(server, path, again, content.subarray(again)))
+      assert.equal(await sha256Of((await server.guest(`/-${id}`)).bytes), await sha256Of(content))
+      assert.deepEqual(files(server, 'uploads'), [])
+    })
+  })
 
   it('to the last byte takes no row without bytes and leaves no bytes without a row', async (t) => {
     await withSmallDisk(t, 'size=12m', async (server) => {

@@ -85,11 +85,12 @@ async function evaluateAll(
   const ofVariables = all.flatMap(({ variables }) => variables.map((name) => variableExpression(template, name)))
   const expressions = [...new Set([...ofVariables, ...all.flatMap(({ values }) => values), ...ofPaths])]
   await requireVariables(template, requiredVariables(template, all), options)
-  const results = expressions.length === 0 ? [] : await evaluate(template, options, expressions)
+  const results = expressions.length === 0 ? [] : await evaluateTemplate(template, options, expressions)
   return new Map(expressions.map((expression, index) => [expression, results[index] ?? NO_ANSWER]))
 }
 
-async function evaluate(
+/** What Packer makes of expressions (HCL2) or texts with `{{...}}` (JSON) in the template, in their order. */
+export async function evaluateTemplate(
   template: LoadedTemplate,
   options: FingerprintOptions,
   expressions: readonly string[],

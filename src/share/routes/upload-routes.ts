@@ -4,22 +4,14 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Clock } from '../../base/index.ts'
-import {
-  formatTime,
-  invalid,
-  parseExpiration,
-  parseFilename,
-  parseMaxDownloads,
-  parseNote,
-  parsePassphrase,
-} from '../fields.ts'
+import { invalid, parseExpiration, parsePassphrase } from '../fields.ts'
 import type { FileRow, Files, NewFile } from '../files.ts'
-import type { GuestLink, GuestLinks } from '../guest-links.ts'
-import { hashPassphrase } from '../passphrase.ts'
+import type { GuestLinks } from '../guest-links.ts'
 import { receiveBody } from '../receive-body.ts'
 import { receiveForm, type UploadForm } from '../receive-form.ts'
 import type { Settings } from '../settings.ts'
 import type { Uploads } from '../uploads.ts'
+import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
 import { requireFile, requireGuestLink } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
@@ -32,8 +24,6 @@ export interface UploadRoutesDependencies {
   /** Largest upload, bytes, or null. */
   maxFileBytes: number | null
 }
-
-const MS_A_DAY = 86_400_000
 
 const query = z.object({
   expiration: z.string().optional().describe('RFC 3339, at least an hour ahead; 2999-12-31T00:00:00Z is never'),
@@ -74,7 +64,16 @@ function ownersFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
     },
     async (request) => {
       const expiresAt = parseExpiration(request.query.expiration, deps.clock.now())
-      const file = await receiveFormUpload(deps, request, (given) => ownersFile(given, request.query, expiresAt))
+      const { note, maxDownloads } = request.query
+      const file = await receiveFormUpload(deps, request, ({ fields, ...given }) =>
+        ownersFile({
+          ...given,
+          expiresAt,
+          note: note ?? fields.get('note'),
+          maxDownloads: maxDownloads ?? fields.get('maxDownloads'),
+          passphrase: parsePassphrase(fields.get('downloadPassphrase')),
+        }),
+      )
       return { id: file.id }
     },
   )
@@ -119,7 +118,8 @@ function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
       const link = await requireGuestLink(deps.guestLinks, request.params.id)
       deps.guestLinks.requireActive(link)
       const expiresAt = guestExpiration(link, request.query.expiration, deps.clock.now())
-      const describe = async (given: UploadForm) => guestsFile(given, request.query, link, expiresAt)
+      const describe = async ({ fields, ...given }: UploadForm) =>
+        guestsFile({ ...given, expiresAt, note: request.query.note || fields.get('note') }, link)
       const file = await receiveFormUpload(deps, request, describe, link.max_file_bytes)
       if (wantsJson(request)) return { id: file.id }
       return reply.type('text/plain; charset=utf-8').send(`${request.baseUrl}/-${file.id}\r\n`)
@@ -150,17 +150,15 @@ async function receiveRawUpload(
   name: string,
 ): Promise<FileRow> {
   const { expiration, note, maxDownloads, upload } = request.query
-  const passphrase = decodeHeader(request, 'x-download-passphrase')
-  const file: NewFile = {
-    filename: parseFilename(name),
+  const file = await ownersFile({
+    filename: name,
     // What curl says when it knows nothing is nothing.
     contentType: request.headers['content-type'] ?? '',
-    expiresAt: expiration ? parseExpiration(expiration, deps.clock.now()) : await defaultExpiration(deps),
-    note: parseNote(note),
-    guestLinkId: null,
-    passphraseHash: passphrase === null ? null : await hashPassphrase(passphrase),
-    maxDownloads: parseMaxDownloads(maxDownloads),
-  }
+    expiresAt: await ownersExpiration(expiration, deps),
+    note,
+    maxDownloads,
+    passphrase: decodeHeader(request, 'x-download-passphrase'),
+  })
   return await deps.uploads.receive({
     request: request.raw,
     uploadId: upload,
@@ -171,55 +169,6 @@ async function receiveRawUpload(
       return file
     },
   })
-}
-
-async function ownersFile(
-  given: UploadForm,
-  { note, maxDownloads }: Query,
-  expiresAt: number | null,
-): Promise<NewFile> {
-  const passphrase = parsePassphrase(given.fields.get('downloadPassphrase'))
-  return {
-    filename: parseFilename(given.filename),
-    contentType: given.contentType,
-    expiresAt,
-    note: parseNote(note ?? given.fields.get('note')),
-    guestLinkId: null,
-    passphraseHash: passphrase === null ? null : await hashPassphrase(passphrase),
-    maxDownloads: parseMaxDownloads(maxDownloads ?? given.fields.get('maxDownloads')),
-  }
-}
-
-function guestsFile(given: UploadForm, { note }: Query, link: GuestLink, expiresAt: number | null): NewFile {
-  if (note || given.fields.get('note')) throw invalid('note', 'guests cannot leave one')
-  return {
-    filename: parseFilename(given.filename),
-    contentType: given.contentType,
-    expiresAt,
-    note: null,
-    guestLinkId: link.id,
-    passphraseHash: null,
-    maxDownloads: null,
-  }
-}
-
-function guestExpiration(link: GuestLink, given: string | undefined, now: number): number | null {
-  const latest = link.file_lifetime_ms === null ? null : now + link.file_lifetime_ms
-  if (!given) return latest
-  const wanted = parseExpiration(given, now)
-  if (latest !== null && (wanted === null || wanted > latest)) {
-    throw invalid('expiration', `this guest link keeps files until ${formatTime(latest)} at the latest`)
-  }
-  return wanted
-}
-
-async function defaultExpiration({ settings, clock }: UploadRoutesDependencies): Promise<number | null> {
-  const { defaultNeverExpire, defaultExpirationDays } = await settings.load()
-  return defaultNeverExpire ? null : clock.now() + defaultExpirationDays * MS_A_DAY
-}
-
-function smaller(a: number | null, b: number | null): number | null {
-  return a === null ? b : b === null ? a : Math.min(a, b)
 }
 
 /** A header carries ASCII only, so the passphrase in it is percent-encoded. */

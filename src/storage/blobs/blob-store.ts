@@ -32,6 +32,15 @@ export type ChunkSink = (chunk: Uint8Array) => Promise<void>
 export interface BlobStore {
   /** Begins a blob. @throws NO_SPACE, or an error of the driver. */
   create(): Promise<BlobWriter>
+  /** Begins a blob that `resume` can go on with. @throws as `create`. */
+  createResumable(): Promise<ResumableWriter>
+  /**
+   * Goes on with a blob of `createResumable` that has no writer (any more), behind its first `sizeBytes` bytes: those are
+   * hashed again, which takes as long as reading them, and what lies behind them is cut off. A blob that was finished
+   * becomes unfinished. May not be called twice at once for one key.
+   * @returns a writer that holds fewer bytes where fewer are left, or null when nothing is there.
+   */
+  resume(key: string, sizeBytes: number): Promise<ResumableWriter | null>
   /**
    * Copies a part of a blob to `sink`, in order, one chunk at a time.
    * @throws BLOB_DAMAGED when the blob is missing or shorter than `range.end`; what `sink` throws.
@@ -39,12 +48,15 @@ export interface BlobStore {
   copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void>
   /** The size of a blob, or null when there is none. */
   stat(key: string): Promise<StoredBlob | null>
-  /** Removes a blob. Absent is no error; a copy that runs goes on to its end. */
+  /** Removes a blob, finished or put aside. Absent is no error; a copy that runs goes on to its end. */
   delete(key: string): Promise<void>
   /** All finished blobs, in no order. May or may not show those that come and go meanwhile. */
   list(): AsyncIterable<StoredBlob>
-  /** Removes what unfinished writers of earlier processes left. @returns how many there were. */
-  removeLeftovers(): Promise<number>
+  /**
+   * Removes what unfinished writers of earlier processes left, but for blobs that somebody will go on with.
+   * @param isKept asked for each that no writer of this process has. @returns how many were removed.
+   */
+  removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number>
   /** Bytes that can still be stored and that there are in all, or null when the store knows no limit. */
   space(): Promise<StoreSpace | null>
   /** Ends background work. Writers that run fail. Idempotent. */
@@ -69,4 +81,14 @@ export interface BlobWriter {
   finish(): Promise<FinishedBlob>
   /** Gives up and leaves nothing behind. Idempotent; after `finish` it does nothing. */
   abort(): Promise<void>
+}
+
+/** A writer whose blob outlives it: a failure, the end of the process and a power cut leave what had been flushed. */
+export interface ResumableWriter extends BlobWriter {
+  /** Bytes known to survive a power cut. When writing has failed, what `resume` can go on behind. */
+  readonly flushedBytes: number
+  /** Resolves when the bytes taken so far would survive a power cut (unless the store was told otherwise). @returns their number. */
+  flush(): Promise<number>
+  /** Ends the writer and leaves what had been flushed for `resume`. Idempotent; after `finish` it does nothing. */
+  leave(): Promise<void>
 }

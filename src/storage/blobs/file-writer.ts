@@ -1,6 +1,6 @@
 /** The main thread's half of a write: gathers chunks into segments and hands them to the worker as fast as it takes them. */
 import { HoldfastError, systemErrorCode } from '../../base/index.ts'
-import type { BlobWriter, FinishedBlob } from './blob-store.ts'
+import type { FinishedBlob, ResumableWriter } from './blob-store.ts'
 import { SEGMENT_BYTES, type Segment, type SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker } from './write-messages.ts'
 
@@ -10,8 +10,12 @@ const MAX_LENT = 4
 export interface FileWriterOptions {
   id: number
   key: string
-  /** The file that the worker creates and fills. */
+  /** The file that the worker fills. */
   partialPath: string
+  /** Null makes the file; a number goes on behind so many bytes of the one that is there. */
+  resumeAt: number | null
+  /** Whether a failure leaves the partial file. */
+  isResumable: boolean
   pool: SegmentPool
   post(message: ToWorker): void
   /** Moves the finished partial file to its place, durably. */
@@ -22,9 +26,10 @@ export interface FileWriterOptions {
   onSettled(): void
 }
 
-export class FileWriter implements BlobWriter {
+export class FileWriter implements ResumableWriter {
   readonly key: string
   sizeBytes = 0
+  flushedBytes = 0
   readonly #options: FileWriterOptions
   readonly #failure = new AbortController()
   readonly #opened = Promise.withResolvers<void>()
@@ -36,6 +41,7 @@ export class FileWriter implements BlobWriter {
   /** Bytes that found no free segment: at most one chunk, because `write` has returned false then. */
   #overflow: Uint8Array | null = null
   #drain: PromiseWithResolvers<void> | null = null
+  #flush: PromiseWithResolvers<number> | null = null
   #state: 'writing' | 'finished' | 'aborting' | 'over' = 'writing'
 
   constructor(options: FileWriterOptions) {
@@ -43,7 +49,8 @@ export class FileWriter implements BlobWriter {
     this.key = options.key
     // A failure reaches the caller through whichever of these it awaits; the others must not count as unhandled.
     for (const { promise } of [this.#opened, this.#hashed]) promise.catch(() => {})
-    options.post({ type: 'open', id: options.id, path: options.partialPath })
+    const { id, partialPath: path, resumeAt, isResumable } = options
+    options.post({ type: 'open', id, path, resumeAt, isResumable })
   }
 
   get opened(): Promise<void> {
@@ -70,39 +77,62 @@ export class FileWriter implements BlobWriter {
     return this.#drain.promise
   }
 
+  async flush(): Promise<number> {
+    // One at a time; the one that runs may have begun before the last bytes were taken.
+    while (this.#flush) await this.#flush.promise
+    if (this.#state !== 'writing') throw this.#over()
+    const flushed = Promise.withResolvers<number>()
+    flushed.promise.catch(() => {})
+    this.#flush = flushed
+    await this.#handOver()
+    this.#options.post({ type: 'flush', id: this.#options.id })
+    return await flushed.promise
+  }
+
   async finish(): Promise<FinishedBlob> {
-    while (this.#overflow) await this.drained()
-    if (this.#current) this.#lend()
+    await this.#handOver()
     this.#options.post({ type: 'finish', id: this.#options.id })
     const sha256 = await this.#hashed.promise
     if (this.#state !== 'writing') {
-      await this.#options.discard()
-      throw new HoldfastError('UPLOAD_INTERRUPTED', 'the upload was given up')
+      await this.#discard()
+      throw this.#over()
     }
     this.#state = 'finished'
     try {
       await this.#options.publish()
     } catch (error) {
-      await this.#options.discard()
-      throw error instanceof Error ? translate(error) : error
+      await this.#discard()
+      throw error instanceof Error ? this.#translate(error) : error
     }
     return { key: this.key, sizeBytes: this.sizeBytes, sha256 }
   }
 
   async abort(): Promise<void> {
-    if (this.#state !== 'writing') return
-    this.#state = 'aborting'
-    this.#release()
-    this.#options.post({ type: 'abort', id: this.#options.id })
-    await this.#aborted.promise
+    await this.#giveUp(false)
+  }
+
+  async leave(): Promise<void> {
+    await this.#giveUp(true)
   }
 
   /** What the worker says of this writer. */
   receive(message: FromWorker): void {
-    if (message.type === 'opened') this.#opened.resolve()
+    if (message.type === 'opened') {
+      this.sizeBytes = message.sizeBytes
+      this.flushedBytes = message.sizeBytes
+      this.#opened.resolve()
+    }
     if (message.type === 'written') this.#takeBack(message.segment)
+    if (message.type === 'flushed') {
+      this.flushedBytes = message.sizeBytes
+      this.#flush?.resolve(message.sizeBytes)
+      this.#flush = null
+    }
     if (message.type === 'finished') this.#hashed.resolve(message.sha256)
-    if (message.type === 'failed') this.fail(Object.assign(message.error, { code: message.code }))
+    if (message.type === 'failed') {
+      this.flushedBytes = message.flushedBytes
+      this.fail(Object.assign(message.error, { code: message.code }))
+    }
     if (message.type === 'aborted') {
       this.#state = 'over'
       this.#aborted.resolve()
@@ -113,7 +143,7 @@ export class FileWriter implements BlobWriter {
 
   /** Ends the writer with an error: the worker's, or that of the worker's own death. */
   fail(cause: Error): void {
-    const error = translate(cause)
+    const error = this.#translate(cause)
     this.#state = 'over'
     // A worker that died returns nothing; one that lives has returned all before it says that it failed.
     for (const segment of this.#lent.values()) this.#options.pool.giveBack(segment)
@@ -123,7 +153,40 @@ export class FileWriter implements BlobWriter {
     this.#opened.reject(error)
     this.#hashed.reject(error)
     this.#drain?.reject(error)
+    this.#endFlush(error)
     this.#aborted.resolve()
+  }
+
+  async #giveUp(keepsFile: boolean): Promise<void> {
+    if (this.#state !== 'writing') return
+    this.#state = 'aborting'
+    this.#release()
+    this.#endFlush(this.#over())
+    this.#drain?.reject(this.#over())
+    this.#drain = null
+    this.#options.post({ type: 'abort', id: this.#options.id, keepsFile })
+    await this.#aborted.promise
+  }
+
+  #endFlush(error: Error): void {
+    this.#flush?.reject(error)
+    this.#flush = null
+  }
+
+  /** Why a writer that no longer writes does not. */
+  #over(): Error {
+    if (this.#failure.signal.aborted) return this.#failure.signal.reason as Error
+    return new HoldfastError('UPLOAD_INTERRUPTED', 'the upload was given up')
+  }
+
+  async #discard(): Promise<void> {
+    if (!this.#options.isResumable) await this.#options.discard()
+  }
+
+  /** Hands everything that was taken to the worker. */
+  async #handOver(): Promise<void> {
+    while (this.#overflow) await this.drained()
+    if (this.#current) this.#lend()
   }
 
   #isReady(): boolean {
@@ -191,13 +254,14 @@ export class FileWriter implements BlobWriter {
     this.#filledBytes = 0
     this.#overflow = null
   }
-}
 
-function translate(error: Error): Error {
-  const code = systemErrorCode(error)
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
-  return new HoldfastError('NO_SPACE', 'the disk is full: the upload was stopped and nothing of it was kept', {
-    hint: 'Free some space, or delete files that are no longer needed, and upload again.',
-    cause: error,
-  })
+  #translate(error: Error): Error {
+    const code = systemErrorCode(error)
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+    const kept = this.#options.isResumable ? 'what had arrived is kept' : 'nothing of it was kept'
+    return new HoldfastError('NO_SPACE', `the disk is full: the upload was stopped and ${kept}`, {
+      hint: 'Free some space, or delete files that are no longer needed, and upload again.',
+      cause: error,
+    })
+  }
 }

@@ -7,7 +7,15 @@ import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { HoldfastError, modulePath, systemErrorCode, type Log } from '../../base/index.ts'
-import type { BlobStore, BlobWriter, ByteRange, ChunkSink, StoredBlob, StoreSpace } from './blob-store.ts'
+import type {
+  BlobStore,
+  BlobWriter,
+  ByteRange,
+  ChunkSink,
+  ResumableWriter,
+  StoredBlob,
+  StoreSpace,
+} from './blob-store.ts'
 import { FileWriter } from './file-writer.ts'
 import { SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
@@ -54,11 +62,26 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   async create(): Promise<BlobWriter> {
+    return await this.#open(newKey(), { resumeAt: null, isResumable: false })
+  }
+
+  async createResumable(): Promise<ResumableWriter> {
+    const writer = await this.#open(newKey(), { resumeAt: null, isResumable: true })
+    if (this.#options.durable) await syncFolder(join(this.#options.dataFolder, 'uploads'))
+    return writer
+  }
+
+  async resume(key: string, sizeBytes: number): Promise<ResumableWriter | null> {
+    if (!(await this.#takeBack(key))) return null
+    return await this.#open(key, { resumeAt: sizeBytes, isResumable: true })
+  }
+
+  async #open(key: string, how: { resumeAt: number | null; isResumable: boolean }): Promise<FileWriter> {
     this.warmUp()
     const id = ++this.#lastId
-    const key = randomBytes(16).toString('hex')
-    const partialPath = join(this.#options.dataFolder, 'uploads', `${key}.part`)
+    const partialPath = this.#partialPath(key)
     const writer = new FileWriter({
+      ...how,
       id,
       key,
       partialPath,
@@ -110,6 +133,7 @@ export class FilesystemBlobs implements BlobStore {
 
   async delete(key: string): Promise<void> {
     await rm(this.#path(key), { force: true })
+    await rm(this.#partialPath(key), { force: true })
   }
 
   async *list(): AsyncIterable<StoredBlob> {
@@ -122,15 +146,19 @@ export class FilesystemBlobs implements BlobStore {
     }
   }
 
-  async removeLeftovers(): Promise<number> {
+  async removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number> {
     const folder = join(this.#options.dataFolder, 'uploads')
     const names = await readdir(folder)
     // Asked for after the listing: what began meanwhile is not in that, and what ended has been moved away.
     const active = new Set([...[...this.#writers.values()].map((writer) => writer.key), ...this.#publishing])
-    const leftovers = names.filter((name) => name.endsWith('.part') && !active.has(name.slice(0, -'.part'.length)))
-    // One that has been published since the listing is no longer there.
-    const removed = await Promise.all(leftovers.map((name) => removeIfThere(join(folder, name))))
-    return removed.filter(Boolean).length
+    let removed = 0
+    for (const name of names) {
+      const key = name.slice(0, -'.part'.length)
+      if (!name.endsWith('.part') || active.has(key) || (await isKept(key))) continue
+      // One that has been published since the listing is no longer there.
+      if (await removeIfThere(join(folder, name))) removed += 1
+    }
+    return removed
   }
 
   async space(): Promise<StoreSpace> {
@@ -175,8 +203,31 @@ export class FilesystemBlobs implements BlobStore {
     return join(this.#options.dataFolder, 'files', key.slice(0, 2), key)
   }
 
+  #partialPath(key: string): string {
+    return join(this.#options.dataFolder, 'uploads', `${key}.part`)
+  }
+
+  /** Makes a blob unfinished again, unless it is. @returns whether it is there. */
+  async #takeBack(key: string): Promise<boolean> {
+    const path = this.#path(key)
+    try {
+      await stat(this.#partialPath(key))
+      return true
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error
+    }
+    try {
+      await rename(path, this.#partialPath(key))
+      return true
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return false
+      throw error
+    }
+  }
+
   #receive(message: FromWorker): void {
-    if (message.type === 'warning') this.#options.log.warn({ err: message.error }, 'a partial file was not removed')
+    if (message.type === 'warning')
+      this.#options.log.warn({ err: message.error }, 'a partial file was not removed or cut off')
     this.#writers.get(message.id)?.receive(message)
   }
 
@@ -192,6 +243,10 @@ export class FilesystemBlobs implements BlobStore {
     for (const writer of this.#writers.values()) writer.fail(error)
     this.#writers.clear()
   }
+}
+
+function newKey(): string {
+  return randomBytes(16).toString('hex')
 }
 
 function damaged(key: string, what: string): HoldfastError {

@@ -8,16 +8,19 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
-  | { type: 'open'; id: number; path: string }
+  // `resumeAt` null makes the file; a number goes on behind so many bytes of one that is there.
+  | { type: 'open'; id: number; path: string; resumeAt: number | null; isResumable: boolean }
   | { type: 'write'; id: number; segment: number; length: number }
+  | { type: 'flush'; id: number }
   | { type: 'finish'; id: number }
-  | { type: 'abort'; id: number }
+  | { type: 'abort'; id: number; keepsFile: boolean }
 
 export type FromWorker =
-  | { type: 'opened'; id: number }
+  | { type: 'opened'; id: number; sizeBytes: number }
   | { type: 'written'; id: number; segment: number }
+  | { type: 'flushed'; id: number; sizeBytes: number }
   | { type: 'finished'; id: number; sha256: string }
   // The code stands beside the error, which loses it on its way between threads.
-  | { type: 'failed'; id: number; error: Error; code: string | undefined }
+  | { type: 'failed'; id: number; error: Error; code: string | undefined; flushedBytes: number }
   | { type: 'aborted'; id: number }
   | { type: 'warning'; id: number; error: Error }

@@ -142,7 +142,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
       assert.equal(await other.stat(writer.key), null)
     }
     assert.deepEqual(await keys(other), before)
-    assert.equal(await one.removeLeftovers(), 0)
+    assert.equal(await one.removeLeftovers(async () => false), 0)
   },
 
   'keeps a finished blob when its writer is given up afterwards': async ({ one }) => {
@@ -201,7 +201,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     const over = new AbortController()
     let swept = 0
     const sweep = async () => {
-      while (!over.signal.aborted) swept += await one.removeLeftovers()
+      while (!over.signal.aborted) swept += await one.removeLeftovers(async () => false)
     }
     const write = async () => {
       try {
@@ -215,6 +215,85 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     }
     await Promise.all([sweep(), write()])
     assert.equal(swept, 0)
+  },
+
+  'goes on with a blob that was left, in another process too': async ({ one, other }) => {
+    const content = bytes(3_000_001)
+    const writer = await one.createResumable()
+    await fill(writer, content.subarray(0, 1_200_000))
+    assert.equal(await writer.flush(), 1_200_000)
+    await fill(writer, content.subarray(1_200_000, 1_300_000))
+    assert.equal(await writer.flush(), 1_300_000)
+    await writer.leave()
+    await writer.leave()
+    assert.equal(await one.removeLeftovers(async (key) => key === writer.key), 0)
+    for (const [handle, start, end] of [
+      [other, 1_300_000, 1_300_000],
+      // What lies behind the place is cut off.
+      [one, 1_250_000, 2_000_000],
+      [other, 0, 400_000],
+      [one, 400_000, 3_000_001],
+    ] as const) {
+      const next = await handle.resume(writer.key, start)
+      assert.equal(next?.key, writer.key)
+      assert.equal(next.sizeBytes, start)
+      await fill(next, content.subarray(start, end))
+      assert.equal(await next.flush(), end)
+      assert.equal(await handle.stat(writer.key), null)
+      if (end < content.length) await next.leave()
+      else assert.equal((await next.finish()).sha256, hashOf(content))
+    }
+    assert.ok((await read(other, writer.key, 0, content.length)).equals(content))
+  },
+
+  'has what was flushed, however the writer ended': async ({ one, other }) => {
+    const content = bytes(1_000_000)
+    const writer = await one.createResumable()
+    await fill(writer, content)
+    const flushed = writer.flush()
+    assert.equal(await flushed, content.length)
+    await one.close()
+    const next = await other.resume(writer.key, content.length)
+    assert.equal(next?.sizeBytes, content.length)
+    assert.equal((await next.finish()).sha256, hashOf(content))
+  },
+
+  'says so when there are fewer bytes than it should go on behind, or none': async ({ one, other }) => {
+    const writer = await one.createResumable()
+    await fill(writer, bytes(1000))
+    await writer.flush()
+    await writer.leave()
+    const next = await other.resume(writer.key, 5000)
+    assert.equal(next?.sizeBytes, 1000)
+    await next.abort()
+    assert.equal(await one.resume(writer.key, 0), null)
+    assert.equal(await one.resume(ABSENT, 0), null)
+  },
+
+  'takes a finished blob back, and deletes one that was put aside': async ({ one, other }) => {
+    const content = bytes(500_000)
+    const writer = await one.createResumable()
+    await fill(writer, content)
+    await writer.finish()
+    await writer.leave()
+    const next = await other.resume(writer.key, 300_000)
+    assert.equal(next?.sizeBytes, 300_000)
+    assert.equal(await one.stat(writer.key), null)
+    await next.leave()
+    await one.delete(writer.key)
+    assert.equal(await other.resume(writer.key, 300_000), null)
+    assert.equal(await one.removeLeftovers(async () => false), 0)
+  },
+
+  'ends what waits for a flush when the writer is given up': async ({ one }) => {
+    for (const end of ['leave', 'abort'] as const) {
+      const writer = await one.createResumable()
+      for (let round = 0; round < 40; round++) writer.write(bytes(65_536))
+      const flushed = writer.flush()
+      await Promise.all([writer[end](), flushed.catch(() => {})])
+      await assert.rejects(writer.flush(), { code: 'UPLOAD_INTERRUPTED' })
+      await one.delete(writer.key)
+    }
   },
 
   'knows how much space there is': async ({ one }) => {

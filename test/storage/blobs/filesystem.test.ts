@@ -1,5 +1,6 @@
 /** Blobs as plain files, and the suite itself: it must catch drivers that break its promises. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -11,6 +12,7 @@ import {
   type ByteRange,
   type ChunkSink,
   type FinishedBlob,
+  type ResumableWriter,
 } from '../../../src/storage/index.ts'
 import { bytes } from '../../support/bytes.ts'
 import { temporaryFolder } from '../../support/server.ts'
@@ -43,7 +45,7 @@ describe('FilesystemBlobs', () => {
     writer.write(bytes(1000))
     for (const name of [`${'a'.repeat(32)}.part`, `${'b'.repeat(32)}.part`, 'README'])
       writeFileSync(join(dataFolder, 'uploads', name), 'x')
-    assert.equal(await one.removeLeftovers(), 2)
+    assert.equal(await one.removeLeftovers(async () => false), 2)
     assert.deepEqual(readdirSync(join(dataFolder, 'uploads')).toSorted(), ['README', `${writer.key}.part`].toSorted())
     assert.equal((await writer.finish()).sizeBytes, 1000)
   })
@@ -121,10 +123,42 @@ class KeepsTheCallersMemory extends FilesystemBlobs {
   }
 }
 
+class HashesOnlyWhatIsNew extends FilesystemBlobs {
+  override async resume(key: string, sizeBytes: number): Promise<ResumableWriter | null> {
+    const writer = await super.resume(key, sizeBytes)
+    if (!writer) return null
+    const hash = createHash('sha256')
+    const write = writer.write.bind(writer)
+    const finish = writer.finish.bind(writer)
+    writer.write = (chunk) => {
+      hash.update(chunk)
+      return write(chunk)
+    }
+    writer.finish = async () => ({ ...(await finish()), sha256: hash.digest('hex') })
+    return writer
+  }
+}
+
+class DropsWhatItLeaves extends FilesystemBlobs {
+  override async createResumable(): Promise<ResumableWriter> {
+    const writer = await super.createResumable()
+    writer.leave = async () => writer.abort()
+    return writer
+  }
+}
+
+class FlushesTooEarly extends FilesystemBlobs {
+  override async createResumable(): Promise<ResumableWriter> {
+    const writer = await super.createResumable()
+    writer.flush = async () => writer.sizeBytes
+    return writer
+  }
+}
+
 class SweepsWhatIsWritten extends FilesystemBlobs {
-  override async removeLeftovers(): Promise<number> {
+  override async removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number> {
     const sweeper = new FilesystemBlobs({ dataFolder: this.folder, durable: false, log })
-    return await sweeper.removeLeftovers()
+    return await sweeper.removeLeftovers(isKept)
   }
 
   readonly folder: string
@@ -140,6 +174,9 @@ describe('the conformance suite', () => {
     [ReusesChunksTooSoon, 'copies in order and one chunk at a time'],
     [IgnoresTheEnd, 'says that a blob is missing or too short'],
     [KeepsTheCallersMemory, 'gives back what it was given, to both handles, with its size and hash'],
+    [HashesOnlyWhatIsNew, 'goes on with a blob that was left, in another process too'],
+    [DropsWhatItLeaves, 'goes on with a blob that was left, in another process too'],
+    [FlushesTooEarly, 'has what was flushed, however the writer ended'],
     [SweepsWhatIsWritten, 'does not sweep what is being written or has just been'],
   ]
   for (const [Store, promise] of broken) {

@@ -13,6 +13,7 @@ const provisioner = plugin.extend({ override: z.record(z.string(), z.looseObject
 const postProcessor = z.union([z.string().transform((type): z.infer<typeof plugin> => ({ type })), plugin])
 const document = z.looseObject({
   variables: z.record(z.string(), z.unknown()).optional(),
+  'sensitive-variables': z.array(z.string()).optional(),
   builders: z.array(plugin.extend({ name: z.string().optional() })).min(1),
   provisioners: z.array(provisioner).optional(),
   'post-processors': z.array(z.union([z.array(postProcessor), postProcessor.transform((one) => [one])])).optional(),

@@ -1,0 +1,57 @@
+/** What is remembered of resumable uploads across restarts. The bytes are with the blob store. */
+import type { Kysely, Selectable, Transaction } from 'kysely'
+import type { Clock } from '../../base/index.ts'
+import type { Database } from '../../storage/index.ts'
+import type { ResumableUploadsTable, ShareTables } from '../tables.ts'
+
+export type ResumableRow = Selectable<ResumableUploadsTable>
+
+export class ResumableRows {
+  readonly #db: Kysely<ShareTables>
+  readonly #clock: Clock
+
+  constructor(database: Database, clock: Clock) {
+    this.#db = database.tables<ShareTables>()
+    this.#clock = clock
+  }
+
+  async add(row: ResumableRow): Promise<void> {
+    await this.#db.insertInto('resumable_uploads').values(row).execute()
+  }
+
+  /** The upload, finished or not, or null when there is none or its time is over. */
+  async find(id: string): Promise<ResumableRow | null> {
+    const row = await this.#db
+      .selectFrom('resumable_uploads')
+      .selectAll()
+      .where('id', '=', id)
+      .where('expires_at', '>', this.#clock.now())
+      .executeTakeFirst()
+    return row ?? null
+  }
+
+  /** Does nothing where the upload is gone meanwhile. */
+  async change(id: string, change: Pick<ResumableRow, 'offset_bytes' | 'expires_at'>): Promise<void> {
+    await this.#db.updateTable('resumable_uploads').set(change).where('id', '=', id).execute()
+  }
+
+  /** Part of the transaction that writes the file's row: there is no moment with both, or with neither. */
+  async complete(transaction: Transaction<ShareTables>, row: ResumableRow, fileId: string): Promise<void> {
+    await transaction
+      .updateTable('resumable_uploads')
+      .set({ offset_bytes: row.length_bytes, expires_at: row.expires_at, file_id: fileId })
+      .where('id', '=', row.id)
+      .execute()
+  }
+
+  /** Absent is no error. */
+  async remove(id: string): Promise<void> {
+    await this.#db.deleteFrom('resumable_uploads').where('id', '=', id).execute()
+  }
+
+  /** Those whose time is over, finished ones included. */
+  async expired(): Promise<ResumableRow[]> {
+    const now = this.#clock.now()
+    return await this.#db.selectFrom('resumable_uploads').selectAll().where('expires_at', '<=', now).execute()
+  }
+}

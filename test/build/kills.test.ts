@@ -1,0 +1,215 @@
+/** kill -9 of packer, of holdfast, of both, at random moments; and the gentler ways to end a build. */
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { metadataOf } from '../../src/build/index.ts'
+import { finish, until, Workshop } from './support/workshop.ts'
+
+const ROUNDS = 10
+const KILLS_A_ROUND = 3
+const STEPS = 5
+/** A build of five steps with all that stands around them takes about this long on an idle machine. */
+const LONGEST_MS = 2500
+
+const VICTIMS = ['holdfast', 'all of packer', 'one process of packer', 'both'] as const
+
+/** Says when it begins and ends, and when another step runs beside it. */
+function countingStep(step: number): string[] {
+  return [
+    'exec 9>running',
+    'flock -n 9 || echo OVERLAP >>count',
+    `echo begin ${step} >>count`,
+    'sleep 0.15',
+    `echo end ${step} >>count`,
+  ]
+}
+
+// They wait more than they work.
+describe('kill -9', { concurrency: 3 }, () => {
+  for (let round = 1; round <= ROUNDS; round++) {
+    it(`at ${KILLS_A_ROUND} random moments leaves nothing to do twice (round ${round} of ${ROUNDS})`, async () => {
+      const shop = new Workshop()
+      shop.writeSteps(...Array.from({ length: STEPS }, (_, step) => countingStep(step)))
+      const story: string[] = []
+      const done = new Map<number, number>()
+      for (let kill = 0; kill < KILLS_A_ROUND; kill++) {
+        story.push(await buildAndKill(shop))
+        for (const [step, status] of (await shop.steps()).entries()) {
+          if (status === 'complete' && !done.has(step)) done.set(step, begun(shop, step))
+        }
+      }
+      const { status, out, err } = await shop.build('steps.pkr.hcl')
+      const why = `${story.join('\n')}\n${shop.read('count')}\n${out}${err}`
+      assert.equal(status, 0, why)
+      assert.deepEqual(
+        await shop.steps(),
+        Array.from({ length: STEPS }, () => 'complete'),
+        why,
+      )
+      for (const [step, times] of done) assert.equal(begun(shop, step), times, `step ${step} ran again\n${why}`)
+      for (let step = 0; step < STEPS; step++) assert.match(shop.read('count'), new RegExp(`end ${step}`), why)
+      assert.doesNotMatch(shop.read('count'), /OVERLAP/, why)
+      assert.deepEqual(await shop.pids(), [])
+      assert.deepEqual(shop.leftTemplates(), [])
+    })
+  }
+})
+
+async function buildAndKill(shop: Workshop): Promise<string> {
+  const child = shop.start('build', 'steps.pkr.hcl')
+  const ended = finish(child)
+  const delayMs = randomInt(LONGEST_MS)
+  await Promise.race([sleep(delayMs), ended])
+  const victim = VICTIMS[randomInt(VICTIMS.length)] ?? 'both'
+  if (victim === 'holdfast' || victim === 'both') child.kill('SIGKILL')
+  const pids = victim === 'holdfast' ? [] : await shop.pids()
+  const chosen = victim === 'one process of packer' ? [pids[randomInt(Math.max(1, pids.length))] ?? 0] : pids
+  for (const pid of chosen.filter((one) => one > 0)) tryKill(pid)
+  const { status, out } = await ended
+  return `${victim} after ${delayMs} ms (${status}, ${pids.length} processes)\n${out}`
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself this moment.
+  }
+}
+
+/** A zombie, which nobody has waited for yet, is not. */
+function isAlive(pid: number): boolean {
+  const path = `/proc/${pid}/stat`
+  return existsSync(path) && !/\) Z /.test(readFileSync(path, 'latin1'))
+}
+
+function begun(shop: Workshop, step: number): number {
+  return shop
+    .read('count')
+    .split('\n')
+    .filter((line) => line === `begin ${step}`).length
+}
+
+describe('a build whose Holdfast was killed', () => {
+  it('goes on, and is followed by the next one', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo one >>count', 'while ! test -e go; do sleep 0.05; done'], ['echo two >>count'])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    await until(() => shop.read('count') !== '')
+    child.kill('SIGKILL')
+    const pids = await shop.pids()
+    const next = shop.start('build', 'steps.pkr.hcl')
+    let said = ''
+    next.stdout?.on('data', (data: Buffer) => (said += data.toString()))
+    const ended = finish(next)
+    await until(() => said.includes('following it'))
+    assert.match(said, new RegExp(`is still running without its Holdfast \\(started \\S+, pid ${pids[0]}\\)`))
+    assert.match(said, new RegExp(`pid ${child.pid}\\) held the lock before and never released it`))
+    shop.write('go', '')
+    assert.equal((await ended).status, 0)
+    assert.equal(shop.read('count'), 'one\ntwo\n')
+  })
+
+  it('is ended when its template has changed meanwhile', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo old >>count', 'sleep 60; echo woke >>count'])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    await until(() => shop.read('count') !== '')
+    child.kill('SIGKILL')
+    const pids = await shop.pids()
+    assert.ok(pids.length > 1)
+    shop.writeSteps(['echo new >>count'])
+    const { status, out } = await shop.build('steps.pkr.hcl')
+    assert.equal(status, 0, out)
+    assert.match(out, /but its template has changed; ending it/)
+    assert.equal(shop.read('count'), 'old\nnew\n')
+    assert.deepEqual(pids.filter(isAlive), [])
+  })
+
+  it('shows the step that Packer was killed in as failed, and the build as interrupted', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['true'], ['echo two >>count', 'sleep 60'], ['true'])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    const ended = finish(child)
+    await until(() => shop.read('count') !== '')
+    for (const pid of await shop.pids()) tryKill(pid)
+    assert.equal((await ended).status, 1)
+    assert.deepEqual(await shop.steps(), ['complete', 'failed', 'pending'])
+    const build = await shop.record('steps/null.a')
+    assert.equal(build?.status, 'interrupted')
+    assert.match(build.provisioners[1]?.error ?? '', /^interrupted: /)
+  })
+})
+
+describe('a signal', () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    it(`${signal} stops packer, is recorded and exits ${code}`, async () => {
+      const shop = new Workshop()
+      shop.writeSteps(['echo one >>count', 'sleep 60'])
+      const child = shop.start('build', 'steps.pkr.hcl')
+      const ended = finish(child)
+      await until(() => shop.read('count') !== '')
+      child.kill(signal)
+      const { status, out } = await ended
+      assert.equal(status, code, out)
+      assert.equal((await shop.record('steps/null.a'))?.status, 'interrupted')
+      assert.deepEqual(await shop.pids(), [])
+      assert.match((await shop.run('lock', 'list')).out, /No lock is held/)
+    })
+  }
+
+  it('given twice kills what does not want to end', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(["trap '' INT TERM", 'echo one >>count', 'while true; do sleep 0.1; done'])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    const ended = finish(child)
+    await until(() => shop.read('count') !== '')
+    child.kill('SIGINT')
+    await sleep(300)
+    child.kill('SIGINT')
+    assert.equal((await ended).status, 130)
+    assert.deepEqual(await shop.pids(), [])
+    assert.equal((await shop.record('steps/null.a'))?.status, 'interrupted')
+  })
+})
+
+describe('--keep-on-failure', () => {
+  it('leaves running what runs, until the next build or prune', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['sleep 300 >/dev/null 2>&1 </dev/null & echo started'], ['test -e ok'])
+    const { status, out } = await shop.build('--keep-on-failure', 'steps.pkr.hcl')
+    assert.equal(status, 1)
+    const [pid] = await shop.pids()
+    assert.ok(pid)
+    assert.match(out, new RegExp(`left running.*: pid ${pid}`))
+    const build = await shop.record('steps/null.a')
+    assert.equal(build && metadataOf(build)?.run.isKept, true)
+    assert.match((await shop.run('builds', 'prune', '--dry-run')).out, /steps\/null\.a: 1 processes would be ended/)
+    assert.equal((await shop.pids()).length, 1)
+    shop.write('ok', '')
+    assert.match((await shop.build('steps.pkr.hcl')).out, /ended what its last build had left running/)
+    assert.deepEqual(await shop.pids(), [])
+  })
+})
+
+describe('a lock that is broken', () => {
+  it('stops the build: nobody else is to meet its packer', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo one >>count', 'sleep 60'])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    const ended = finish(child)
+    await until(() => shop.read('count') !== '')
+    const [lock] = JSON.parse((await shop.run('lock', 'list', '--json')).out) as { name: string; id: string }[]
+    assert.ok(lock)
+    await shop.run('lock', 'force-unlock', lock.name, lock.id)
+    const { status, err } = await ended
+    assert.equal(status, 75)
+    assert.match(err, /is lost/)
+    assert.deepEqual(await shop.pids(), [])
+  })
+})

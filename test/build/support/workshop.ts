@@ -1,0 +1,125 @@
+/** A folder with a template in it, and the real `holdfast` run there as a process of its own, with the real packer. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { metadataOf } from '../../../src/build/index.ts'
+import { membersOf } from '../../../src/build/process-group.ts'
+import { openRunFolder, processOf } from '../../../src/build/run-folder.ts'
+import { StateManager, type Build } from '../../../src/state/index.ts'
+import { tempFolder } from '../../helpers/temp-folder.ts'
+
+const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
+const root = tempFolder('build')
+/** Halves the time that each `holdfast` takes to start. */
+const COMPILED = join(root, 'compiled')
+let count = 0
+
+export interface Result {
+  status: number | NodeJS.Signals
+  out: string
+  err: string
+}
+
+export class Workshop {
+  readonly folder: string
+  readonly data: string
+  env: NodeJS.ProcessEnv = {}
+
+  /** @param name Of the folder, for names that are hard to quote. */
+  constructor(name = 'w') {
+    this.folder = join(root, `${count++}`, name)
+    this.data = join(this.folder, 'data')
+    mkdirSync(this.folder, { recursive: true })
+    after(() => this.#endAll())
+  }
+
+  write(name: string, text: string): string {
+    const path = join(this.folder, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  read(name: string): string {
+    const path = join(this.folder, name)
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+
+  /** A template of the null builder with these steps, each the lines of a shell-local. */
+  writeSteps(...steps: readonly string[][]): string {
+    const provisioners = steps.map(
+      (inline) => `  provisioner "shell-local" {\n    inline = ${JSON.stringify(inline)}\n  }\n`,
+    )
+    const source = 'source "null" "a" {\n  communicator = "none"\n}\n'
+    return this.write('steps.pkr.hcl', `${source}build {\n  sources = ["source.null.a"]\n${provisioners.join('')}}\n`)
+  }
+
+  start(...args: string[]): ChildProcess {
+    const env = { ...process.env, HOLDFAST_DATA: this.data, NODE_COMPILE_CACHE: COMPILED, ...this.env }
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    after(() => void child.kill('SIGKILL'))
+    return child
+  }
+
+  async run(...args: string[]): Promise<Result> {
+    return finish(this.start(...args))
+  }
+
+  build(...args: string[]): Promise<Result> {
+    return this.run('build', ...args)
+  }
+
+  async record(name: string): Promise<Build | null> {
+    await using manager = await StateManager.open(this.data, { backups: false })
+    return await manager.get(name)
+  }
+
+  async steps(name = 'steps/null.a'): Promise<string[]> {
+    return (await this.record(name))?.provisioners.map(({ status }) => status) ?? []
+  }
+
+  /** Pids of the build's processes: Packer, its plugins, its scripts. */
+  async pids(name = 'steps/null.a'): Promise<number[]> {
+    const build = existsSync(join(this.data, 'states')) ? await this.record(name) : null
+    const run = build && metadataOf(build)?.run
+    if (!run || !existsSync(openRunFolder(run.folder).process)) return []
+    const group = processOf(openRunFolder(run.folder))
+    return group ? membersOf(group) : []
+  }
+
+  /** Files that a run's template was left in. */
+  leftTemplates(): string[] {
+    return readdirSync(this.folder).filter((name) => name.startsWith('.holdfast'))
+  }
+
+  async #endAll(): Promise<void> {
+    const runs = join(this.data, 'builds', 'default')
+    if (!existsSync(runs)) return
+    for (const id of readdirSync(runs)) {
+      for (const name of readdirSync(join(runs, id))) {
+        const group = processOf(openRunFolder(join(runs, id, name)))
+        for (const pid of group ? membersOf(group) : []) process.kill(pid, 'SIGKILL')
+      }
+    }
+  }
+}
+
+export async function finish(child: ChildProcess): Promise<Result> {
+  let out = ''
+  let err = ''
+  child.stdout?.on('data', (data: Buffer) => (out += data.toString()))
+  child.stderr?.on('data', (data: Buffer) => (err += data.toString()))
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  return { status: code ?? signal ?? 'SIGKILL', out, err }
+}
+
+/** Waits until it is so, for at most 20 s. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`it never came to be: ${isSo.toString()}`)
+    await sleep(20)
+  }
+}

@@ -1,0 +1,291 @@
+/** Resumable uploads over crashes, restarts, lost connections and time. */
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { bytes, sha256Of, stream } from '../support/bytes.ts'
+import { eventually, startServer, temporaryFolder, type FileView, type TestServer } from '../support/server.ts'
+import { begin, fileId, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
+
+const MIB = 2 ** 20
+const quiet = ['--log-level', 'error']
+/** Suites run side by side: each has servers of its own, and mostly waits. */
+const sideBySide = { concurrency: 3, timeout: 120_000 }
+
+const partials = (server: TestServer) => readdirSync(join(server.dataFolder, 'uploads'))
+const active = async (server: TestServer) => (await server.owner('/api/metrics')).json().uploads_active
+const hashOf = async (server: TestServer, id: string) =>
+  (await server.owner(`/api/files/${id}`)).json<FileView>().sha256
+
+function partPath(server: TestServer): string {
+  const [name = ''] = partials(server)
+  return join(server.dataFolder, 'uploads', name)
+}
+
+/** The content from a place on, no faster than this. */
+async function* slowly(content: Buffer, from: number, bytesPerMs: number) {
+  for (let at = from; at < content.length; at += 65_536) {
+    yield content.subarray(at, at + 65_536)
+    await sleep(65_536 / bytesPerMs)
+  }
+}
+
+describe('kill -9', sideBySide, () => {
+  it('in the middle of a part, again and again: nothing acknowledged is lost, and the hash is right', async (t) => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(24 * MIB, 'killed')
+    let path = ''
+    let acknowledged = 0
+    const offsets: number[] = []
+    for (let round = 0; round < 4; round++) {
+      const server = await startServer({ dataFolder, built: true, args: quiet })
+      path ||= await begin(server, content.length)
+      const offset = await offsetOf(server, path)
+      offsets.push(offset)
+      assert.ok(offset >= acknowledged, `${offset} of at least ${acknowledged}`)
+      const first = await patch(server, path, offset, content.subarray(offset, offset + 100_000))
+      acknowledged = Number(first.headers.get('upload-offset'))
+      assert.equal(acknowledged, offset + 100_000)
+      const rest = patch(server, path, acknowledged, stream(slowly(content, acknowledged, 4000))).catch(() => null)
+      await sleep(1200 + randomInt(700))
+      assert.ok((await offsetOf(server, path)) > acknowledged, 'progress is noted within a part')
+      acknowledged = await offsetOf(server, path)
+      await server.kill()
+      await rest
+    }
+    t.diagnostic(`went on at ${offsets.join(', ')}`)
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    const offset = await offsetOf(server, path)
+    assert.ok(offset >= acknowledged)
+    const id = fileId(await patch(server, path, offset, content.subarray(offset)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+    assert.equal(await sha256Of((await server.guest(`/-${id}`)).bytes), await sha256Of(content))
+    assert.deepEqual(partials(server), [])
+  })
+
+  it('at any moment of many small uploads: each is there once, or can be gone on with', async (t) => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(150_000, 'small')
+    const hash = await sha256Of(content)
+    const open = new Set<string>()
+    const ids = new Set<string>()
+    const work = async (server: TestServer, path: string) => {
+      const offset = await offsetOf(server, path)
+      const answer = await patch(server, path, offset, content.subarray(offset))
+      ids.add(fileId(answer))
+      open.delete(path)
+    }
+    let unknown = 0
+    for (let round = 0; round < 8; round++) {
+      const server = await startServer({ dataFolder, built: true, args: ['--log-level', 'silent'] })
+      const lane = async () => {
+        for (;;) {
+          try {
+            const path = await begin(server, content.length)
+            open.add(path)
+            await work(server, path)
+          } catch (error) {
+            if (error instanceof assert.AssertionError) throw error
+            return
+          }
+        }
+      }
+      const lanes = [lane(), lane(), lane()]
+      await sleep(30 + randomInt(250))
+      await server.kill()
+      await Promise.all(lanes)
+    }
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    t.diagnostic(`${ids.size} done, ${open.size} interrupted`)
+    assert.ok(ids.size > 0)
+    for (const path of open) {
+      const answer = await tus(server, 'HEAD', path)
+      assert.equal(answer.status, 200)
+      const known = answer.headers.get('holdfast-file-id')
+      if (known === null) await work(server, path)
+      else {
+        ids.add(known)
+        unknown += 1
+      }
+    }
+    t.diagnostic(`${unknown} were done although their answer was lost`)
+    const { files } = await server.list('?limit=10000')
+    assert.deepEqual(files.map(({ id }) => id).toSorted(), [...ids].toSorted())
+    for (const file of files) {
+      assert.equal(file.sha256, hash)
+      assert.equal(await sha256Of((await server.guest(`/-${file.id}`)).bytes), hash)
+    }
+  })
+
+  it('between the end of the bytes and the row of the file: the last part is sent again', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(MIB, 'between')
+    let path = ''
+    {
+      const server = await startServer({ dataFolder, built: true, args: quiet })
+      path = await begin(server, content.length)
+      await patch(server, path, 0, content.subarray(0, 700_000))
+      const part = partPath(server)
+      await server.kill()
+      // As the crash would have left it: published, longer than was noted, no file.
+      const key = part.split('/').at(-1)?.replace('.part', '') ?? ''
+      const folder = join(dataFolder, 'files', key.slice(0, 2))
+      mkdirSync(folder, { recursive: true })
+      appendFileSync(part, content.subarray(700_000))
+      renameSync(part, join(folder, key))
+    }
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--sweep-interval', '1s'] })
+    await sleep(1500)
+    const offset = await offsetOf(server, path)
+    assert.equal(offset, 700_000)
+    const id = fileId(await patch(server, path, offset, content.subarray(offset)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+})
+
+describe('a partial file that is not as it was left', sideBySide, () => {
+  async function leave(content: Buffer, dataFolder: string, damage: (path: string) => void): Promise<string> {
+    const server = await startServer({ dataFolder, built: true, args: quiet })
+    const path = await begin(server, content.length)
+    await patch(server, path, 0, content.subarray(0, 500_000))
+    damage(partPath(server))
+    await server.kill()
+    return path
+  }
+
+  it('too long, as a crash leaves it, is cut off', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(MIB, 'long')
+    const path = await leave(content, dataFolder, (part) => truncateSync(part, 900_000))
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    const id = fileId(await patch(server, path, 500_000, content.subarray(500_000)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+
+  it('too short, is owned up to', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(MIB, 'short')
+    const path = await leave(content, dataFolder, (part) => truncateSync(part, 300_000))
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    assert.equal((await patch(server, path, 500_000, content.subarray(500_000))).status, 409)
+    assert.equal(await offsetOf(server, path), 300_000)
+    const id = fileId(await patch(server, path, 300_000, content.subarray(300_000)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+
+  it('gone, is an upload that is gone', async () => {
+    const dataFolder = temporaryFolder()
+    const path = await leave(bytes(MIB), dataFolder, (part) => rmSync(part))
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    assert.equal((await patch(server, path, 500_000, 'x')).status, 404)
+    assert.equal((await tus(server, 'HEAD', path)).status, 404)
+  })
+})
+
+describe('an upload that rests', sideBySide, () => {
+  it('is removed when its time is over, and tells when that is', async () => {
+    await using server = await startServer({
+      built: true,
+      args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
+    })
+    const path = await begin(server, 100_000)
+    const answer = await patch(server, path, 0, bytes(50_000))
+    const expires = Date.parse(answer.headers.get('upload-expires') ?? '')
+    assert.ok(expires > Date.now() && expires < Date.now() + 2500)
+    assert.equal(partials(server).length, 1)
+    assert.equal(await offsetOf(server, path), 50_000)
+    await eventually(() => partials(server).length === 0)
+    assert.equal((await tus(server, 'HEAD', path)).status, 404)
+    assert.equal((await patch(server, path, 50_000, 'x')).status, 404)
+  })
+
+  it('is not removed while bytes arrive, however long that takes', async () => {
+    await using server = await startServer({
+      built: true,
+      args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
+    })
+    const content = bytes(MIB, 'slow')
+    const path = await begin(server, content.length)
+    const answer = await patch(server, path, 0, stream(slowly(content, 0, 250)))
+    assert.equal(await hashOf(server, fileId(answer)), await sha256Of(content))
+  })
+
+  it('is swept by the next server too', async () => {
+    const dataFolder = temporaryFolder()
+    const first = await startServer({ dataFolder, built: true, args: [...quiet, '--upload-expiry', '1s'] })
+    await begin(first, 100_000)
+    await first.kill()
+    await sleep(1100)
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    await eventually(() => partials(server).length === 0)
+  })
+
+  it('is one of more than can be kept open', async () => {
+    await using server = await startServer({ built: true, args: quiet })
+    const content = bytes(5000, 'many')
+    const paths: string[] = []
+    for (let index = 0; index < 80; index++) paths.push(await begin(server, content.length))
+    for (const path of paths) await patch(server, path, 0, content.subarray(0, 2000))
+    const open = readdirSync(`/proc/${server.pid}/fd`).length
+    assert.ok(open < 120, `${open} files are open`)
+    for (const path of paths) {
+      const id = fileId(await patch(server, path, 2000, content.subarray(2000)))
+      assert.equal(await hashOf(server, id), await sha256Of(content))
+    }
+  })
+})
+
+describe('a part on its way', sideBySide, () => {
+  it('gets its grace at shutdown, then is left to be gone on with', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(MIB, 'grace')
+    const first = await startServer({ dataFolder, built: true, args: [...quiet, '--shutdown-grace', '1s'] })
+    const [quick, stuck] = [await begin(first, 1000), await begin(first, content.length)]
+    const finishing = startPatch(first, quick, 0, 1000)
+    const staying = startPatch(first, stuck, 0, content.length)
+    finishing.socket.write(bytes(500))
+    staying.socket.write(content.subarray(0, 400_000))
+    await eventually(async () => (await active(first)) === 2)
+    // One that rests holds nothing up.
+    await begin(first, 10)
+    const stopping = first.stop()
+    await sleep(200)
+    finishing.socket.write(bytes(1000).subarray(500))
+    assert.deepEqual(await stopping, { code: 0, signal: null })
+    await Promise.all([finishing.closed, staying.closed])
+    assert.equal(finishing.statuses[0], 204)
+    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    assert.ok(fileId(await tus(server, 'HEAD', quick)))
+    assert.equal(await offsetOf(server, stuck), 400_000)
+    const id = fileId(await patch(server, stuck, 400_000, content.subarray(400_000)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+
+  it('that has stalled makes room for its client on another connection', async () => {
+    await using server = await startServer({ built: true, args: quiet })
+    const path = await begin(server, 10)
+    const first = startPatch(server, path, 0, 10)
+    first.socket.write('1234')
+    await eventually(async () => (await active(server)) === 1)
+    await sleep(10_100)
+    // What it had sent is kept, so the newcomer has to ask where to go on.
+    assert.equal((await patch(server, path, 0, '1234567890')).status, 409)
+    assert.equal(await offsetOf(server, path), 4)
+    assert.ok(fileId(await patch(server, path, 4, '567890')))
+  })
+
+  it('keeps a big restart from hitting the idle timeout of its connection', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(96 * MIB, 'rehash')
+    const first = await startServer({ dataFolder, built: true, args: quiet })
+    const path = await begin(first, content.length)
+    await patch(first, path, 0, content.subarray(0, 90 * MIB))
+    assert.ok(statSync(partPath(first)).size === 90 * MIB)
+    await first.kill()
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--idle-timeout', '1s'] })
+    const id = fileId(await patch(server, path, 90 * MIB, content.subarray(90 * MIB)))
+    assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+})
