@@ -58,7 +58,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
   try {
     for await (const news of watch.news(signals.lost)) await reader.take(news)
     await terms.onRead()
-    rmSync(run.base, { recursive: true, force: true })
+    for (const path of [run.base, run.monitorSocket]) rmSync(path, { recursive: true, force: true })
     const failure = reader.failure(exitStatusOf(run))
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.

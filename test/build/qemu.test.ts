@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,6 +22,8 @@ const SLOW_STEP_SECONDS = 8
 const folder = tempFolder('qemu-build')
 const dataFolder = join(folder, 'data of a “builder”, and ${y}: it\'s "odd"')
 const store = new LayerStore(join(dataFolder, 'layers/default'))
+/** Where nothing may be left. */
+const temporary = join(folder, 'tmp')
 const script = (name: string) => join(folder, 'scripts', name)
 
 function startBuild(...flags: string[]) {
@@ -29,7 +31,7 @@ function startBuild(...flags: string[]) {
   const child = spawn(process.execPath, [packagePath('src/cli/main.ts'), ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CHECKPOINT_DISABLE: '1' },
+    env: { ...process.env, TMPDIR: temporary, CHECKPOINT_DISABLE: '1' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()))
@@ -85,13 +87,21 @@ describe('a qemu build', { skip }, () => {
 
   before(() => {
     if (typeof guest === 'string') return
+    mkdirSync(temporary)
     cpSync(packagePath('examples/qemu-layers'), folder, { recursive: true })
     appendFileSync(script('base.sh'), `sleep ${SLOW_STEP_SECONDS}\n`)
     const variables = { image: guest.disk, ssh_key: guest.sshKey, accelerator: 'tcg', memory: 128, disk_size: '64M' }
     const more = { shutdown_command: 'sync; poweroff -f', qemuargs: guest.qemuargs }
     writeFileSync(join(folder, 'guest.pkrvars.json'), JSON.stringify({ ...variables, ...more }))
   })
-  after(() => deepEqual(leftProcesses(), []))
+  after(() => {
+    deepEqual(leftProcesses(), [])
+    // Packer itself leaves some when it is killed.
+    deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith('holdfast')),
+      [],
+    )
+  })
 
   it('leaves a layer after each provisioner, the second with the change only', async (t) => {
     const { seconds } = await build()

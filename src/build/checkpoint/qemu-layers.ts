@@ -1,16 +1,12 @@
 /** Checkpoints of the qemu builder: layers of its machine's disk. */
 import { basename, join, resolve } from 'node:path'
-import { tmpdir } from 'node:os'
-import { HoldfastError, randomId } from '../../base/index.ts'
+import { HoldfastError } from '../../base/index.ts'
 import type { CheckpointStep, CheckpointStore } from '../checkpoints.ts'
 import type { RunFolder } from '../run-folder.ts'
 import type { DeriveOptions } from '../template/index.ts'
 import { planCheckpoints } from './checkpoint.ts'
 import { writeDurably } from './durable-file.ts'
 import { LayerStore } from './layer-store.ts'
-
-/** Bytes of a unix socket's path (unix(7): 108 with the NUL at the end). */
-const MAX_SOCKET_PATH = 107
 
 export class QemuLayers implements CheckpointStore {
   readonly #folder: string
@@ -42,7 +38,7 @@ export class QemuLayers implements CheckpointStore {
     steps: readonly CheckpointStep[],
     baseImage?: string,
   ): Promise<NonNullable<DeriveOptions['qemu']>> {
-    const qmpSocket = socketOf(run)
+    const qmpSocket = run.monitorSocket
     const monitorFile = join(run.path, 'monitor.conf')
     writeDurably(monitorFile, monitorConfig(qmpSocket))
     const plan = { layersFolder: this.#folder, qmpSocket, steps: [...steps] }
@@ -59,14 +55,6 @@ export class QemuLayers implements CheckpointStore {
   prune(keys: ReadonlySet<string>, isDry: boolean): { paths: readonly string[]; sizeBytes: number } {
     return this.#store.prune(keys, isDry)
   }
-}
-
-/** In the run's folder, or where that lies too deep for a socket in the folder for temporary files. QEMU removes it. */
-function socketOf(run: RunFolder): string {
-  const path = join(run.path, 'qmp')
-  // QEMU's configuration has no way to write a quotation mark.
-  const fits = Buffer.byteLength(path) <= MAX_SOCKET_PATH && !/["\n]/.test(path)
-  return fits ? path : join(tmpdir(), `holdfast-qmp-${randomId(12)}`)
 }
 
 /**

@@ -36,7 +36,10 @@ export class QmpClient implements Disposable {
     this.#socket = socket
     socket.on('error', (error) => this.#fail(error))
     socket.on('close', () => this.#fail(new Error('QEMU has closed the connection')))
-    createInterface({ input: socket }).on('line', (line) => this.#read(line))
+    const lines = createInterface({ input: socket })
+    lines.on('line', (line) => this.#read(line))
+    // The socket's errors come this way too, and would end the process.
+    lines.on('error', (error: Error) => this.#fail(error))
   }
 
   /** @param path of the socket; at most 107 bytes. @throws LAYER_FAILED when QEMU does not listen there or answer. */

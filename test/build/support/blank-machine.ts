@@ -1,7 +1,6 @@
 /** A real QEMU with a disk and no guest: the test writes to the disk in the guest's place. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -44,8 +43,7 @@ export async function startBlankMachine(folder: string, ...disks: string[]): Pro
     child.kill('SIGKILL')
     await ended
   })
-  while (!existsSync(sockets.test) && child.exitCode === null) await sleep(10)
-  const qmp = await QmpClient.connect(sockets.test)
+  const qmp = await connectTo(sockets.test)
   return {
     disk,
     qmpSocket: sockets.layers,
@@ -57,5 +55,17 @@ export async function startBlankMachine(folder: string, ...disks: string[]): Pro
       qmp[Symbol.dispose]()
       await ended
     },
+  }
+}
+
+/** There is a moment between the making of the socket's file and its listening. */
+async function connectTo(path: string): Promise<QmpClient> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await QmpClient.connect(path)
+    } catch (error) {
+      if (tries === 500) throw error
+      await sleep(20)
+    }
   }
 }
