@@ -2,6 +2,6 @@
 export { buildTemplate, type BuildListener, type BuildRequest, type SourceOutcome } from './build.ts'
 export { QemuLayers } from './checkpoint/qemu-layers.ts'
 export type { ResumeMode } from './plan.ts'
-export { pruneBuilds, type Pruned, type PruneOptions } from './prune.ts'
+export { pruneBuilds } from './prune.ts'
 export { publishArtifacts } from './publish.ts'
-export { metadataOf, recordName, type BuildMetadata, type BuildRun } from './record.ts'
+export { metadataOf } from './record.ts'

@@ -12,6 +12,7 @@ const fingerprintSchema = z.object({
   final: z.string(),
 })
 
+/** Where and when Packer ran for the build the last time. */
 const runSchema = z.object({
   /** Of the whole `holdfast build`: its sources have it in common. Sorts by time. */
   id: z.string(),
@@ -50,8 +51,6 @@ const metadataSchema = z.object({
   note: z.string().exactOptional(),
 })
 
-/** Where and when Packer ran for a build the last time. */
-export type BuildRun = Readonly<z.infer<typeof runSchema>>
 /** The `metadata` of a build that `holdfast build` made. */
 export type BuildMetadata = Readonly<z.infer<typeof metadataSchema>>
 

@@ -13,7 +13,7 @@ interface Sign {
 const EX_TEMPFAIL = 75
 
 /** What to look for and how it is called. The guide (docs/guide/build.md) has the same table for people. */
-export const TRANSIENT_SIGNS: readonly Sign[] = [
+const TRANSIENT_SIGNS: readonly Sign[] = [
   {
     pattern: /ssh: (handshake failed|disconnect)|Connection (to \S+ )?closed by|broken pipe/i,
     reason: 'ssh broke off',

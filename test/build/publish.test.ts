@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, createServer as createConnectionServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Secret } from '../../src/base/index.ts'
@@ -133,7 +133,7 @@ describe('publishArtifacts', () => {
     assert.ok((sent[0] ?? 0) > 15 * MIB, `${sent[0]}`)
     const files = (await listed(server)).filter(({ filename }) => filename === 'killed-client.bin')
     assert.deepEqual(
-      files.map(({ url, sha256 }) => [url, sha256]),
+      files.map((file) => [file.url, file.sha256]),
       [[published?.url, artifact.sha256]],
     )
   })
@@ -168,6 +168,32 @@ describe('publishArtifacts', () => {
     const [file] = await listed(share)
     assert.deepEqual([file?.url, file?.sha256], [line, artifact.sha256])
     await share.kill()
+  })
+
+  it('has patience as long as every try brings it on', async () => {
+    const artifact = await makeFile('flaky.bin', 12 * MIB)
+    let cuts = 0
+    // A line that breaks after each megabyte and a half.
+    const line = createConnectionServer((client) => {
+      const share = connect(server.port, '127.0.0.1')
+      let seen = 0
+      client.on('data', (data: Buffer) => {
+        seen += data.length
+        share.write(data)
+        if (seen < 1.5 * MIB || client.destroyed) return
+        cuts += 1
+        client.destroy()
+        share.end()
+      })
+      share.pipe(client)
+      for (const socket of [client, share]) socket.on('error', () => {}).on('close', () => share.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(line, 'listening')
+    const url = `http://127.0.0.1:${(line.address() as AddressInfo).port}`
+    assert.equal((await publish([artifact], { url, retries: 2 })).length, 1)
+    line.close()
+    assert.ok(cuts > 4, `${cuts} cuts`)
+    assert.ok((await listed(server)).some(({ sha256: hash }) => hash === artifact.sha256))
   })
 
   it('ends at once when it is told to, and goes on later', async () => {

@@ -73,12 +73,14 @@ describe('the OpenAPI document', () => {
   })
 })
 
+const TUS = ['/api/tus', '/api/guest/{id}/tus'].flatMap((path) =>
+  ['OPTIONS #/', 'POST #/', 'DELETE #/{upload}', 'HEAD #/{upload}', 'PATCH #/{upload}', 'POST #/{upload}'].map(
+    (route) => route.replace('#', path),
+  ),
+)
+
 const EXPECTED = [
-  ...['/api/tus', '/api/guest/{id}/tus'].flatMap((path) => [
-    `OPTIONS ${path}/`,
-    `POST ${path}/`,
-    ...['DELETE', 'HEAD', 'PATCH', 'POST'].map((method) => `${method} ${path}/{upload}`),
-  ]),
+  ...TUS,
   'DELETE /api/auth',
   'DELETE /api/entry/{id}',
   'DELETE /api/guest-links/{id}',

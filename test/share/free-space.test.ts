@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { bytes, generate, sha256Of, stream } from '../support/bytes.ts'
 import { BOUNDARY, NEVER, postForm, RawConnection, requestHead } from '../support/forms.ts'
 import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
-import { begin, fileId, offsetOf, patch, tus } from '../support/tus.ts'
+import { beginUpload, fileId, offsetOf, patch, tus } from '../support/tus.ts'
 
 const MB = 1_000_000
 const HUGE = 2 ** 50
@@ -159,9 +159,9 @@ describe('a disk that fills up', () => {
 
   it('midway leaves a resumable upload where it was, and it goes on when there is room', async (t) => {
     await withSmallDisk(t, 'size=40m', async (server) => {
-      assert.equal((await patch(server, await begin(server, 4), 0, 'warm')).status, 204)
+      assert.equal((await patch(server, await beginUpload(server, 4), 0, 'warm')).status, 204)
       const content = bytes(30 * MB, 'resumed')
-      const path = await begin(server, content.length)
+      const path = await beginUpload(server, content.length)
       const refused = { 'upload-length': `${60 * MB}`, 'upload-metadata': `filename ${btoa('a')}` }
       assert.equal((await tus(server, 'POST', '/api/tus/', { headers: refused })).status, 507)
       const ballast = join(server.dataFolder, 'ballast')

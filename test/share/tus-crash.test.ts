@@ -1,13 +1,13 @@
 /** Resumable uploads over crashes, restarts, lost connections and time. */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytes, sha256Of, stream } from '../support/bytes.ts'
 import { eventually, startServer, temporaryFolder, type FileView, type TestServer } from '../support/server.ts'
-import { begin, fileId, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
+import { beginUpload, fileId, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
 const quiet = ['--log-level', 'error']
@@ -41,7 +41,7 @@ describe('kill -9', sideBySide, () => {
     const offsets: number[] = []
     for (let round = 0; round < 4; round++) {
       const server = await startServer({ dataFolder, built: true, args: quiet })
-      path ||= await begin(server, content.length)
+      path ||= await beginUpload(server, content.length)
       const offset = await offsetOf(server, path)
       offsets.push(offset)
       assert.ok(offset >= acknowledged, `${offset} of at least ${acknowledged}`)
@@ -83,7 +83,7 @@ describe('kill -9', sideBySide, () => {
       const lane = async () => {
         for (;;) {
           try {
-            const path = await begin(server, content.length)
+            const path = await beginUpload(server, content.length)
             open.add(path)
             await work(server, path)
           } catch (error) {
@@ -125,7 +125,7 @@ describe('kill -9', sideBySide, () => {
     let path = ''
     {
       const server = await startServer({ dataFolder, built: true, args: quiet })
-      path = await begin(server, content.length)
+      path = await beginUpload(server, content.length)
       await patch(server, path, 0, content.subarray(0, 700_000))
       const part = partPath(server)
       await server.kill()
@@ -148,7 +148,7 @@ describe('kill -9', sideBySide, () => {
 describe('a partial file that is not as it was left', sideBySide, () => {
   async function leave(content: Buffer, dataFolder: string, damage: (path: string) => void): Promise<string> {
     const server = await startServer({ dataFolder, built: true, args: quiet })
-    const path = await begin(server, content.length)
+    const path = await beginUpload(server, content.length)
     await patch(server, path, 0, content.subarray(0, 500_000))
     damage(partPath(server))
     await server.kill()
@@ -190,7 +190,7 @@ describe('an upload that rests', sideBySide, () => {
       built: true,
       args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
     })
-    const path = await begin(server, 100_000)
+    const path = await beginUpload(server, 100_000)
     const answer = await patch(server, path, 0, bytes(50_000))
     const expires = Date.parse(answer.headers.get('upload-expires') ?? '')
     assert.ok(expires > Date.now() && expires < Date.now() + 2500)
@@ -207,7 +207,7 @@ describe('an upload that rests', sideBySide, () => {
       args: [...quiet, '--upload-expiry', '2s', '--sweep-interval', '1s'],
     })
     const content = bytes(MIB, 'slow')
-    const path = await begin(server, content.length)
+    const path = await beginUpload(server, content.length)
     const answer = await patch(server, path, 0, stream(slowly(content, 0, 250)))
     assert.equal(await hashOf(server, fileId(answer)), await sha256Of(content))
   })
@@ -215,7 +215,7 @@ describe('an upload that rests', sideBySide, () => {
   it('is swept by the next server too', async () => {
     const dataFolder = temporaryFolder()
     const first = await startServer({ dataFolder, built: true, args: [...quiet, '--upload-expiry', '1s'] })
-    await begin(first, 100_000)
+    await beginUpload(first, 100_000)
     await first.kill()
     await sleep(1100)
     await using server = await startServer({ dataFolder, built: true, args: quiet })
@@ -226,7 +226,7 @@ describe('an upload that rests', sideBySide, () => {
     await using server = await startServer({ built: true, args: quiet })
     const content = bytes(5000, 'many')
     const paths: string[] = []
-    for (let index = 0; index < 80; index++) paths.push(await begin(server, content.length))
+    for (let index = 0; index < 80; index++) paths.push(await beginUpload(server, content.length))
     for (const path of paths) await patch(server, path, 0, content.subarray(0, 2000))
     const open = readdirSync(`/proc/${server.pid}/fd`).length
     assert.ok(open < 120, `${open} files are open`)
@@ -242,14 +242,12 @@ describe('a part on its way', sideBySide, () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'grace')
     const first = await startServer({ dataFolder, built: true, args: [...quiet, '--shutdown-grace', '1s'] })
-    const [quick, stuck] = [await begin(first, 1000), await begin(first, content.length)]
+    const [quick, stuck] = [await beginUpload(first, 1000), await beginUpload(first, content.length)]
     const finishing = startPatch(first, quick, 0, 1000)
     const staying = startPatch(first, stuck, 0, content.length)
     finishing.socket.write(bytes(500))
     staying.socket.write(content.subarray(0, 400_000))
     await eventually(async () => (await active(first)) === 2)
-    // One that rests holds nothing up.
-    await begin(first, 10)
     const stopping = first.stop()
     await sleep(200)
     finishing.socket.write(bytes(1000).subarray(500))
@@ -265,7 +263,7 @@ describe('a part on its way', sideBySide, () => {
 
   it('that has stalled makes room for its client on another connection', async () => {
     await using server = await startServer({ built: true, args: quiet })
-    const path = await begin(server, 10)
+    const path = await beginUpload(server, 10)
     const first = startPatch(server, path, 0, 10)
     first.socket.write('1234')
     await eventually(async () => (await active(server)) === 1)
@@ -276,16 +274,31 @@ describe('a part on its way', sideBySide, () => {
     assert.ok(fileId(await patch(server, path, 4, '567890')))
   })
 
-  it('keeps a big restart from hitting the idle timeout of its connection', async () => {
+  it('that waits for its next holds no shutdown up', async () => {
+    await using server = await startServer({ built: true, args: [...quiet, '--shutdown-grace', '60s'] })
+    const path = await beginUpload(server, 1000)
+    await patch(server, path, 0, bytes(500))
+    const startedAt = performance.now()
+    assert.deepEqual(await server.stop(), { code: 0, signal: null })
+    assert.ok(performance.now() - startedAt < 30_000)
+  })
+
+  it('is not cut for idleness while a big file is hashed again', async () => {
     const dataFolder = temporaryFolder()
-    const content = bytes(96 * MIB, 'rehash')
     const first = await startServer({ dataFolder, built: true, args: quiet })
-    const path = await begin(first, content.length)
-    await patch(first, path, 0, content.subarray(0, 90 * MIB))
-    assert.ok(statSync(partPath(first)).size === 90 * MIB)
+    // Four sparse gigabytes: longer than a second to hash, no space on the disk.
+    const hashed = 2 ** 32
+    const path = await beginUpload(first, hashed + 5_000_000)
+    await patch(first, path, 0, 'x')
+    truncateSync(partPath(first), hashed)
     await first.kill()
+    using database = first.database()
+    database.prepare('update resumable_uploads set offset_bytes = ?').run(hashed)
     await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--idle-timeout', '1s'] })
-    const id = fileId(await patch(server, path, 90 * MIB, content.subarray(90 * MIB)))
-    assert.equal(await hashOf(server, id), await sha256Of(content))
+    const startedAt = performance.now()
+    const answer = await patch(server, path, hashed, bytes(4_000_000))
+    assert.equal(answer.status, 204)
+    assert.ok(performance.now() - startedAt > 1000, 'it took longer than the idle timeout')
+    assert.equal(await offsetOf(server, path), hashed + 4_000_000)
   })
 })

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Upload } from 'tus-js-client'
 import { bytes, generate, sha256, sha256Of, stream } from '../support/bytes.ts'
 import { postJson, startServer, eventually, type FileView, type TestServer } from '../support/server.ts'
-import { begin, fileId, metadata, OCTETS, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
+import { beginUpload, fileId, metadata, OCTETS, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
 const MAX = 400 * MIB
@@ -25,7 +25,7 @@ describe('a resumable upload', () => {
   it('is a file when its last byte has come, whatever the parts', async () => {
     const content = bytes(3 * MIB + 17, 'parts')
     for (const sizes of [[content.length], [1, 1, 1], [MIB, 65_536, 2 * MIB], [content.length - 1, 1]]) {
-      const path = await begin(server, content.length, { filename: 'parts.bin', filetype: 'text/x-parts' })
+      const path = await beginUpload(server, content.length, { filename: 'parts.bin', filetype: 'text/x-parts' })
       let offset = 0
       let answer = await tus(server, 'HEAD', path)
       for (const size of [...sizes, Infinity]) {
@@ -67,7 +67,7 @@ describe('a resumable upload', () => {
     const filename = 'Größe "1" – 図面, final (2)\u{1F4BE}.pdf'
     const expiration = new Date(Date.now() + 86_400_000).toISOString()
     const given = { filename, note: 'für Ada', expiration, maxDownloads: '3', downloadPassphrase: 'open sesame' }
-    const path = await begin(server, 4, given)
+    const path = await beginUpload(server, 4, given)
     const shown = (await tus(server, 'HEAD', path)).headers.get('upload-metadata') ?? ''
     assert.ok(shown.includes(`filename ${Buffer.from(filename).toString('base64')}`))
     assert.ok(!shown.includes('downloadPassphrase'), shown)
@@ -80,7 +80,7 @@ describe('a resumable upload', () => {
 
   it('keeps what has arrived when the connection is cut, and hashes on', async () => {
     const content = bytes(MIB, 'cut')
-    const path = await begin(server, content.length)
+    const path = await beginUpload(server, content.length)
     let offset = 0
     for (const size of [100_000, 1, 300_000]) {
       const connection = startPatch(server, path, offset, content.length - offset)
@@ -98,7 +98,7 @@ describe('a resumable upload', () => {
 
   it('is given up by DELETE, in the middle of a part too, and leaves nothing', async () => {
     const others = partials().length
-    const path = await begin(server, 1000)
+    const path = await beginUpload(server, 1000)
     const connection = startPatch(server, path, 0, 1000)
     connection.socket.write('some')
     await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 1)
@@ -115,13 +115,13 @@ describe('a resumable upload', () => {
         headers: { 'x-http-method-override': method, 'upload-offset': '0', 'content-type': OCTETS },
         body,
       })
-    assert.ok(fileId(await override(await begin(server, 4), 'PATCH', 'text')))
-    assert.equal((await override(await begin(server, 4), 'DELETE')).status, 204)
-    assert.equal((await override(await begin(server, 4), 'PUT')).status, 400)
+    assert.ok(fileId(await override(await beginUpload(server, 4), 'PATCH', 'text')))
+    assert.equal((await override(await beginUpload(server, 4), 'DELETE')).status, 204)
+    assert.equal((await override(await beginUpload(server, 4), 'PUT')).status, 400)
   })
 
   it('can be watched from its creation to its end, over all its parts', async () => {
-    const path = await begin(server, 3000, { upload: 'watched-tus' })
+    const path = await beginUpload(server, 3000, { upload: 'watched-tus' })
     const watching = server.guest('/api/uploads/watched-tus/events')
     await patch(server, path, 0, bytes(1000))
     await sleep(700)
@@ -150,10 +150,10 @@ describe('a resumable upload', () => {
 
   it('of 200 MB in many parts stays flat in memory', async () => {
     const size = 200_000_000
-    const warm = await begin(server, 4 * MIB)
+    const warm = await beginUpload(server, 4 * MIB)
     assert.equal((await patch(server, warm, 0, stream(generate(4 * MIB)))).status, 204)
     const idle = server.memory('VmRSS')
-    const path = await begin(server, size, { filename: 'big' })
+    const path = await beginUpload(server, size, { filename: 'big' })
     const content = generate(size, 'big')[Symbol.iterator]()
     const PART = 2_097_152
     let answer = await tus(server, 'HEAD', path)
@@ -218,7 +218,7 @@ describe('refused', () => {
   })
 
   it('whoever is not the owner', async () => {
-    const path = await begin(server, 4)
+    const path = await beginUpload(server, 4)
     const headers = { 'tus-resumable': '1.0.0', 'upload-length': '4', 'upload-metadata': named }
     for (const [method, url] of [
       ['POST', '/api/tus/'],
@@ -233,7 +233,7 @@ describe('refused', () => {
   })
 
   it('a part that does not fit: offset, length, type, an upload that is not there', async () => {
-    const path = await begin(server, 10)
+    const path = await beginUpload(server, 10)
     assert.equal((await patch(server, path, 0, '12345')).status, 204)
     for (const offset of [0, 4, 6, 10]) {
       const answer = await patch(server, path, offset, 'xxx')
@@ -255,7 +255,7 @@ describe('refused', () => {
   })
 
   it('a second part while one is on its way', async () => {
-    const path = await begin(server, 10)
+    const path = await beginUpload(server, 10)
     const first = startPatch(server, path, 0, 10)
     first.socket.write('1234')
     await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 1)
@@ -307,6 +307,7 @@ describe("a guest's resumable upload", () => {
     assert.equal(file.guestLink?.id, id)
     assert.ok(Date.parse(file.expiresAt ?? '') < Date.now() + 49 * 3_600_000)
     assert.equal((await guest('PATCH', second, part, 'text')).status, 401, 'the link is used up')
+    assert.equal(fileId(await guest('HEAD', first, {})), file.id, 'but its last answer can be asked for again')
     assert.equal((await guest('POST', doors, creation(4))).status, 401)
   })
 
@@ -316,7 +317,7 @@ describe("a guest's resumable upload", () => {
     const upload = path.split('/').at(-1) ?? ''
     assert.equal((await guest('HEAD', `/api/guest/${other}/tus/${upload}`, {})).status, 404)
     assert.equal((await tus(server, 'HEAD', `/api/tus/${upload}`)).status, 404)
-    const owners = (await begin(server, 4)).split('/').at(-1) ?? ''
+    const owners = (await beginUpload(server, 4)).split('/').at(-1) ?? ''
     assert.equal((await guest('PATCH', `/api/guest/${id}/tus/${owners}`, part, 'text')).status, 404)
     await server.owner(`/api/guest-links/${id}/disable`, { method: 'PUT' })
     assert.equal((await guest('PATCH', path, part, 'text')).status, 401)

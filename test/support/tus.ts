@@ -4,7 +4,7 @@ import { RawConnection, requestHead } from './forms.ts'
 import type { Answer, Body, RequestOptions, TestServer } from './server.ts'
 
 export const OCTETS = 'application/offset+octet-stream'
-export const TUS = { 'tus-resumable': '1.0.0' }
+const TUS = { 'tus-resumable': '1.0.0' }
 
 export function metadata(fields: Record<string, string>): string {
   return Object.entries(fields)
@@ -18,7 +18,11 @@ export async function tus(server: TestServer, method: string, path: string, opti
 }
 
 /** Begins an upload. @returns its path. */
-export async function begin(server: TestServer, length: number, fields: Record<string, string> = {}): Promise<string> {
+export async function beginUpload(
+  server: TestServer,
+  length: number,
+  fields: Record<string, string> = {},
+): Promise<string> {
   const headers = { 'upload-length': `${length}`, 'upload-metadata': metadata({ filename: 'a.bin', ...fields }) }
   const answer = await tus(server, 'POST', '/api/tus/', { headers })
   assert.equal(answer.status, 201, answer.text)

@@ -38,7 +38,7 @@ interface Door {
   path: string
   access: Access
   params: z.ZodObject
-  /** The guest link of a request, active; null for the owner. @throws NOT_FOUND, GUEST_LINK_INACTIVE */
+  /** The guest link of a request; null for the owner. @throws NOT_FOUND */
   linkOf(request: FastifyRequest): Promise<GuestLink | null>
 }
 
@@ -79,11 +79,7 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
       path: '/api/guest/:id/tus/',
       access: 'public',
       params: linkParam,
-      async linkOf(request) {
-        const link = await requireGuestLink(deps.guestLinks, (request.params as { id: string }).id)
-        deps.guestLinks.requireActive(link)
-        return link
-      },
+      linkOf: async (request) => requireGuestLink(deps.guestLinks, (request.params as { id: string }).id),
     },
   ]
   for (const door of doors) {
@@ -117,6 +113,7 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
     },
     async (request, reply) => {
       const link = await door.linkOf(request)
+      if (link) deps.guestLinks.requireActive(link)
       const created = await create(request, link, deps)
       const path = door.path.replace(':id', link?.id ?? '')
       reply.header('location', `${path}${created.id}`)
@@ -131,7 +128,7 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
   const path = `${door.path}:upload`
   const schema = { tags: ['upload'], params: door.params.extend(uploadParam.shape) }
   const config = { access: door.access }
-  const { show, append, terminate } = uploadHandlers(door, deps.uploads)
+  const { show, append, terminate } = uploadHandlers(door, deps)
   app.head(
     path,
     {
@@ -169,9 +166,11 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
   )
 }
 
-function uploadHandlers(door: Door, uploads: ResumableUploads) {
-  const find = async (request: FastifyRequest): Promise<ResumableRow> => {
+function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependencies) {
+  const find = async (request: FastifyRequest, isToWrite = false): Promise<ResumableRow> => {
     const link = await door.linkOf(request)
+    // Who has used a link up may still ask what became of the upload.
+    if (link && isToWrite) guestLinks.requireActive(link)
     const { upload: id } = request.params as z.infer<typeof uploadParam>
     const upload = await uploads.find(id)
     if (upload && upload.guest_link_id === (link?.id ?? null)) return upload
@@ -185,7 +184,7 @@ function uploadHandlers(door: Door, uploads: ResumableUploads) {
       return describeUpload(reply.code(200), upload).send()
     },
     append: async (request: FastifyRequest, reply: FastifyReply) => {
-      const { id } = await find(request)
+      const { id } = await find(request, true)
       const { 'content-type': type, 'upload-offset': offset } = request.headers
       if (type !== TUS_CONTENT_TYPE) {
         throw new HoldfastError(
