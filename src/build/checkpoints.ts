@@ -2,6 +2,9 @@
 import type { RunFolder } from './run-folder.ts'
 import type { DeriveOptions } from './template/index.ts'
 
+/** In the output of a step: it leaves no checkpoint, and why. Worth a note, and nothing that a build depends on. */
+export const NO_CHECKPOINT = /kept no layer after provisioner .*/
+
 /** A provisioner as checkpoints know it. */
 export interface CheckpointStep {
   /** Of `Fingerprint.steps`: the hash of all that led to its end. */

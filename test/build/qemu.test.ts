@@ -150,8 +150,16 @@ describe('a qemu build', { skip }, () => {
       script('app.sh'),
       readFileSync(script('app.sh'), 'utf8').replace('sleep 60', 'echo "version 3" >/app'),
     )
+    const template = join(folder, 'layers.pkr.hcl')
+    const app = 'script = "${path.root}/scripts/app.sh"'
+    const changed = `${app}\n    environment_vars = ["ID=\${build.ID}"]`
+    writeFileSync(
+      template,
+      readFileSync(template, 'utf8').replace(app, () => changed),
+    )
     const { output } = await build()
     match(output, /goes on from the checkpoint after step 1/)
+    match(output, /server: kept no layer after provisioner 2: only a run can tell/)
     equal(fileInImage('/base-id'), base)
     equal(fileInImage('/app'), 'version 3\n')
     notEqual(fileInImage('/app-id'), lastId)
@@ -163,7 +171,7 @@ describe('a qemu build', { skip }, () => {
     const { steps = [] } = metadataOf(await recordedBuild())?.fingerprint ?? {}
     deepEqual(
       store.list().map(({ key }) => key),
-      steps.toReversed(),
+      steps.slice(0, 1),
     )
   })
 })
