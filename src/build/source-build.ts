@@ -62,8 +62,8 @@ class SourceBuild {
       isTransient: (error) => isBuildFailure(error) && error.retryable && !signals.stop.aborted,
       onRetry: (error) => {
         retry += 1
-        if (isBuildFailure(error))
-          onNote(`${error.message}; retry ${retry} of ${retries}, because ${String(error.details.transient)}`)
+        const reason = isBuildFailure(error) ? String(error.details.transient) : ''
+        onNote(`retry ${retry} of ${retries}, because ${reason}: ${recorder.build.error}`)
       },
     })
     let first = followed

@@ -85,6 +85,11 @@ function isAlive(pid: number): boolean {
   return existsSync(path) && !/\) Z /.test(readFileSync(path, 'latin1'))
 }
 
+function isPacker(pid: number): boolean {
+  const path = `/proc/${pid}/cmdline`
+  return existsSync(path) && /^\S*packer\0/.test(readFileSync(path, 'latin1'))
+}
+
 function begun(shop: Workshop, step: number): number {
   return shop
     .read('count')
@@ -140,6 +145,20 @@ describe('a build whose Holdfast was killed', () => {
     const build = await shop.record('steps/null.a')
     assert.equal(build?.status, 'interrupted')
     assert.match(build.provisioners[1]?.error ?? '', /^interrupted: /)
+  })
+})
+
+describe('a step whose Packer alone was killed', () => {
+  it('is ended too: it must not meet itself when it runs again', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo begin >>count', 'sleep 3', 'echo end >>count'])
+    const ended = finish(shop.start('build', 'steps.pkr.hcl'))
+    await until(() => shop.read('count') !== '')
+    for (const pid of await shop.pids()) if (isPacker(pid)) tryKill(pid)
+    assert.equal((await ended).status, 1)
+    assert.deepEqual(await shop.pids(), [])
+    assert.equal((await shop.build('steps.pkr.hcl')).status, 0)
+    assert.equal(shop.read('count'), 'begin\nbegin\nend\n')
   })
 })
 
