@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -56,6 +56,15 @@ function smallDisk(): string | null {
     rmdirSync(folder)
   })
   return isMounted ? folder : null
+}
+
+/** Whether a draft has begun to grow. */
+function isCopying(layersFolder: string): boolean {
+  const now = performance.timeOrigin + performance.now()
+  return readdirSync(layersFolder).some((file) => {
+    const draft = file.endsWith('.part') ? statSync(join(layersFolder, file), { throwIfNoEntry: false }) : undefined
+    return draft !== undefined && draft.size > 1_000_000 && draft.mtimeMs > now - 50
+  })
 }
 
 function isSame(image: string, other: string): boolean {
@@ -143,6 +152,13 @@ describe('a layer', { skip }, () => {
       maker.kill('SIGKILL')
       await ended
     }
+    // And surely once in the middle of the copy.
+    await machine.io('write -P 0x55 100M 100M')
+    const maker = start(1)
+    const ended = once(maker, 'exit')
+    while (!isCopying(join(folder, 'layers'))) await sleep(1)
+    maker.kill('SIGKILL')
+    await ended
     match(await take(2), /kept a layer/)
     const { layer, from } = await newestOf(store)
     await machine.quit()
