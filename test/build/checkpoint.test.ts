@@ -144,11 +144,15 @@ describe('a layer', { skip }, () => {
     const machine = await startBlankMachine(folder, blankDisk(folder))
     const { store, start, take } = checkpoints(folder, machine)
     await machine.io('write -P 0x11 0 100M')
+    const startedAt = performance.now()
+    await take(0)
+    const neededMs = performance.now() - startedAt
     for (let round = 0; round < 12; round += 1) {
       await machine.io(`write -P ${round + 1} ${round}M 1M`)
       const maker = start(round % 2)
       const ended = once(maker, 'exit')
-      await sleep(100 + round * 25)
+      // Much of the time is Node's own start.
+      await sleep(neededMs * (0.5 + round / 20))
       maker.kill('SIGKILL')
       await ended
     }
