@@ -18,6 +18,7 @@ const DEBIAN_PACKAGES = [
   { name: 'qemu-system-x86', provides: '/usr/bin/qemu-system-x86_64', neededFor: 'lab tests on virtual machines' },
   { name: 'qemu-utils', provides: '/usr/bin/qemu-img', neededFor: 'lab tests on virtual machines' },
   { name: 'busybox-static', provides: '/usr/bin/busybox', neededFor: 'lab tests on virtual machines' },
+  { name: 'dropbear-bin', provides: '/usr/sbin/dropbear', neededFor: 'tests of builds in virtual machines' },
   { name: 'openssh-server', provides: '/usr/sbin/sshd', neededFor: 'lab tests over ssh' },
   { name: 'openssh-client', provides: '/usr/bin/ssh', neededFor: 'lab tests over ssh' },
   { name: 'packer', provides: '/usr/bin/packer', neededFor: 'build tests' },

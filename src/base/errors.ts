@@ -124,6 +124,11 @@ export const ERROR_CODES = {
   },
   MACHINE_FAILED: { http: 500, exit: 75, meaning: 'A lab machine did not boot, or its shell cannot be reached.' },
   TARGET_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The server under test cannot be found, built or logged in to.' },
+  LAYER_FAILED: {
+    http: 500,
+    exit: 75,
+    meaning: "A layer of a machine's disk could not be kept or used; builds go on without.",
+  },
   PUBLISH_FAILED: {
     http: 502,
     exit: 69,

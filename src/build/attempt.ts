@@ -2,6 +2,7 @@
  * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the run's
  * folder counts, so that both are the same.
  */
+import { rmSync } from 'node:fs'
 import { HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { madeFiles, measure, type Measured } from './artifacts.ts'
@@ -57,6 +58,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
   try {
     for await (const news of watch.news(signals.lost)) await reader.take(news)
     await terms.onRead()
+    for (const path of [run.base, run.monitorSocket]) rmSync(path, { recursive: true, force: true })
     const failure = reader.failure(exitStatusOf(run))
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.

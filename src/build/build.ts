@@ -6,7 +6,7 @@ import { HoldfastError } from '../base/index.ts'
 import type { Lock, LockInfo } from '../lock/index.ts'
 import { createBuild, type Artifact, type Build, type StateManager } from '../state/index.ts'
 import type { AttemptSignals } from './attempt.ts'
-import type { Checkpoints } from './checkpoints.ts'
+import { NO_CHECKPOINT, type Checkpoints } from './checkpoints.ts'
 import { findPacker, type Packer, type PackerInput } from './packer.ts'
 import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
@@ -223,7 +223,11 @@ async function buildOne(
     },
     first,
   )
-  const onLine = (text: string) => listener.line(name, text)
+  const onLine = (text: string) => {
+    const missing = NO_CHECKPOINT.exec(text)?.[0]
+    if (missing === undefined) listener.line(name, text)
+    else onNote(missing)
+  }
   const result = await buildSource({ ...terms, source, fingerprint, recorder, recorded, onNote, onLine })
   const outcome = await publish(operation, recorder, { name, build: recorder.build, ...result })
   listener.ended(outcome)

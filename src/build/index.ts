@@ -1,5 +1,6 @@
 /** Builds of machine images with HashiCorp Packer: recorded, locked, resumed, skipped when nothing has changed. */
 export { buildTemplate, type BuildListener, type BuildRequest, type SourceOutcome } from './build.ts'
+export { QemuLayers } from './checkpoint/qemu-layers.ts'
 export type { ResumeMode } from './plan.ts'
 export { pruneBuilds } from './prune.ts'
 export { publishArtifacts } from './publish.ts'

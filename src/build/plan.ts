@@ -2,7 +2,7 @@
 import { HoldfastError } from '../base/index.ts'
 import type { Build, BuildStatus, Provisioner } from '../state/index.ts'
 import { whatIsWrong } from './artifacts.ts'
-import type { CheckpointStore } from './checkpoints.ts'
+import type { CheckpointStep, CheckpointStore } from './checkpoints.ts'
 import { metadataOf } from './record.ts'
 import { pendingStep } from './steps.ts'
 import { describeResume, type Fingerprint, type TemplateSource } from './template/index.ts'
@@ -51,6 +51,9 @@ export interface PlanRequest {
   readonly fingerprint: Fingerprint
   readonly mode: ResumeMode
   readonly checkpoints: CheckpointStore | null
+  /** What is complete and unchanged is built from nothing. */
+  readonly force: boolean
+  readonly onNote: (text: string) => void
   /** From {@link whyBuild}, or another sentence. */
   readonly reason: string
 }
@@ -77,12 +80,15 @@ export async function planBuild(build: Build | null, request: PlanRequest): Prom
 type Start = Omit<Plan, 'steps'>
 
 async function findStart(build: Build | null, request: PlanRequest): Promise<Start> {
-  const { reason, checkpoints, fingerprint, source } = request
+  const { reason, checkpoints, source } = request
   const ability = describeResume(source.builderType)
   const isUnfinished = build !== null && build.status !== 'complete' && metadataOf(build) !== null
   const first = build ? reason : null
   if (ability.kind === 'checkpoint') {
-    const image = (await checkpoints?.newest(fingerprint.steps)) ?? null
+    if (request.force && build?.status === 'complete' && build.templateHash === request.fingerprint.final) {
+      return { from: 0, note: reason }
+    }
+    const image = (await checkpoints?.newest(checkpointSteps(request), request.onNote)) ?? null
     if (!image) return { from: 0, note: isUnfinished ? 'it starts over: there is no checkpoint that fits' : first }
     return { ...image, note: `${reason}; it goes on from the checkpoint after step ${image.from}` }
   }
@@ -111,4 +117,13 @@ function completePrefix(build: Build, { fingerprint }: PlanRequest): { count: nu
 /** A step that is in a checkpoint of another build has no times of its own. */
 function passedOver(step: Provisioner): Provisioner {
   return step.status === 'complete' ? step : { ...step, status: 'complete' }
+}
+
+/** Those whose checkpoints a later build can trust. */
+export function checkpointSteps({
+  source,
+  fingerprint,
+}: Pick<PlanRequest, 'source' | 'fingerprint'>): CheckpointStep[] {
+  const keys = fingerprint.steps.slice(0, fingerprint.certainSteps)
+  return keys.map((key, index) => ({ key, name: source.provisioners[index]?.name ?? '' }))
 }

@@ -48,9 +48,7 @@ export async function pruneBuilds(manager: StateManager, dataFolder: string, opt
       else if (left > 0) machines.push({ name: build.name, processes: left })
     }
     const runs = pruneRuns(runsFolder(dataFolder, manager.name), inUse, options)
-    const images = await Promise.all(
-      Object.values(options.checkpoints).map((store) => store.prune(keys, options.isDry)),
-    )
+    const images = Object.values(options.checkpoints).map((store) => store.prune(keys, options.isDry))
     return {
       runs: runs.paths,
       checkpoints: images.flatMap(({ paths }) => paths),

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
@@ -19,6 +20,10 @@ export interface RunFolder {
   readonly manifest: string
   /** The exit status, once Packer has ended. */
   readonly exit: string
+  /** The folder of the disk that it goes on from: of no use once it has ended. */
+  readonly base: string
+  /** Where its machine listens for QMP, when it is one of QEMU's: of no use once it has ended. */
+  readonly monitorSocket: string
   /** The first process of the group: its line in /proc. Made by that process, or by who forbids it to begin. */
   readonly process: string
 }
@@ -46,16 +51,30 @@ export function openRunFolder(path: string): RunFolder {
     events: join(path, 'events.ndjson'),
     manifest: join(path, 'manifest.json'),
     exit: join(path, 'exit'),
+    base: join(path, 'base'),
+    monitorSocket: socketOf(path),
     process: join(path, 'process'),
   }
 }
+
+/** In the run's folder, or where that lies too deep for a socket in the folder for temporary files. */
+function socketOf(folder: string): string {
+  const path = join(folder, 'qmp')
+  // QEMU's configuration has no way to write a quotation mark.
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH && !/["\n]/.test(path)) return path
+  return join(tmpdir(), `holdfast-qmp-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`)
+}
+
+/** Bytes (unix(7): 108 with the NUL at the end). */
+const MAX_SOCKET_PATH = 107
 
 /** File systems take names of 255 bytes. */
 const MAX_NAME_BYTES = 200
 
 /** The folder's name for a build: readable, safe for any name, and never two the same. */
 function folderName(buildName: string): string {
-  const name = encodeURIComponent(buildName)
+  // A percent sign would be decoded wherever Packer takes a path for a URL.
+  const name = encodeURIComponent(buildName).replaceAll('%', '=')
   if (name.length <= MAX_NAME_BYTES) return name
   return `${name.slice(0, MAX_NAME_BYTES / 2)}-${createHash('sha256').update(buildName).digest('hex')}`
 }

@@ -6,7 +6,7 @@ import { finishLastRun, type LastRun } from './last-run.ts'
 import { launch } from './launch.ts'
 import { ownsOutputs } from './outputs.ts'
 import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
-import { planBuild, whyBuild, type Plan } from './plan.ts'
+import { checkpointSteps, planBuild, whyBuild, type Plan } from './plan.ts'
 import { membersOf, type ProcessGroup } from './process-group.ts'
 import { metadataOf } from './record.ts'
 import { createRunFolder, type RunFolder } from './run-folder.ts'
@@ -90,11 +90,12 @@ class SourceBuild {
     this.#attempts += 1
     const store = checkpoints[source.builderType] ?? null
     const mode = isRetry ? 'auto' : this.#terms.resume
-    const plan = await planBuild(this.#recorded, { source, fingerprint, mode, checkpoints: store, reason })
+    const request = { source, fingerprint, mode, force: this.#terms.force, checkpoints: store, reason, onNote }
+    const plan = await planBuild(this.#recorded, request)
     if (plan.note !== null) onNote(plan.note)
     const isForced = this.#terms.force || (await ownsOutputs(this.#recorded, signals.kill))
     const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
-    const qemu = store?.deriveOptions(run, fingerprint.steps, plan.baseImage)
+    const qemu = await store?.prepare(run, checkpointSteps(this.#terms), plan.baseImage)
     const files = { eventsFile: run.events, manifestFile: run.manifest }
     const derived = deriveTemplate(template, source, { from: plan.from, ...files, ...(qemu && { qemu }) })
     await using file = await DerivedFile.write(template.folder, derived)

@@ -27,5 +27,12 @@ export async function validateTemplate(
   const { stdout, stderr, failed } = await runPacker(packer.path, args, '', input)
   if (!failed) return
   const words = `${stdout}${stderr}`.trim() || 'Packer gives no reason'
+  if (isOnlyOutputs(words)) return
   throw new HoldfastError('TEMPLATE_INVALID', `Packer does not accept the template ${path}:\n${words}`)
+}
+
+/** Whether what lies there may be overwritten is found out for each source; `packer validate` knows no `-force`. */
+function isOnlyOutputs(words: string): boolean {
+  const faults = words.match(/^ *\* .*/gm) ?? []
+  return faults.length > 0 && faults.every((fault) => /\* Output directory '.*' already exists/.test(fault))
 }

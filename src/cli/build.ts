@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
-import { buildTemplate, type ResumeMode, type SourceOutcome } from '../build/index.ts'
+import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../build/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { publisherTo } from './publish.ts'
@@ -96,7 +96,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
       retries: flags.retries,
       retryDelayMs: flags.retryDelay,
       lockTimeoutMs: flags.lockTimeout,
-      checkpoints: {},
+      checkpoints: { qemu: new QemuLayers(dataFolder, flags.state) },
       ...(flags.publish !== undefined && publisherTo({ url: flags.publish, dataFolder, signal: signals.stop, note })),
       stop: signals.stop,
       kill: signals.kill,

@@ -2,7 +2,7 @@
 import { log } from 'node:console'
 import { InvalidArgumentError, type Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
-import { metadataOf, pruneBuilds } from '../build/index.ts'
+import { metadataOf, pruneBuilds, QemuLayers } from '../build/index.ts'
 import { StateManager, type Build } from '../state/index.ts'
 import { durationOf } from './build-progress.ts'
 import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
@@ -65,7 +65,9 @@ function registerPrune(builds: Command): void {
     .action((options: BuildsOptions & { keep: number; dryRun?: boolean }) =>
       withState(options, async (manager) => {
         const { keep, dryRun: isDry = false } = options
-        const pruned = await pruneBuilds(manager, dataFolderOf(options), { keep, isDry, checkpoints: {} })
+        const dataFolder = dataFolderOf(options)
+        const checkpoints = { qemu: new QemuLayers(dataFolder, manager.name) }
+        const pruned = await pruneBuilds(manager, dataFolder, { keep, isDry, checkpoints })
         if (options.json) return printJson(pruned)
         const would = isDry ? 'would be ' : ''
         for (const { name, processes } of pruned.machines) log(`${name}: ${processes} processes ${would}ended`)

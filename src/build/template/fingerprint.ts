@@ -49,10 +49,14 @@ export async function fingerprintSource(
     await digest(parts.base),
   ])
   const steps: string[] = []
-  for (const step of parts.steps) steps.push(chain([steps.at(-1) ?? base, await digest(step)]))
+  let certainSteps = 0
+  for (const step of parts.steps) {
+    steps.push(chain([steps.at(-1) ?? base, await digest(step)]))
+    if (unknown.length === 0) certainSteps += 1
+  }
   const final = chain([steps.at(-1) ?? base, await digest(parts.rest)])
   await hasher.save()
-  return { base, steps, final, files: hasher.files, unknown: [...new Set(unknown)] }
+  return { base, steps, certainSteps, final, files: hasher.files, unknown: [...new Set(unknown)] }
 }
 
 function ingredientsOf(template: LoadedTemplate, fullName: string): SourceIngredients {

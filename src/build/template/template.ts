@@ -35,6 +35,8 @@ export interface Fingerprint {
   readonly base: string
   /** After each provisioner: the hash of all that led to it and of itself with its variables and files. */
   readonly steps: readonly string[]
+  /** How many of the steps, from the first on, have nothing unknown in them: equal hashes of others promise nothing. */
+  readonly certainSteps: number
   /** Of everything, post-processors included. */
   readonly final: string
   /** The files that were read, by path. */
@@ -51,10 +53,13 @@ export interface DeriveOptions {
   readonly eventsFile: string
   /** Where Packer's manifest post-processor writes. Absolute. */
   readonly manifestFile: string
-  /** For qemu: the disk image to go on from, in the place of the source's own, and where QEMU listens for QMP. */
+  /** For qemu. */
   readonly qemu?: {
+    /** The disk image (qcow2) to go on from, in the place of the source's own. Absolute. */
     readonly baseImage?: string
-    readonly qmpSocket: string
+    /** What QEMU reads with `-readconfig`: where it listens for QMP. Absolute. */
+    readonly monitorFile: string
+    /** Run on this host after each provisioner, with the provisioner's number behind it. */
     readonly checkpointCommand: readonly string[]
   }
 }

@@ -205,7 +205,11 @@ describe('a derived template for qemu', () => {
     from: 0,
     eventsFile: '/run/events',
     manifestFile: '/run/manifest.json',
-    qemu: { baseImage: '/images/step 1.qcow2', qmpSocket: '/run/a,b.sock', checkpointCommand: ['save', "it's"] },
+    qemu: {
+      baseImage: '/images/step 1.qcow2',
+      monitorFile: '/run/a,b {{x}}.conf',
+      checkpointCommand: ['save', "it's"],
+    },
   }
   const provisioner = 'provisioner "shell" { inline = ["true"] }'
   const BARE = `source "qemu" "q" { iso_url = "x.iso" }\nbuild {\n sources = ["qemu.q"]\n${provisioner}\n}`
@@ -247,7 +251,8 @@ build {
         ],
       })
       assert.match(derived.text, /disk_image = true[^]*|iso_checksum = "none"/)
-      assert.match(derived.text, /"unix:\/run\/a,,b\.sock,server,nowait"/)
+      assert.match(derived.text, /\["-readconfig", "\/run\/a,b \{\{`\{\{`\}\}x\}\}\.conf"\]/)
+      assert.match(derived.text, /skip_compaction = false[^]*use_backing_file = false/)
       assert.match(derived.text, /'save' \\"\$\(printf .*\)\\" '0'/)
       assert.doesNotMatch(derived.text, /boot_command|x\.iso|md5:0/)
     }

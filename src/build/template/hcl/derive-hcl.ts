@@ -70,11 +70,9 @@ function manifestEdits(source: HclSource, manifestFile: string): Edit[] {
   )
 }
 
-function qemuEdits(source: HclSource, { baseImage, qmpSocket }: NonNullable<DeriveOptions['qemu']>): Edit[] {
-  // QEMU's options part at commas; a comma of a value is doubled.
-  const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
+function qemuEdits(source: HclSource, { baseImage, monitorFile }: NonNullable<DeriveOptions['qemu']>): Edit[] {
   const given = attributeOf(source, 'qemuargs')?.attribute.expression.text
-  const own = `[["-qmp", ${hclString(monitor)}]]`
+  const own = `[["-readconfig", ${hclString(goTemplateText(monitorFile))}]]`
   const edits = setting(source, 'qemuargs', given === undefined ? own : `concat(${given}\n, ${own})`)
   if (baseImage === undefined) return edits
   return [
@@ -82,6 +80,9 @@ function qemuEdits(source: HclSource, { baseImage, qmpSocket }: NonNullable<Deri
     ...setting(source, 'disk_image', 'true'),
     ...setting(source, 'iso_url', hclString(goTemplateText(baseImage))),
     ...setting(source, 'iso_checksum', '"none"'),
+    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
+    ...setting(source, 'skip_compaction', 'false'),
+    ...setting(source, 'use_backing_file', 'false'),
     ...['iso_urls', 'boot_command', 'boot_steps'].flatMap((name) => {
       const found = attributeOf(source, name)
       return found ? [replacing(found.block, '', found.attribute)] : []

@@ -37,12 +37,18 @@ function provisioners(source: JsonSource, { from, eventsFile, qemu }: DeriveOpti
   return all
 }
 
-function qemuBuilder(builder: JsonPlugin, { baseImage, qmpSocket }: NonNullable<DeriveOptions['qemu']>): JsonPlugin {
+function qemuBuilder(builder: JsonPlugin, { baseImage, monitorFile }: NonNullable<DeriveOptions['qemu']>): JsonPlugin {
   const given = Array.isArray(builder['qemuargs']) ? (builder['qemuargs'] as unknown[]) : []
-  // QEMU's options part at commas; a comma of a value is doubled.
-  const monitor = `unix:${goTemplateText(qmpSocket.replaceAll(',', ',,'))},server,nowait`
-  const watched = { ...builder, qemuargs: [...given, ['-qmp', monitor]] }
+  const watched = { ...builder, qemuargs: [...given, ['-readconfig', goTemplateText(monitorFile)]] }
   if (baseImage === undefined) return watched
   const { iso_urls: _urls, boot_command: _command, boot_steps: _steps, ...rest } = watched as JsonPlugin
-  return { ...rest, disk_image: true, iso_url: goTemplateText(baseImage), iso_checksum: 'none' }
+  return {
+    ...rest,
+    disk_image: true,
+    iso_url: goTemplateText(baseImage),
+    iso_checksum: 'none',
+    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
+    skip_compaction: false,
+    use_backing_file: false,
+  }
 }

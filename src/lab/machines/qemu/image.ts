@@ -94,7 +94,8 @@ function imageIn(folder: string): Image {
   }
 }
 
-async function unpackKernel(work: string, signal: AbortSignal) {
+/** Downloads Debian's cloud kernel into the folder `work`. @returns its file and the folder of its modules. */
+export async function unpackKernel(work: string, signal: AbortSignal) {
   const depends = await runTool('apt-cache', ['depends', 'linux-image-cloud-amd64'], { signal })
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1]
   if (!name) throw new HoldfastError('MACHINE_UNAVAILABLE', "apt-cache knows no package 'linux-image-cloud-amd64'")
@@ -110,7 +111,8 @@ async function unpackKernel(work: string, signal: AbortSignal) {
   }
 }
 
-async function packInitramfs(work: string, modules: string, target: string, signal: AbortSignal): Promise<void> {
+/** Packs the initramfs that loads the kernel's `modules` and goes on with `/sbin/init` of the disk. Uses the folder `work`. */
+export async function packInitramfs(work: string, modules: string, target: string, signal: AbortSignal): Promise<void> {
   const tree = join(work, 'initramfs')
   mkdirSync(join(tree, 'bin'), { recursive: true })
   mkdirSync(join(tree, 'modules'))

@@ -1,0 +1,40 @@
+/** What is known of a layer: the JSON file beside its image. */
+import { z } from 'zod'
+
+/** `<key>-<id>`, and so no path. */
+const NAME = /^[\w.]+-[A-Za-z0-9]+$/
+
+const layerSchema = z.object({
+  /** `<key>-<random id>`: this very image and no other that was made of the same. Its files are `<name>.qcow2` and `.json`. */
+  name: z.string().regex(NAME),
+  /** Of the fingerprint's steps: the hash of all that led to it. Empty: another build has begun anew, nobody looks for it. */
+  key: z.string(),
+  /** The layer that its image reads all from that it does not hold itself; null for one that holds everything. */
+  parent: z.string().regex(NAME).nullable(),
+  /** The provisioner that it was taken after. */
+  step: z.string(),
+  /** ISO 8601. */
+  created: z.iso.datetime(),
+  /** Of the image file alone. */
+  sizeBytes: z.number().int().min(0),
+  /** Of the image file alone, lower-case hex. */
+  sha256: z.string(),
+})
+
+/** A disk as it was after a provisioner. */
+export type Layer = Readonly<z.infer<typeof layerSchema>>
+
+/** @returns null when the text is not the whole of what {@link formatLayer} wrote. */
+export function parseLayer(text: string): Layer | null {
+  try {
+    return layerSchema.parse(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return null
+    throw error
+  }
+}
+
+/** As it stands in its file. */
+export function formatLayer(layer: Layer): string {
+  return `${JSON.stringify(layer, null, 2)}\n`
+}
