@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { lock as lockFile } from 'proper-lockfile'
 import { LockManager } from '../../src/lock/index.ts'
-import { runTogether, startWorker } from '../../src/stress/workers.ts'
+import { runTogether } from '../../src/stress/workers.ts'
+import { startCompiled } from './compiled.ts'
 import type { WorkReport } from '../../src/stress/worker-roles.ts'
 import { ms, race, timed, type Row } from './measure.ts'
 
@@ -38,7 +39,7 @@ export async function benchLocks(folder: string, seconds: number): Promise<Row[]
   await locks.close()
   const options = { data: folder, name: 'shared', contenders: 10, seconds }
   const reports = (
-    await runTogether<WorkReport[]>(Array.from({ length: 10 }, () => startWorker('contender', options)))
+    await runTogether<WorkReport[]>(Array.from({ length: 10 }, () => startCompiled('contender', options)))
   ).flat()
   const served = reports.map(({ done }) => done)
   const shared = served.reduce((sum, done) => sum + done, 0) / seconds

@@ -1,7 +1,8 @@
 /** Twenty saving and fifty reading processes; and what waiting does to the event loop. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { StateManager } from '../../src/state/index.ts'
-import { runTogether, startWorker } from '../../src/stress/workers.ts'
+import { runTogether } from '../../src/stress/workers.ts'
+import { startCompiled } from './compiled.ts'
 import { countOf, countUp, SHARED, type WorkReport } from '../../src/stress/worker-roles.ts'
 import { ms, type Row } from './measure.ts'
 
@@ -11,8 +12,8 @@ const READERS = 50
 export async function benchProcesses(folder: string, seconds: number): Promise<Row[]> {
   const manager = await StateManager.open(folder, { backups: false })
   const reports = await runTogether<WorkReport>([
-    ...Array.from({ length: WRITERS }, (_, index) => startWorker('writer', { data: folder, index, seconds })),
-    ...Array.from({ length: READERS }, () => startWorker('reader', { data: folder, writers: WRITERS, seconds })),
+    ...Array.from({ length: WRITERS }, (_, index) => startCompiled('writer', { data: folder, index, seconds })),
+    ...Array.from({ length: READERS }, () => startCompiled('reader', { data: folder, writers: WRITERS, seconds })),
   ])
   const [writers, readers] = [reports.slice(0, WRITERS), reports.slice(WRITERS)]
   const done = writers.map((report) => report.done)
@@ -43,7 +44,7 @@ export async function benchLoop(folder: string, seconds: number): Promise<Row[]>
   const manager = await StateManager.open(folder, { backups: false })
   await countUp(manager, 0)
   const rivals = Array.from({ length: 3 }, (_, index) =>
-    startWorker('writer', { data: folder, index: index + 1, seconds }),
+    startCompiled('writer', { data: folder, index: index + 1, seconds }),
   )
   const delay = monitorEventLoopDelay({ resolution: 1 })
   const mine = async () => {

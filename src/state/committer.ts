@@ -134,9 +134,9 @@ export class Committer {
       this.cache.forget(head.serial, null)
       return head
     }
-    const changes = new Map<string, Build | null>()
-    for (const [name, stored] of news.builds) changes.set(name, stored && buildOf(stored.body))
-    this.cache.advance(news.head.serial, changes)
+    this.cache.advance(news.head.serial, new Map(news.builds.map(({ name, body }) => [name, buildOf(body)])))
+    // Others are gone; which, the next to ask for the whole state will see.
+    if (this.cache.whole?.size !== news.head.buildCount) this.cache.forget(news.head.serial, null)
     return news.head
   }
 }

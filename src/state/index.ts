@@ -33,7 +33,6 @@ export type {
   StateStore,
   StateStoreCapabilities,
   StoredBuild,
-  StoredChanges,
 } from './state-store.ts'
 export { State, STATE_VERSION } from './state.ts'
 export { BUILD_TRANSITIONS, PROVISIONER_TRANSITIONS } from './transitions.ts'

@@ -23,8 +23,6 @@ export interface StoredBuild {
   body: string
 }
 
-export type StoredChanges = ReadonlyMap<string, StoredBuild | null>
-
 export interface SnapshotPage {
   /** The same on every page. */
   head: StateHead
@@ -95,10 +93,11 @@ export interface StateStore {
   /** Names that saves after `serial` changed, or null when the store no longer knows. */
   changedSince(serial: number): Promise<Set<string> | null>
   /**
-   * Where the state stands, and the builds that saves after `serial` changed, as they are now; null for one that is gone.
-   * Null when the store no longer knows, or when they are more than `limit`.
+   * Where the state stands, and the builds that were saved after `serial` and are still there. Who has all builds of then
+   * puts these in and sees from the count whether others are gone. Null when the store no longer knows, or when they are
+   * more than `limit`.
    */
-  changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredChanges } | null>
+  changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: readonly StoredBuild[] } | null>
   /**
    * Makes the saves, one serial each, all or none; durable when it resolves. Repeating a chain gives the same answer.
    * @throws STALE_STATE when the state is not at `base`; LOCK_LOST when a fence is too old; NO_SPACE.

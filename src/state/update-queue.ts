@@ -3,6 +3,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Lock } from '../lock/index.ts'
 import type { Draft } from './draft.ts'
 
+/**
+ * How long a process keeps the lock after a commit in case its callers have more to save: taking it again costs about as
+ * much as a commit. Others that wait for it wait that much longer.
+ */
+const LINGER_MS = 2
+
 /** Updates of one commit: bounds what one slow commit holds back. */
 const MAX_BATCH = 256
 
@@ -36,6 +42,8 @@ export class UpdateQueue {
   #running: Promise<void> | null = null
   #entering = new AbortController()
   #turn: Promise<void> = Promise.resolve()
+  /** Ends the wait for more; null when there is no such wait. */
+  #wake: (() => void) | null = null
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -44,6 +52,7 @@ export class UpdateQueue {
 
   push(update: Update): void {
     this.#waiting.push(update)
+    this.#wake?.()
     this.#running ??= this.#run()
   }
 
@@ -58,12 +67,16 @@ export class UpdateQueue {
 
   /** Resolves when the present turn, if there is one, is over. */
   async turnOver(): Promise<void> {
+    this.#wake?.()
     await this.#turn
   }
 
   /** Resolves when nothing is waiting or running. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running
+    while (this.#running) {
+      this.#wake?.()
+      await this.#running
+    }
     await this.#turn
   }
 
@@ -90,9 +103,19 @@ export class UpdateQueue {
       await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
       // Callers whose update is done may have the next one.
       await nextTurn()
+      if (this.#waiting.length === 0) await this.#linger()
     } while (this.#waiting.length > 0 && performance.now() < endMs)
     // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
     void turn.leave().then(over.resolve)
+  }
+
+  async #linger(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wake = resolve
+    const timer = setTimeout(resolve, LINGER_MS)
+    await promise
+    clearTimeout(timer)
+    this.#wake = null
   }
 }
 

@@ -16,9 +16,12 @@ export interface Worker {
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
-/** @param role One of the functions in worker-roles.ts. */
-export function startWorker(role: string, options: object): Worker {
-  const child = fork(FILE, [role, JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+/**
+ * @param role One of the functions in worker-roles.ts.
+ * @param file The worker's program. Default: that of the Holdfast that runs, source or compiled.
+ */
+export function startWorker(role: string, options: object, file = FILE): Worker {
+  const child = fork(file, [role, JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const said: unknown[] = []
   const waiting: PromiseWithResolvers<unknown>[] = []
   const readiness = Promise.withResolvers<void>()

@@ -88,6 +88,17 @@ export const BROKEN_STORES: readonly Broken[] = [
       })),
   },
   {
+    fault: 'leaves out a build that was saved meanwhile',
+    law: 'gives what was saved since a serial, of few builds and of many',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        changesSince: async (serial: number, limit: number) => {
+          const news = await inner.changesSince(serial, limit)
+          return news && { ...news, builds: news.builds.slice(1) }
+        },
+      })),
+  },
+  {
     fault: 'forgets old versions',
     law: 'keeps old versions of every build',
     wrap: (store) => faulty(store, (inner) => ({ getAt: (_serial: number, name: string) => inner.get(name) })),

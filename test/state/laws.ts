@@ -172,6 +172,24 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     assert.equal(await b.changedSince(4), null)
   },
 
+  async 'gives what was saved since a serial, of few builds and of many'({ a, b }) {
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`b${index}`, `${index}`]))
+    await a.save(0, [save({ x: '1', y: '1' }), save({ x: '2' }), save({}, ['y']), save(many), save({ b7: 'new' })], [])
+    const since = async (serial: number, limit = 1000) => {
+      const news = await b.changesSince(serial, limit)
+      return news && { ...news.head, builds: news.builds.map(({ name, body }) => `${name} ${JSON.parse(body).text}`) }
+    }
+    const head = await b.head()
+    assert.deepEqual(await since(5), { ...head, builds: [] })
+    // Far behind, and one save behind: a store may look for them in two ways.
+    assert.deepEqual(await since(4), { ...head, builds: ['b7 new'] })
+    const all = await since(0)
+    assert.deepEqual(all?.builds.toSorted().slice(-2), ['b99 99', 'x 2'])
+    assert.equal(all?.builds.length, 201)
+    assert.equal(await since(0, 200), null)
+    assert.equal(await since(6), null)
+  },
+
   async 'lists builds by name, in pages, by status'({ a, b }) {
     const builds = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`b${index}`, `${index}`]))
     await a.save(0, [save(builds)], [])

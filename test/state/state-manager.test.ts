@@ -143,6 +143,7 @@ describe('load and save', () => {
     for (let round = 0; round < 5; round++) {
       await b.update(async (draft) => {
         for (let index = 0; index < 150; index++) await draft.put(counted(`b${index * round}`, round))
+        if (round > 2) await draft.remove(`b${round}`)
       })
       const [seen, truth] = [await a.load(), new Map<string, number>()]
       for await (const build of b.builds()) truth.set(build.name, countOf(build))

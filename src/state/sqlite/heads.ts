@@ -20,6 +20,7 @@ export class Heads {
   readonly #update: StatementSync
   readonly #delete: StatementSync
   readonly #scan: StatementSync
+  readonly #since: StatementSync
   readonly #list: StatementSync
   readonly #listByStatus: StatementSync
 
@@ -32,6 +33,7 @@ export class Heads {
     )
     this.#delete = prepare('DELETE FROM heads WHERE number = ?')
     this.#scan = prepare('SELECT * FROM heads WHERE number > ? ORDER BY number LIMIT ?')
+    this.#since = prepare('SELECT * FROM heads WHERE serial > ? LIMIT ?')
     this.#list = prepare('SELECT name, status, serial FROM heads WHERE name > ? ORDER BY name LIMIT ?')
     this.#listByStatus = prepare(
       'SELECT name, status, serial FROM heads WHERE name > ? AND status = ? ORDER BY name LIMIT ?',
@@ -56,6 +58,11 @@ export class Heads {
 
   scan(after: number, limit: number): Head[] {
     return this.#scan.all(after, limit) as unknown as Head[]
+  }
+
+  /** Newer than a serial, in no order. Looks at every head. */
+  since(serial: number, limit: number): Head[] {
+    return this.#since.all(serial, limit) as unknown as Head[]
   }
 
   list(after: string, limit: number, only?: string): BuildEntry[] {

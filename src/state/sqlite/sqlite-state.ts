@@ -21,9 +21,8 @@ import type {
   StateStore,
   StateStoreCapabilities,
   StoredBuild,
-  StoredChanges,
 } from '../state-store.ts'
-import { digestOf, Heads } from './heads.ts'
+import { digestOf, Heads, type Head } from './heads.ts'
 import { Meta, MetaDamage } from './meta.ts'
 import { PackDamage, Packs, type Place } from './packs.ts'
 import { SaveDamage, SaveLog, type SaveRow, type Undo } from './saves.ts'
@@ -32,6 +31,8 @@ import { verifyTables } from './verify.ts'
 
 /** Builds of one page of a snapshot: some milliseconds of work. */
 const PAGE = 1000
+/** How many heads can be looked through in the time that it takes to read the record of one save. */
+const HEADS_PER_SAVE = 64
 /** Versions of builds that compaction drops in one transaction: some milliseconds of work. */
 const MAX_FORGET = 500
 
@@ -125,16 +126,10 @@ export class SqliteState implements StateStore {
     return this.#read(() => this.#changedSince(serial))
   }
 
-  async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredChanges } | null> {
+  async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredBuild[] } | null> {
     return this.#read(() => {
-      const names = this.#changedSince(serial)
-      if (!names || names.size > limit) return null
-      const builds = new Map<string, StoredBuild | null>()
-      for (const name of names) {
-        const head = this.#tables.heads.get(name)
-        builds.set(name, head && this.#load(head))
-      }
-      return { head: this.#head(this.#readHead()), builds }
+      const heads = this.#headsSince(serial, limit)
+      return heads && { head: this.#head(this.#readHead()), builds: heads.map((head) => this.#load(head)) }
     })
   }
 
@@ -257,6 +252,19 @@ export class SqliteState implements StateStore {
   #page({ heads, packs }: Tables, after: number): { builds: StoredBuild[]; last: number } {
     const page = heads.scan(after, PAGE)
     return { builds: page.map((head) => this.#load(head, packs)), last: page.at(-1)?.number ?? after }
+  }
+
+  /** The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. */
+  #headsSince(serial: number, limit: number): Head[] | null {
+    const newest = this.#readHead()
+    const behind = (newest?.serial ?? 0) - serial
+    if (behind >= 0 && (newest?.builds ?? 0) <= behind * HEADS_PER_SAVE) {
+      const heads = this.#tables.heads.since(serial, limit + 1)
+      return heads.length > limit ? null : heads
+    }
+    const names = this.#changedSince(serial)
+    if (!names || names.size > limit) return null
+    return [...names].map((name) => this.#tables.heads.get(name)).filter((head) => head !== null)
   }
 
   #changedSince(serial: number): Set<string> | null {
