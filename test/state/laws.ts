@@ -177,15 +177,17 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     await a.save(0, [save({ x: '1', y: '1' }), save({ x: '2' }), save({}, ['y']), save(many), save({ b7: 'new' })], [])
     const since = async (serial: number, limit = 1000) => {
       const news = await b.changesSince(serial, limit)
-      return news && { ...news.head, builds: news.builds.map(({ name, body }) => `${name} ${JSON.parse(body).text}`) }
+      return (
+        news && { ...news.head, builds: news.builds.map((build) => `${build.name} ${JSON.parse(build.body).text}`) }
+      )
     }
     const head = await b.head()
     assert.deepEqual(await since(5), { ...head, builds: [] })
     // Far behind, and one save behind: a store may look for them in two ways.
     assert.deepEqual(await since(4), { ...head, builds: ['b7 new'] })
-    const all = await since(0)
-    assert.deepEqual(all?.builds.toSorted().slice(-2), ['b99 99', 'x 2'])
-    assert.equal(all?.builds.length, 201)
+    const everything = await since(0)
+    assert.deepEqual(everything?.builds.toSorted().slice(-2), ['b99 99', 'x 2'])
+    assert.equal(everything?.builds.length, 201)
     assert.equal(await since(0, 200), null)
     assert.equal(await since(6), null)
   },

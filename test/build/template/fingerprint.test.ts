@@ -120,7 +120,7 @@ describe('a fingerprint of HCL2', () => {
     ['a heredoc’s blanks', 'a.pkr.hcl', (text) => text.replace('      echo $', '       echo $'), 'until 3'],
     ['a used local', 'a.pkr.hcl', (text) => text.replace('-${time', '+${time'), 'until 3'],
     ['a post-processor', 'a.pkr.hcl', (text) => text.replace('md5', 'sha1'), 'steps'],
-    ['a variable of the last step', 'a.pkr.hcl', same, 'until 3', { vars: ['late=x'] }],
+    ['a variable of the last step', 'a.pkr.hcl', same, 'until 3', { vars: ['late=another'] }],
     ['a variable in the environment', 'a.pkr.hcl', same, 'until 0', { env: { ...process.env, PKR_VAR_early: 'x' } }],
   ]
   for (const [what, name, change, expected, given] of CHANGES) {
