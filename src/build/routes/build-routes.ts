@@ -2,13 +2,12 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
-import type { OutgoingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import parseRange from 'range-parser'
 import { z } from 'zod'
-import { HoldfastError, messageOf, VERSION } from '../../base/index.ts'
+import { beginEvents, HoldfastError, messageOf, VERSION } from '../../base/index.ts'
 import { listBuilds, stateSummary, versionOf, type BuildStates } from './listing.ts'
 import { chunks, openLog, readableChunks, tailStart } from './log-file.ts'
 import { knownMetadata } from './metadata.ts'
@@ -187,17 +186,8 @@ function eventsRoute(instance: FastifyInstance, { dataFolder, states, ending }: 
     async (request, reply) => {
       // Before anything is sent: what is not there is a 404.
       await requireBuild({ states, ...request.params })
-      const gone = new AbortController()
-      reply.raw.once('close', () => gone.abort())
-      reply.hijack()
-      reply.raw.writeHead(200, {
-        ...(reply.getHeaders() as OutgoingHttpHeaders),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      reply.raw.flushHeaders()
-      const signal = AbortSignal.any([gone.signal, ending, AbortSignal.timeout(MAX_WATCH_MS)])
+      const gone = beginEvents(reply)
+      const signal = AbortSignal.any([gone, ending, AbortSignal.timeout(MAX_WATCH_MS)])
       try {
         for await (const event of watchBuild({ dataFolder, states, ...request.params }, signal)) {
           if (!reply.raw.write(format(event))) await once(reply.raw, 'drain', { signal })

@@ -1,9 +1,9 @@
 /** Upload progress as server-sent events (WHATWG HTML, section 9.2). */
 import { once } from 'node:events'
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { beginEvents } from '../../base/index.ts'
 import { requireUploadId, type TrackedUpload, type UploadSnapshot, type UploadTracker } from '../upload-tracker.ts'
 
 /** How often `progress` is sent, at most. */
@@ -30,19 +30,10 @@ export function progressRoutes(instance: FastifyInstance, tracker: UploadTracker
     },
     async (request, reply) => {
       requireUploadId(request.params.id)
-      const gone = new AbortController()
-      reply.raw.once('close', () => gone.abort())
-      reply.hijack()
-      reply.raw.writeHead(200, {
-        ...(reply.getHeaders() as OutgoingHttpHeaders),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      reply.raw.flushHeaders()
-      const patience = AbortSignal.any([gone.signal, AbortSignal.timeout(WAIT_FOR_BEGIN_MS)])
+      const gone = beginEvents(reply)
+      const patience = AbortSignal.any([gone, AbortSignal.timeout(WAIT_FOR_BEGIN_MS)])
       const upload = await tracker.find(request.params.id, patience)
-      for await (const event of watch(upload, gone.signal)) reply.raw.write(event)
+      for await (const event of watch(upload, gone)) reply.raw.write(event)
       reply.raw.end()
     },
   )

@@ -1,0 +1,21 @@
+/** The beginning of an answer in server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { FastifyReply } from 'fastify'
+
+/**
+ * Sends the headers; from now on events are written to `reply.raw`, which the caller ends.
+ * @returns aborted when the client is gone.
+ */
+export function beginEvents(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  })
+  reply.raw.flushHeaders()
+  return gone.signal
+}
