@@ -36,6 +36,8 @@ export interface PublishOptions {
   resumeFolder: string
   signal: AbortSignal
   onProgress?: (progress: PublishProgress) => void
+  /** How long the share shall keep each file, ms from its upload's begin; at least an hour. Default: for ever. */
+  keepMs?: number
   /** Tries in a row that may fail without a byte of progress. Default 8, which is one to two minutes. */
   retries?: number
   /** Longest first wait between two of them, ms, doubled for each further one. Default 500. */
@@ -43,6 +45,8 @@ export interface PublishOptions {
 }
 
 const MAX_DELAY_MS = 30_000
+/** As a share takes it: docs/guide/share.md. */
+const NEVER = new Date('2999-12-31T00:00:00Z')
 
 /**
  * Uploads files one after the other, in the order given. A file that the share holds under its recorded link is not sent.
@@ -124,7 +128,8 @@ class Publisher {
       const state = await this.#client.find(upload)
       if (state) return { upload, ...state }
     }
-    const upload = await this.#client.create(artifact)
+    const { keepMs } = this.#options
+    const upload = await this.#client.create(artifact, keepMs === undefined ? NEVER : new Date(Date.now() + keepMs))
     await this.#records.save(artifact, share, { uploadUrl: upload.href, fileId: null })
     return { upload, offset: 0, fileId: null }
   }

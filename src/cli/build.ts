@@ -21,6 +21,7 @@ interface BuildFlags extends DataOptions {
   retryDelay: number
   lockTimeout: number
   publish?: string
+  publishFor: number | null
   verbose?: boolean
 }
 
@@ -58,6 +59,11 @@ export function registerBuild(program: Command): void {
     .option(
       '--publish <url>',
       'upload the artifacts to this Holdfast share, with the API token in HOLDFAST_PUBLISH_TOKEN',
+    )
+    .addOption(
+      new Option('--publish-for <duration>', 'how long the share shall keep them, such as 90d')
+        .argParser(duration)
+        .default(null, 'for ever'),
     )
     .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
     .option('--state <name>', 'which state to record it in', 'default')
@@ -97,7 +103,14 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
       retryDelayMs: flags.retryDelay,
       lockTimeoutMs: flags.lockTimeout,
       checkpoints: { qemu: new QemuLayers(dataFolder, flags.state) },
-      ...(flags.publish !== undefined && publisherTo({ url: flags.publish, dataFolder, signal: signals.stop, note })),
+      ...(flags.publish !== undefined &&
+        publisherTo({
+          url: flags.publish,
+          keepMs: flags.publishFor,
+          dataFolder,
+          signal: signals.stop,
+          note,
+        })),
       stop: signals.stop,
       kill: signals.kill,
     }

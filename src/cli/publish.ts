@@ -5,6 +5,8 @@ import { publishArtifacts, type BuildRequest } from '../build/index.ts'
 
 export interface PublishTerms {
   url: string
+  /** How long the share shall keep the artifacts, ms; null: for ever. */
+  keepMs: number | null
   dataFolder: string
   signal: AbortSignal
   note: (text: string) => void
@@ -13,6 +15,7 @@ export interface PublishTerms {
 /** What `buildTemplate` needs to publish. @throws INVALID_REQUEST for what is no web address; INVALID_CONFIG without a token. */
 export function publisherTo({
   url,
+  keepMs,
   dataFolder,
   signal,
   note,
@@ -38,6 +41,7 @@ export function publisherTo({
         token,
         resumeFolder,
         signal,
+        ...(keepMs !== null && { keepMs }),
         onProgress: tellQuarters(note),
       }),
   }

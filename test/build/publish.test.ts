@@ -84,6 +84,16 @@ describe('publishArtifacts', () => {
     }
   })
 
+  it('asks the share to keep them for ever, or for so long', async () => {
+    const [ever, hours] = [await makeFile('ever.bin', 1), await makeFile('hours.bin', 2)]
+    await publish([ever])
+    await publish([hours], { keepMs: 2 * 3_600_000 })
+    const files = new Map((await listed(server)).map(({ filename, expiresAt }) => [filename, expiresAt]))
+    assert.equal(files.get('ever.bin'), null)
+    const leftMs = Date.parse(files.get('hours.bin') ?? '') - Date.now()
+    assert.ok(leftMs > 1.9 * 3_600_000 && leftMs <= 2 * 3_600_000, `${leftMs} ms`)
+  })
+
   it('does not send again what the share holds, and does when it no longer does', async () => {
     const artifact = await makeFile('again.bin', MIB)
     const resumeFolder = temporaryFolder()

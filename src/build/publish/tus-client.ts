@@ -43,10 +43,11 @@ export class TusClient {
     this.#signal = signal
   }
 
-  /** Begins an upload. @returns where to send it. */
-  async create(artifact: { path: string; sizeBytes: number }): Promise<URL> {
-    const filename = Buffer.from(basename(artifact.path)).toString('base64')
-    const headers = { ...TUS, 'upload-length': artifact.sizeBytes, 'upload-metadata': `filename ${filename}` }
+  /** Begins an upload of a file that the share keeps until `expires`. @returns where to send it. */
+  async create(artifact: { path: string; sizeBytes: number }, expires: Date): Promise<URL> {
+    const metadata = { filename: basename(artifact.path), expiration: expires.toISOString() }
+    const pairs = Object.entries(metadata).map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`)
+    const headers = { ...TUS, 'upload-length': artifact.sizeBytes, 'upload-metadata': pairs.join(',') }
     const answer = await this.#ask('POST', this.#at('api/tus/'), { ...headers, 'content-length': 0 })
     const { location } = answer.headers
     if (answer.status !== HTTP.created || location === undefined) throw this.#refused(answer, artifact.path)

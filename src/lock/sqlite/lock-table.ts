@@ -2,8 +2,9 @@
  * The tables of locks.db and what can be done to them within one transaction. A row in `locks` is a held lock, a row in
  * `waiters` a place in line; a lock that is let go passes to the first in line at once, so that nobody can push in.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
+import { LazyStatement } from '../../storage/index.ts'
 import { HoldfastError } from '../../base/index.ts'
 import type { LockInfo, LockStatus } from '../lock-info.ts'
 import type { LockRequest } from '../lock-store.ts'
@@ -82,31 +83,39 @@ interface WaiterRow {
 
 export class LockTable {
   readonly #clocks: Clocks
-  readonly #read: StatementSync
-  readonly #list: StatementSync
-  readonly #insert: StatementSync
-  readonly #update: StatementSync
-  readonly #highestToken: StatementSync
-  readonly #enqueue: StatementSync
-  readonly #first: StatementSync
-  readonly #line: StatementSync
-  readonly #leave: StatementSync
+  readonly #read: LazyStatement
+  readonly #list: LazyStatement
+  readonly #insert: LazyStatement
+  readonly #update: LazyStatement
+  readonly #highestToken: LazyStatement
+  readonly #enqueue: LazyStatement
+  readonly #first: LazyStatement
+  readonly #line: LazyStatement
+  readonly #leave: LazyStatement
 
   constructor(connection: DatabaseSync, clocks: Clocks) {
     this.#clocks = clocks
-    this.#read = connection.prepare('SELECT * FROM locks WHERE name = ?')
-    this.#list = connection.prepare('SELECT * FROM locks WHERE record IS NOT NULL ORDER BY name')
-    this.#insert = connection.prepare('INSERT INTO locks VALUES (NULL, ?, 0, NULL, 0, 0, NULL, ?)')
-    this.#update = connection.prepare(
+    this.#read = new LazyStatement(connection, 'SELECT * FROM locks WHERE name = ?')
+    this.#list = new LazyStatement(connection, 'SELECT * FROM locks WHERE record IS NOT NULL ORDER BY name')
+    this.#insert = new LazyStatement(connection, 'INSERT INTO locks VALUES (NULL, ?, 0, NULL, 0, 0, NULL, ?)')
+    this.#update = new LazyStatement(
+      connection,
       'UPDATE locks SET token = ?, record = ?, deadline = ?, expires = ?, abandoned = ?, checksum = ? WHERE number = ?',
     )
-    this.#highestToken = connection.prepare("SELECT max(token) AS token FROM locks WHERE typeof(token) = 'integer'")
-    this.#enqueue = connection.prepare(
+    this.#highestToken = new LazyStatement(
+      connection,
+      "SELECT max(token) AS token FROM locks WHERE typeof(token) = 'integer'",
+    )
+    this.#enqueue = new LazyStatement(
+      connection,
       'INSERT INTO waiters SELECT ?1, coalesce(max(ticket), 0) + 1, ?2, ?3 FROM waiters WHERE lock = ?1 RETURNING ticket',
     )
-    this.#first = connection.prepare('SELECT * FROM waiters WHERE lock = ? ORDER BY ticket LIMIT 1')
-    this.#line = connection.prepare('SELECT ticket, record, checksum FROM waiters WHERE lock = ? ORDER BY ticket')
-    this.#leave = connection.prepare('DELETE FROM waiters WHERE lock = ? AND ticket = ?')
+    this.#first = new LazyStatement(connection, 'SELECT * FROM waiters WHERE lock = ? ORDER BY ticket LIMIT 1')
+    this.#line = new LazyStatement(
+      connection,
+      'SELECT ticket, record, checksum FROM waiters WHERE lock = ? ORDER BY ticket',
+    )
+    this.#leave = new LazyStatement(connection, 'DELETE FROM waiters WHERE lock = ? AND ticket = ?')
   }
 
   /** The lock's entry, or null when nobody ever asked for it. @throws LOCK_DAMAGED. */

@@ -1,6 +1,7 @@
 /** The newest version of each build: an index by name into the packs. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
+import { LazyStatement } from '../../storage/index.ts'
 import type { BuildEntry } from '../state-store.ts'
 import type { Place } from './packs.ts'
 
@@ -15,17 +16,17 @@ export interface Head extends Place, BuildEntry {
 }
 
 export class Heads {
-  readonly #get: StatementSync
-  readonly #insert: StatementSync
-  readonly #update: StatementSync
-  readonly #delete: StatementSync
-  readonly #scan: StatementSync
-  readonly #since: StatementSync
-  readonly #list: StatementSync
-  readonly #listByStatus: StatementSync
+  readonly #get: LazyStatement
+  readonly #insert: LazyStatement
+  readonly #update: LazyStatement
+  readonly #delete: LazyStatement
+  readonly #scan: LazyStatement
+  readonly #since: LazyStatement
+  readonly #list: LazyStatement
+  readonly #listByStatus: LazyStatement
 
   constructor(connection: DatabaseSync) {
-    const prepare = (text: string) => connection.prepare(text)
+    const prepare = (text: string) => new LazyStatement(connection, text)
     this.#get = prepare('SELECT * FROM heads WHERE name = ?')
     this.#insert = prepare('INSERT INTO heads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)')
     this.#update = prepare(

@@ -1,7 +1,8 @@
 /** The few facts of a state that are no builds, and the highest fencing token of each lock that ever guarded a save. */
 import { randomUUID } from 'node:crypto'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
+import { LazyStatement } from '../../storage/index.ts'
 import { HoldfastError } from '../../base/index.ts'
 
 /** Rises when an older Holdfast could no longer read the file. */
@@ -20,15 +21,15 @@ export class MetaDamage extends Error {}
 
 export class Meta {
   readonly lineage: string
-  readonly #get: StatementSync
-  readonly #put: StatementSync
-  readonly #all: StatementSync
+  readonly #get: LazyStatement
+  readonly #put: LazyStatement
+  readonly #all: LazyStatement
 
   /** @throws STATE_TOO_NEW; MetaDamage, as all that read here. */
   constructor(connection: DatabaseSync) {
-    this.#get = connection.prepare('SELECT value, checksum FROM meta WHERE key = ?')
-    this.#put = connection.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
-    this.#all = connection.prepare('SELECT key FROM meta')
+    this.#get = new LazyStatement(connection, 'SELECT value, checksum FROM meta WHERE key = ?')
+    this.#put = new LazyStatement(connection, 'INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
+    this.#all = new LazyStatement(connection, 'SELECT key FROM meta')
     const format = Number(this.#read('format'))
     if (format > FORMAT) {
       throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {

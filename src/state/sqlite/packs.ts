@@ -3,8 +3,9 @@
  * what many small ones hold moves into one compressed block later, with nothing that refers to them changed. Builds are
  * much alike, so packing compresses them to a tenth where one by one it is half.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { LazyStatement } from '../../storage/index.ts'
 
 /** Where a version of a build lies. */
 export interface Place {
@@ -53,20 +54,20 @@ interface PackRow {
 export class PackDamage extends Error {}
 
 export class Packs {
-  readonly #insert: StatementSync
-  readonly #select: StatementSync
-  readonly #selectBlock: StatementSync
-  readonly #decrement: StatementSync
-  readonly #deleteDead: StatementSync
-  readonly #rawPacks: StatementSync
-  readonly #moveToBlock: StatementSync
-  readonly #insertBlock: StatementSync
-  readonly #decrementBlock: StatementSync
-  readonly #deleteBlock: StatementSync
+  readonly #insert: LazyStatement
+  readonly #select: LazyStatement
+  readonly #selectBlock: LazyStatement
+  readonly #decrement: LazyStatement
+  readonly #deleteDead: LazyStatement
+  readonly #rawPacks: LazyStatement
+  readonly #moveToBlock: LazyStatement
+  readonly #insertBlock: LazyStatement
+  readonly #decrementBlock: LazyStatement
+  readonly #deleteBlock: LazyStatement
   readonly #cache = new Map<number, Buffer>()
 
   constructor(connection: DatabaseSync) {
-    const prepare = (text: string) => connection.prepare(text)
+    const prepare = (text: string) => new LazyStatement(connection, text)
     this.#insert = prepare('INSERT INTO packs VALUES (?, ?, ?, NULL, NULL, ?, ?, ?)')
     this.#select = prepare('SELECT form, block, start, size, checksum, body FROM packs WHERE id = ?')
     this.#selectBlock = prepare('SELECT checksum, body FROM blocks WHERE id = ?')

@@ -2,8 +2,9 @@
  * The log of saves: who saved what, where the state stood then, and what it needs to be undone, which is the history.
  * The newest row is the state's head.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { LazyStatement } from '../../storage/index.ts'
 import type { SaveRecord } from '../state-store.ts'
 import type { Place } from './packs.ts'
 
@@ -51,15 +52,15 @@ export class SaveDamage extends Error {
 }
 
 export class SaveLog {
-  readonly #newest: StatementSync
-  readonly #insert: StatementSync
-  readonly #oldest: StatementSync
-  readonly #after: StatementSync
-  readonly #downwards: StatementSync
-  readonly #delete: StatementSync
+  readonly #newest: LazyStatement
+  readonly #insert: LazyStatement
+  readonly #oldest: LazyStatement
+  readonly #after: LazyStatement
+  readonly #downwards: LazyStatement
+  readonly #delete: LazyStatement
 
   constructor(connection: DatabaseSync) {
-    const prepare = (text: string) => connection.prepare(text)
+    const prepare = (text: string) => new LazyStatement(connection, text)
     this.#newest = prepare('SELECT * FROM saves ORDER BY serial DESC LIMIT 1')
     this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#oldest = prepare('SELECT * FROM saves ORDER BY serial LIMIT 1')
