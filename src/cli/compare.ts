@@ -1,5 +1,13 @@
 import type { Command } from 'commander'
-import { adviceFor, compareSides, describeVerdict, formatRatio, readSides, type CellComparison } from '../lab/index.ts'
+import {
+  adviceFor,
+  cellLabel,
+  compareSides,
+  describeVerdict,
+  formatRatio,
+  readSides,
+  type CellComparison,
+} from '../lab/index.ts'
 
 export function registerCompare(program: Command): void {
   program
@@ -22,12 +30,12 @@ export function registerCompare(program: Command): void {
 }
 
 function lines(cell: CellComparison): string[] {
-  const { ramMb, fileSize, estimate, medianA, medianB, warnings } = cell
+  const { estimate, medianA, medianB, warnings } = cell
   const speeds = `${medianA?.toFixed(1) ?? '-'} -> ${medianB?.toFixed(1) ?? '-'} MB/s`
   const ratio = estimate ? `${formatRatio(estimate)}, n=${estimate.samples}` : '-'
   const advice = adviceFor(cell)
   return [
-    `${`${ramMb} MB ${fileSize}`.padEnd(16)} ${ratio.padEnd(26)} ${speeds.padEnd(26)} ${describeVerdict(cell)}`,
+    `${cellLabel(cell).padEnd(16)} ${ratio.padEnd(26)} ${speeds.padEnd(26)} ${describeVerdict(cell)}`,
     ...warnings.map((warning) => `  warning: ${warning}`),
     ...(advice ? [`  advice: ${advice}`] : []),
   ]

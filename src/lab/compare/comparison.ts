@@ -7,6 +7,7 @@ import { median } from '../statistics/quantiles.ts'
 import { seededRandom, type Random } from '../statistics/random.ts'
 import { estimateUnpaired } from '../statistics/unpaired.ts'
 import { judge, type Verdict } from '../statistics/verdict.ts'
+import { poolCells } from './pooling.ts'
 import type { CellResult } from '../results/result.ts'
 
 /** One side: the cells of one target, and of the other targets that ran beside it, if any. */
@@ -17,7 +18,8 @@ export interface Side {
 }
 
 export interface CellComparison {
-  ramMb: number
+  /** MiB; null: cells of several sizes that no machine enforced, as one. */
+  ramMb: number | null
   fileSize: string
   fileSizeBytes: number
   /** Null when a side has no good upload in this cell. */
@@ -33,19 +35,20 @@ const DRIFT_SIGNIFICANCE = 0.01
 const SEED = 20_261_122
 
 /** A verdict about B for each cell that both sides have. */
-export function compareSides(a: Side, b: Side): CellComparison[] {
+export function compareSides(givenA: Side, givenB: Side): CellComparison[] {
   const random = seededRandom(SEED)
+  const [a, b] = [pooled(givenA), pooled(givenB)]
   const inOrder = a.cells.toSorted(
     (one, other) => one.ram_mb - other.ram_mb || one.file_size_bytes - other.file_size_bytes,
   )
   const compared = inOrder.flatMap((cellA) => {
-    const cellB = b.cells.find((other) => isSameCell(cellA, other))
+    const cellB = b.cells.find((cell) => isSameCell(cellA, cell))
     return cellB ? [{ cellA, cellB, estimate: estimate(a, b, cellA, cellB, random) }] : []
   })
   const known = compared.flatMap((one) => (one.estimate ? [one.estimate] : []))
   const verdicts = new Map(judge(known).map((verdict, index) => [known[index], verdict]))
   return compared.map(({ cellA, cellB, estimate: found }) => ({
-    ramMb: cellA.ram_mb,
+    ramMb: cellA.pooledRamMb,
     fileSize: cellA.file_size,
     fileSizeBytes: cellA.file_size_bytes,
     estimate: found,
@@ -54,6 +57,10 @@ export function compareSides(a: Side, b: Side): CellComparison[] {
     medianB: cellB.stats.median_throughput_mbps,
     warnings: warningsOf(a, b, cellA, cellB, found),
   }))
+}
+
+function pooled(side: Side) {
+  return { ...side, cells: poolCells(side.cells), companions: poolCells(side.companions) }
 }
 
 function estimate(a: Side, b: Side, cellA: CellResult, cellB: CellResult, random: Random): Estimate | null {
@@ -136,7 +143,8 @@ export function driftOf(cell: CellResult): string | null {
 }
 
 function isSameCell(a: CellResult, b: CellResult): boolean {
-  return a.ram_mb === b.ram_mb && a.file_size_bytes === b.file_size_bytes
+  const isSameRam = a.ram_mb === b.ram_mb || (!a.ram_limited && !b.ram_limited)
+  return isSameRam && a.file_size_bytes === b.file_size_bytes
 }
 
 function durations(cell: CellResult): number[] {

@@ -1,3 +1,4 @@
+import { cellLabel } from '../compare/pooling.ts'
 import type { CellComparison } from '../compare/comparison.ts'
 import { describeVerdict, formatRatio } from '../compare/words.ts'
 import { MARGIN } from '../statistics/verdict.ts'
@@ -20,7 +21,7 @@ export function forestPlot(cells: readonly CellComparison[], a: string, b: strin
   const one = `<line class="axis" x1="${x(1)}" x2="${x(1)}" y1="${frame.top}" y2="${floor}"/>`
   const rows = cells.map((cell, index) => {
     const y = frame.top + ROW * (index + 0.5)
-    const name = `<text class="tick" x="0" y="${y + 4}">${escape(`${cell.ramMb} MB ${cell.fileSize}`)}</text>`
+    const name = `<text class="tick" x="0" y="${y + 4}">${escape(cellLabel(cell))}</text>`
     const words = cell.verdict === 'no difference shown' ? 'no difference shown' : describeVerdict(cell)
     const verdict = `<text class="tick" x="${frame.width - frame.right + 12}" y="${y + 4}">${escape(words)}</text>`
     if (!cell.estimate) return name + verdict

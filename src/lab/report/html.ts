@@ -1,4 +1,5 @@
 /** The report as one file that needs nothing else: no script, no font, no request. */
+import { cellLabel } from '../compare/pooling.ts'
 import { adviceFor, describeVerdict, formatRatio } from '../compare/words.ts'
 import { forestPlot } from './forest-plot.ts'
 import { heatMap } from './heat-map.ts'
@@ -60,7 +61,7 @@ function legend({ targets }: Report): string {
 function comparison({ a, b, cells }: Report['comparisons'][number]): string {
   const rows = cells.map((cell) => {
     const notes = [...cell.warnings, adviceFor(cell)].filter((note) => note !== null)
-    return `<tr><th scope="row">${cell.ramMb} MB ${escape(cell.fileSize)}</th><td>${cell.estimate ? formatRatio(cell.estimate) : ''}</td>
+    return `<tr><th scope="row">${escape(cellLabel(cell))}</th><td>${cell.estimate ? formatRatio(cell.estimate) : ''}</td>
 <td>${cell.estimate?.samples ?? 0}</td><td>${escape(describeVerdict(cell))}</td><td>${notes.map(escape).join('<br>')}</td></tr>`
   })
   return `<section><h2>${escape(b)} against ${escape(a)}</h2>

@@ -18,7 +18,7 @@ export function toMarkdown(report: Report): string {
       table(
         ['RAM (MB)', 'file', 'ratio', 'pairs', 'verdict', 'notes'],
         cells.map((cell) => [
-          String(cell.ramMb),
+          cell.ramMb === null ? 'any' : String(cell.ramMb),
           cell.fileSize,
           cell.estimate ? formatRatio(cell.estimate) : '',
           String(cell.estimate?.samples ?? 0),

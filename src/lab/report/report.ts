@@ -75,7 +75,9 @@ function detectable(compared: readonly CellComparison[]): string {
   const open = compared.flatMap(({ verdict, estimate }) =>
     verdict === 'no difference shown' && estimate ? [estimate.detectable] : [],
   )
-  return open.length === 0 ? '' : `, where one of ${formatPercent(Math.max(...open))} would have shown`
+  if (open.length === 0) return ''
+  const largest = Math.max(...open)
+  return Number.isFinite(largest) ? `, where one of ${formatPercent(largest)} would have shown` : ' (too few pairs)'
 }
 
 function cautionsOf(cells: readonly CellResult[]): string[] {

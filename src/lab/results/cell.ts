@@ -12,9 +12,9 @@ type Facts = Omit<
 export function makeCellResult(facts: Facts, iterations: readonly Iteration[]): CellResult {
   const reason = overallReason(iterations)
   return {
+    ...facts,
     schema: RESULT_SCHEMA,
     timestamp: new Date().toISOString(),
-    ...facts,
     boot_time_seconds: orNull(median(present(iterations.map((one) => one.boot_time_seconds)))),
     num_iterations: iterations.length,
     iterations: [...iterations],

@@ -14,7 +14,7 @@ export interface Estimate {
   p: number
   /** By how much the machine itself may have differed between A and B without a trace in the data; 1 is not at all. */
   unseenFactor: number
-  /** A true difference of this size would be found in 80 % of runs like this one; 0.1 is 10 %. */
+  /** A true difference of this size would be found in 80 % of runs like this one; 0.1 is 10 %. Infinity: none of any size. */
   detectable: number
   /** How many samples would find a difference of {@link SOUGHT_DIFFERENCE} in 90 % of runs; null below 4 samples. */
   advisedSamples: number | null
@@ -54,7 +54,7 @@ export function estimateFrom({ samples, effect, bootstrapped, p, unseenFactor }:
     equivalenceInterval: exponential(interval(bootstrapped, 0.9)),
     p,
     unseenFactor,
-    detectable: samples < 2 ? Infinity : unseenFactor * Math.exp((halfWidth * (Z_975 + Z_80)) / Z_975) - 1,
+    detectable: samples < MIN_SAMPLES ? Infinity : unseenFactor * Math.exp((halfWidth * (Z_975 + Z_80)) / Z_975) - 1,
     advisedSamples: samples < 4 ? null : advise(samples, halfWidth),
   }
 }

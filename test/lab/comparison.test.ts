@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { compareSides, type CellResult } from '../../src/lab/index.ts'
+import { makeCellResult } from '../../src/lab/results/cell.ts'
+
+const SECOND_NS = 1e9
+const HOST = { load_1m: 0, cpu_pressure_percent: 0, io_pressure_percent: 0 }
+const SERVER = { rss_peak_bytes: 1e8, rss_mean_bytes: 1e8, cpu_seconds: 1, exit_status: null, rss: [] }
+
+function iteration(index: number, seconds: number): CellResult['iterations'][number] {
+  return {
+    iteration: index,
+    started_at: new Date(index * 1000).toISOString(),
+    exit_reason: 'success',
+    message: null,
+    duration_seconds: seconds,
+    duration_ns: seconds * SECOND_NS,
+    sent_seconds: seconds,
+    throughput_mbps: 100 / seconds,
+    http_status: 200,
+    warm_up_seconds: null,
+    hash_ok: true,
+    hashed_by: 'server',
+    boot_time_seconds: 0,
+    ready_time_seconds: 0,
+    server: SERVER,
+    host_before: HOST,
+    host_after: HOST,
+    quiet: true,
+    phases: [],
+    failed_attempts: [],
+    leftovers: [],
+    log_tail: '',
+  }
+}
+
+/** Cells of two RAM sizes with `count` uploads each; each upload takes `seconds` and a little more than the one before. */
+function cells(
+  name: string,
+  seconds: number,
+  { isLimited, count }: { isLimited: boolean; count: number },
+): CellResult[] {
+  return [256, 512].map((ram) => {
+    const facts = {
+      run: 'one',
+      platform: 'process',
+      ram_mb: ram,
+      ram_limited: isLimited,
+      file_size: '100M',
+      file_size_bytes: 100e6,
+      target: { name, kind: name, version: '1' },
+      upload: 'put' as const,
+      parallel: 1,
+      environment: {
+        lab_version: '1',
+        node_version: '26',
+        kernel: '6',
+        cpu: 'x',
+        cpus: 2,
+        host_memory_bytes: 1e9,
+        disk: 'ext4',
+      },
+    }
+    const iterations = Array.from({ length: count }, (_, index) =>
+      iteration(index + 1, seconds * (1 + ram / 1e5 + index / 100)),
+    )
+    return makeCellResult(facts, iterations)
+  })
+}
+
+function compare(terms: { isLimited: boolean; count: number }) {
+  const side = (name: string, seconds: number) => ({ name, cells: cells(name, seconds, terms), companions: [] })
+  return compareSides(side('a', 1), side('b', 2))
+}
+
+describe('a comparison', () => {
+  it('takes cells as one whose RAM was only a label', () => {
+    const [cell, ...others] = compare({ isLimited: false, count: 4 })
+    assert.deepEqual(others, [])
+    assert.equal(cell?.ramMb, null)
+    assert.equal(cell?.estimate?.samples, 8)
+    assert.equal(cell?.verdict, 'slower')
+    assert.ok(Math.abs((cell?.estimate?.ratio ?? 0) - 0.5) < 1e-9)
+  })
+
+  it('leaves cells apart whose RAM was enforced, and calls nothing out of a few pairs', () => {
+    const compared = compare({ isLimited: true, count: 4 })
+    assert.deepEqual(
+      compared.map(({ ramMb, estimate, verdict }) => [ramMb, estimate?.samples, verdict, estimate?.detectable]),
+      [256, 512].map((ram) => [ram, 4, 'no difference shown', Infinity]),
+    )
+  })
+})
