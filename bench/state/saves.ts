@@ -6,6 +6,9 @@ import { ms, race, type Row } from './measure.ts'
 import { jsonFile, lmdb, rawSqlite, type Peer } from './peers.ts'
 
 const MANY = 10_000
+/** Until then the compilers are at work: the first saves of a process take half as long again. */
+const WARM_UPS = 1000
+const ROUNDS = 300
 
 export async function benchSaves(folder: string): Promise<Row[]> {
   return [
@@ -22,7 +25,7 @@ async function saveOne(folder: string): Promise<Row> {
     { raw: rawSqlite(join(folder, 'raw')), json: jsonFile(join(folder, 'json')), lmdb: lmdb(join(folder, 'lmdb')) },
     builds,
   )
-  const versions = Array.from({ length: 400 }, (_, turn) => sampleBuild((turn * 7919) % MANY, turn + 1))
+  const versions = Array.from({ length: WARM_UPS + ROUNDS }, (_, turn) => sampleBuild((turn * 7919) % MANY, turn + 1))
   const pick = (turn: number): Build => versions[turn % versions.length] ?? sampleBuild(0)
   const fast = await race(
     {
@@ -30,7 +33,8 @@ async function saveOne(folder: string): Promise<Row> {
       raw: (turn) => peers.raw.saveOne(pick(turn)),
       lmdb: (turn) => peers.lmdb.saveOne(pick(turn)),
     },
-    300,
+    ROUNDS,
+    WARM_UPS,
   )
   const slow = await race({ json: (turn) => peers.json.saveOne(pick(turn)) }, 15)
   await close(manager, peers)
