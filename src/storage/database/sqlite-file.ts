@@ -47,7 +47,9 @@ function connect(
   try {
     if (!readOnly) {
       const vacuum = canShrink ? 'INCREMENTAL' : 'NONE'
-      connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = ${vacuum}; PRAGMA journal_mode = WAL`)
+      // Only of a new file: setting auto_vacuum writes the first page, every time, be the file damaged or not.
+      if (isEmpty(connection)) connection.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = ${vacuum}`)
+      connection.exec('PRAGMA journal_mode = WAL')
     }
     const logPages = Math.ceil(logBytes / pageBytes)
     connection.exec(
@@ -59,6 +61,10 @@ function connect(
     connection.close()
     throw error
   }
+}
+
+function isEmpty(connection: DatabaseSync): boolean {
+  return connection.prepare('PRAGMA page_count').get()?.page_count === 0
 }
 
 /** Only where nothing is yet: what is damaged must not be mended over. */
