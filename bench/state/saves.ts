@@ -98,18 +98,21 @@ async function cycle(folder: string): Promise<Row> {
   const writer = await openWith(join(folder, 'ours'), [sampleBuild(0)])
   const reader = await StateManager.open(join(folder, 'ours'), { backups: false })
   const json = jsonFile(join(folder, 'json'))
+  const versions = Array.from({ length: WARM_UPS + ROUNDS }, (_, turn) => sampleBuild(0, turn + 1))
+  const pick = (turn: number): Build => versions[turn] ?? sampleBuild(0)
   const times = await race(
     {
       ours: async (turn) => {
-        await writer.update((draft) => draft.put(sampleBuild(0, turn + 1)))
+        await writer.update((draft) => draft.put(pick(turn)))
         await reader.load()
       },
       json: async (turn) => {
-        await json.saveOne(sampleBuild(0, turn + 1))
+        await json.saveOne(pick(turn))
         json.loadAll()
       },
     },
-    500,
+    ROUNDS,
+    WARM_UPS,
   )
   await writer.close()
   await reader.close()

@@ -32,6 +32,8 @@ export const ROLES: Record<string, Prepare> = {
 
   reader: async ({ data, writers, seconds }: { data: string; writers: number; seconds: number }, say) => {
     const manager = await StateManager.open(data, { backups: false })
+    // What is measured are waits for others, not the loading of the program.
+    await manager.load()
     return async () => {
       const check = async () => {
         const problem = inconsistency(await manager.load(), writers)
