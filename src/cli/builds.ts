@@ -1,22 +1,19 @@
 /** `holdfast builds ...`: looks at what `holdfast build` recorded, and clears away what it left. */
 import { log } from 'node:console'
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
 import { metadataOf, pruneBuilds, QemuLayers } from '../build/index.ts'
-import { StateManager, type Build } from '../state/index.ts'
+import type { Build, StateManager } from '../state/index.ts'
 import { durationOf } from './build-progress.ts'
-import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
-
-interface BuildsOptions extends DataOptions {
-  state: string
-}
+import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
+import { dataFolderOf, printJson, printTable, shortTime } from './state-output.ts'
 
 /** Runs whose logs stay, of each build. */
 const DEFAULT_KEEP = 5
 
 export function registerBuilds(program: Command): void {
   const builds = program.command('builds').description('look at builds and clear away what they leave')
-  command(builds, 'list', 'list the builds with where they stand').action((options: BuildsOptions) =>
+  stateCommand(builds, 'list', 'list the builds with where they stand').action((options: StateOptions) =>
     withState(options, async (manager) => {
       const all = await sorted(manager)
       if (options.json) return printJson(all)
@@ -31,15 +28,15 @@ export function registerBuilds(program: Command): void {
       printTable(['NAME', 'STATUS', 'STEPS', 'STARTED (UTC)', 'TIME', 'ARTIFACTS'], rows, 'There are no builds.')
     }),
   )
-  command(builds, 'show <name>', 'show a build with its steps').action((name: string, options: BuildsOptions) =>
+  stateCommand(builds, 'show <name>', 'show a build with its steps').action((name: string, options: StateOptions) =>
     withState(options, async (manager) => {
       const build = await find(manager, name)
       if (options.json) return printJson(build)
       showBuild(build)
     }),
   )
-  command(builds, 'artifacts [name]', 'list the files that builds made').action(
-    (name: string | undefined, options: BuildsOptions) =>
+  stateCommand(builds, 'artifacts [name]', 'list the files that builds made').action(
+    (name: string | undefined, options: StateOptions) =>
       withState(options, async (manager) => {
         const chosen = name === undefined ? await sorted(manager) : [await find(manager, name)]
         const found = chosen.flatMap((build) => build.artifacts.map((artifact) => ({ build: build.name, ...artifact })))
@@ -59,10 +56,10 @@ export function registerBuilds(program: Command): void {
 }
 
 function registerPrune(builds: Command): void {
-  command(builds, 'prune', 'remove logs of old runs and unused checkpoints; end machines that were kept')
+  stateCommand(builds, 'prune', 'remove logs of old runs and unused checkpoints; end machines that were kept')
     .option('--keep <number>', 'runs of each build whose logs stay', wholeNumber, DEFAULT_KEEP)
     .option('--dry-run', 'say what would be done, and do nothing')
-    .action((options: BuildsOptions & { keep: number; dryRun?: boolean }) =>
+    .action((options: StateOptions & { keep: number; dryRun?: boolean }) =>
       withState(options, async (manager) => {
         const { keep, dryRun: isDry = false } = options
         const dataFolder = dataFolderOf(options)
@@ -135,27 +132,4 @@ async function sorted(manager: StateManager): Promise<Build[]> {
     if (build) builds.push(build)
   }
   return builds
-}
-
-function command(parent: Command, usage: string, description: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
-    .option('--state <name>', 'which state', 'default')
-    .option('--json', 'print JSON')
-}
-
-async function withState(options: BuildsOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
-  const manager = await StateManager.open(dataFolderOf(options), { name: options.state })
-  try {
-    await use(manager)
-  } finally {
-    await manager.close()
-  }
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number.`)
 }

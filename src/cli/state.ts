@@ -6,16 +6,12 @@ import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createZstdCompress } from 'node:zlib'
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
 import { LockManager } from '../lock/index.ts'
-import { listBackups, readDocument, restoreState, StateManager, type BuildDiff } from '../state/index.ts'
-import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
-
-interface StateOptions extends DataOptions {
-  state: string
-  autoRestore?: boolean
-}
+import { listBackups, readDocument, restoreState, type BuildDiff, type StateManager } from '../state/index.ts'
+import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
+import { dataFolderOf, printJson, printTable, shortTime } from './state-output.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -26,7 +22,7 @@ export function registerStateCommands(program: Command): void {
 }
 
 function registerReading(state: Command): void {
-  command(state, 'list', 'list the builds of the state by name')
+  stateCommand(state, 'list', 'list the builds of the state by name')
     .option('--status <status>', 'only builds with this status')
     .action((options: StateOptions & { status?: string }) =>
       withState(options, async (manager) => {
@@ -39,7 +35,7 @@ function registerReading(state: Command): void {
         printTable(['NAME', 'STATUS', 'SERIAL'], rows, 'There are no builds.')
       }),
     )
-  command(state, 'show [name]', 'show a build or, without a name, where the state stands')
+  stateCommand(state, 'show [name]', 'show a build or, without a name, where the state stands')
     .option('--serial <number>', 'as it was at this serial', wholeNumber)
     .action((name: string | undefined, options: StateOptions & { serial?: number }) =>
       withState(options, async (manager) => {
@@ -74,7 +70,7 @@ async function showHead(manager: StateManager, options: StateOptions): Promise<v
 }
 
 function registerHistory(state: Command): void {
-  command(state, 'history [name]', 'list the saves that are kept, newest first; of one build, if named')
+  stateCommand(state, 'history [name]', 'list the saves that are kept, newest first; of one build, if named')
     .option('--limit <number>', 'how many', wholeNumber, 20)
     .action((name: string | undefined, options: StateOptions & { limit: number }) =>
       withState(options, async (manager) => {
@@ -86,7 +82,7 @@ function registerHistory(state: Command): void {
         printTable(['SERIAL', 'TIME (UTC)', 'OPERATION', 'BUILDS', 'CHANGED', 'WHO'], rows, 'Nothing was saved yet.')
       }),
     )
-  command(state, 'diff <from> [to]', 'show what changed between two serials (default: up to now)').action(
+  stateCommand(state, 'diff <from> [to]', 'show what changed between two serials (default: up to now)').action(
     (from: string, to: string | undefined, options: StateOptions) =>
       withState(options, async (manager) => {
         const last = to === undefined ? (await manager.head()).serial : wholeNumber(to)
@@ -96,7 +92,7 @@ function registerHistory(state: Command): void {
         for (const diff of diffs) printDiff(diff)
       }),
   )
-  command(state, 'rollback <serial>', 'make the state what it was at a serial, by a new save').action(
+  stateCommand(state, 'rollback <serial>', 'make the state what it was at a serial, by a new save').action(
     (to: string, options: StateOptions) =>
       withState(options, async (manager) => {
         const serial = await manager.rollback(wholeNumber(to))
@@ -107,7 +103,7 @@ function registerHistory(state: Command): void {
 }
 
 function registerCare(state: Command): void {
-  command(
+  stateCommand(
     state,
     'verify',
     'read everything and compare it with its checksums; exits 74 when something is damaged',
@@ -127,7 +123,7 @@ function registerCare(state: Command): void {
       })
     }),
   )
-  command(state, 'backup', 'make a verified backup now')
+  stateCommand(state, 'backup', 'make a verified backup now')
     .option('--list', 'list the backups instead, newest first')
     .action(async (options: StateOptions & { list?: boolean }) => {
       if (options.list) return printBackups(options)
@@ -137,7 +133,7 @@ function registerCare(state: Command): void {
         log(`${backup.path} (serial ${backup.serial}, ${formatBytes(backup.sizeBytes)})`)
       })
     })
-  command(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
+  stateCommand(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
     async (from: string | undefined, options: StateOptions) => {
       const folder = dataFolderOf(options)
       const locks = await LockManager.open(folder)
@@ -166,7 +162,7 @@ async function printBackups(options: StateOptions): Promise<void> {
 }
 
 function registerTransfer(state: Command): void {
-  command(state, 'export [file]', 'write the state as one JSON document (default: to standard output)')
+  stateCommand(state, 'export [file]', 'write the state as one JSON document (default: to standard output)')
     .option('--compress', 'compress it with zstd')
     .action((file: string | undefined, options: StateOptions & { compress?: boolean }) =>
       withState(options, async (manager) => {
@@ -176,7 +172,7 @@ function registerTransfer(state: Command): void {
         else await pipeline(document, sink, { end: file !== undefined })
       }),
     )
-  command(
+  stateCommand(
     state,
     'import <file>',
     'put the builds of a JSON document in the place of those of the state; - for standard input',
@@ -193,26 +189,6 @@ function registerTransfer(state: Command): void {
     )
 }
 
-function command(parent: Command, usage: string, description: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
-    .option('--state <name>', 'which state', 'default')
-    .option('--auto-restore', 'restore the newest good backup first if the state is damaged')
-    .option('--json', 'print JSON')
-}
-
-async function withState(options: StateOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
-  const { state: name, autoRestore = false } = options
-  const manager = await StateManager.open(dataFolderOf(options), { name, autoRestore })
-  try {
-    await use(manager)
-  } finally {
-    await manager.close()
-  }
-}
-
 function printDiff({ name, change, fields }: BuildDiff): void {
   log(`${{ added: '+', removed: '-', changed: '~' }[change]} ${name}`)
   for (const { field, from, to } of fields) log(`    ${field}: ${show(from)} -> ${show(to)}`)
@@ -225,9 +201,4 @@ function show(value: unknown): string {
 function summary(names: readonly string[]): string {
   const [first = ''] = names
   return names.length <= 1 ? first : `${first} and ${names.length - 1} more`
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number.`)
 }

@@ -1,0 +1,33 @@
+/** What the commands that work on one state have in common. */
+import { InvalidArgumentError, type Command } from 'commander'
+import { StateManager } from '../state/index.ts'
+import { dataFolderOf, type DataOptions } from './state-output.ts'
+
+export interface StateOptions extends DataOptions {
+  state: string
+  autoRestore?: boolean
+}
+
+/** A command with the options that say which state, and how to print. */
+export function stateCommand(parent: Command, usage: string, description: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--data <folder>', 'data folder (default: HOLDFAST_DATA or ./data)')
+    .option('--state <name>', 'which state', 'default')
+    .option('--auto-restore', 'restore the newest good backup first if the state is damaged')
+    .option('--json', 'print JSON')
+}
+
+/** Opens the state for `use`, and closes it whatever happens. @throws as `StateManager.open`, and what `use` throws. */
+export async function withState(options: StateOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
+  const { state: name, autoRestore = false } = options
+  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore })
+  await use(manager)
+}
+
+/** For commander: a whole number of at most 15 digits. */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number.`)
+}
