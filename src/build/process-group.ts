@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { systemErrorCode } from '../base/index.ts'
+import { parseProcessStat, systemErrorCode, type ProcessStat } from '../base/index.ts'
 
 export interface ProcessGroup {
   /** Of its first process, and of the group. */
@@ -15,17 +15,9 @@ export interface ProcessGroup {
 
 const POLL_MS = 50
 
-interface Stat {
-  pid: number
-  state: string
-  group: number
-  /** Clock ticks since boot. */
-  started: number
-}
-
 /** The group whose first process has this line in its /proc/PID/stat. */
 export function groupOf(statLine: string): ProcessGroup | null {
-  const stat = parseStat(statLine)
+  const stat = parseProcessStat(statLine)
   return stat && { pid: stat.pid, startedAt: `${place()}.${stat.started}` }
 }
 
@@ -78,26 +70,14 @@ function place(): string {
   return `${boot}.${readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '')}`
 }
 
-function readStat(pid: string): Stat | null {
+function readStat(pid: string): ProcessStat | null {
   try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch (error) {
     // It ended while we looked.
     if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return null
     throw error
   }
-}
-
-function parseStat(line: string): Stat | null {
-  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
-  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  const stat = {
-    pid: Number.parseInt(line, 10),
-    state: fields[0] ?? '',
-    group: Number(fields[2]),
-    started: Number(fields[19]),
-  }
-  return [stat.pid, stat.group, stat.started].every(Number.isInteger) ? stat : null
 }
 
 function canSignal(pid: number): boolean {

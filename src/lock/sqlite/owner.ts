@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { systemErrorCode } from '../../base/index.ts'
+import { parseProcessStat, systemErrorCode } from '../../base/index.ts'
 
 export interface Owner {
   host: string
@@ -47,11 +47,8 @@ export function liveness(owner: Owner): Liveness {
 
 /** Field 22 of /proc/PID/stat, or null when there is no such process or it is a zombie. See proc(5). */
 function startTime(pid: number): string | null {
-  const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, started] = [fields[0] ?? '', fields[19]]
-  return 'ZX'.includes(state) ? null : (started ?? null)
+  const stat = parseProcessStat(readOr('', () => readFileSync(`/proc/${pid}/stat`, 'latin1')))
+  return stat === null || 'ZX'.includes(stat.state) ? null : String(stat.started)
 }
 
 function exists(pid: number): boolean {

@@ -1,0 +1,22 @@
+/** A process as Linux shows it in /proc/PID/stat. See proc(5). */
+export interface ProcessStat {
+  pid: number
+  /** One letter; Z and X are dead. */
+  state: string
+  group: number
+  /** Clock ticks since boot. */
+  started: number
+}
+
+/** @param line The whole of the file. @returns null for what is no such line, an empty one too. */
+export function parseProcessStat(line: string): ProcessStat | null {
+  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  const stat = {
+    pid: Number.parseInt(line, 10),
+    state: fields[0] ?? '',
+    group: Number(fields[2]),
+    started: Number(fields[19]),
+  }
+  return [stat.pid, stat.group, stat.started].every(Number.isInteger) ? stat : null
+}
