@@ -4,7 +4,10 @@ import { ERROR_CODES, HoldfastError } from '../base/index.ts'
 import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
-/** A rejected upload's client may still be sending; it gets this long to read the answer before the line is cut. */
+/**
+ * A rejected upload's client may still be sending. What it sends is thrown away, so that the connection can go on with the
+ * next request; after this long it has had time to read the answer, and the line is cut.
+ */
 const LINGER_MS = 5000
 
 export function handleErrors(app: FastifyInstance, page: Page): void {
@@ -38,7 +41,9 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
   })
 
   app.addHook('onResponse', async ({ raw }) => {
-    if (!raw.complete) setTimeout(() => raw.complete || raw.destroy(), LINGER_MS).unref()
+    if (raw.complete) return
+    raw.resume()
+    setTimeout(() => raw.complete || raw.destroy(), LINGER_MS).unref()
   })
 }
 

@@ -186,6 +186,19 @@ describe('a disk that fills up', () => {
     })
   })
 
+  it('midway leaves the connection usable: what still comes of the body is read and thrown away', async (t) => {
+    await withSmallDisk(t, 'size=40m', async (server) => {
+      const head = requestHead(server, 'PUT /api/files/big', ['Transfer-Encoding: chunked'])
+      const connection = new RawConnection(server, head)
+      connection.socket.write(`${(60 * MB).toString(16)}\r\n`)
+      connection.socket.write(bytes(60 * MB))
+      connection.socket.write(`\r\n0\r\n\r\n${requestHead(server, 'GET /api/health', [])}`)
+      await eventually(() => connection.statuses.length === 2 || connection.socket.destroyed)
+      assert.deepEqual(connection.statuses, [507, 200])
+      connection.socket.destroy()
+    })
+  })
+
   it('to the last byte takes no row without bytes and leaves no bytes without a row', async (t) => {
     await withSmallDisk(t, 'size=12m', async (server) => {
       const ballast = join(server.dataFolder, 'ballast')
