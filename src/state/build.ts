@@ -75,8 +75,11 @@ export interface Build extends Readonly<Omit<z.infer<typeof buildSchema>, 'provi
   readonly artifacts: readonly Artifact[]
 }
 
-/** Builds that were parsed once and, being frozen, stay what they are. */
-const proven = new WeakSet<object>()
+/**
+ * Builds that were parsed once and, being frozen, stay what they are; each with its JSON text until somebody takes that.
+ * The text is made before they are frozen: V8 takes three times as long for frozen arrays.
+ */
+const proven = new WeakMap<object, string | null>()
 
 /** A build from its name and source and whatever else is known; the rest as in a build that has not begun. */
 export function createBuild(known: Pick<Build, 'name' | 'source'> & Partial<Build>): Build {
@@ -103,7 +106,7 @@ export function parseBuild(value: unknown): Build {
   if (typeof value === 'object' && value !== null && proven.has(value)) return value as Build
   const result = buildSchema.safeParse(value)
   if (result.success) {
-    proven.add(result.data)
+    proven.set(result.data, JSON.stringify(result.data))
     return deepFreeze(result.data)
   }
   const { name = '?', metadata, instance } = typeof value === 'object' && value ? (value as Partial<Build>) : {}
@@ -119,6 +122,14 @@ export function parseBuild(value: unknown): Build {
   throw new HoldfastError('INVALID_BUILD', `the build ${name} is not valid: ${first?.path}: ${first?.message}`, {
     details: { issues },
   })
+}
+
+/** The JSON text of a build, to be stored. */
+export function takeText(build: Build): string {
+  const text = proven.get(build)
+  if (text == null) return JSON.stringify(build)
+  proven.set(build, null)
+  return text
 }
 
 function isJsonObject(value: unknown): boolean {

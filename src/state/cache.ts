@@ -10,42 +10,56 @@ const MAX_BUILDS = 10_000
 
 export class BuildCache {
   serial = 0
-  /** All builds, or null when not all are known. */
-  whole: LayeredMap | null = null
+  #whole: LayeredMap | null = null
+  /** Whether somebody else has the map of all builds. */
+  #isLent = false
   readonly #some = new Map<string, Build | null>()
 
   get isEmpty(): boolean {
-    return this.whole === null && this.#some.size === 0
+    return this.#whole === null && this.#some.size === 0
+  }
+
+  /** How many builds there are, or null when not all are known. */
+  get count(): number | null {
+    return this.#whole && this.#whole.size
+  }
+
+  /** All builds, for the caller to keep, or null when not all are known. */
+  lend(): LayeredMap | null {
+    this.#isLent = true
+    return this.#whole
   }
 
   /** The build, null when it is known that there is none, undefined when that is not known. */
   get(name: string): Build | null | undefined {
-    return this.whole ? this.whole.get(name) : this.#some.get(name)
+    return this.#whole ? this.#whole.get(name) : this.#some.get(name)
   }
 
   put(name: string, build: Build | null): void {
-    if (this.whole) return
+    if (this.#whole) return
     if (this.#some.size >= MAX_BUILDS) this.#some.delete(this.#some.keys().next().value ?? '')
     this.#some.set(name, build)
   }
 
   setWhole(serial: number, builds: LayeredMap): void {
     this.serial = serial
-    this.whole = builds
+    this.#whole = builds
+    this.#isLent = false
     this.#some.clear()
   }
 
   /** The state moved on to `serial` by these changes. */
   advance(serial: number, changes: Changes): void {
     this.serial = serial
-    if (this.whole) this.whole = this.whole.with(changes)
+    if (this.#whole) this.#whole = this.#isLent ? this.#whole.with(changes) : this.#whole.absorb(changes)
     else for (const [name, build] of changes) this.put(name, build)
+    this.#isLent = false
   }
 
   /** The state moved on to `serial`; of these builds it is not known how (null: of none). */
   forget(serial: number, names: Iterable<string> | null): void {
     this.serial = serial
-    this.whole = null
+    this.#whole = null
     if (names === null) this.#some.clear()
     else for (const name of names) this.#some.delete(name)
   }

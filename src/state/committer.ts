@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { HoldfastError } from '../base/index.ts'
 import { LockLostError, type Lock } from '../lock/index.ts'
-import type { Build } from './build.ts'
+import { takeText, type Build } from './build.ts'
 import { BuildCache } from './cache.ts'
 import { Draft } from './draft.ts'
 import { deepFreeze } from './json.ts'
@@ -28,6 +28,8 @@ export class Committer {
   readonly #store: StateStore
   readonly #onSave: (head: StateHead, startedAtMs: number) => void
   #tail: Promise<unknown> = Promise.resolve()
+  /** What the last commit left, which is the newest while its lock is held: the store refuses a commit upon another. */
+  #left: { lock: Lock; head: StateHead } | null = null
 
   constructor(store: StateStore, onSave: (head: StateHead, startedAtMs: number) => void) {
     this.#store = store
@@ -36,12 +38,12 @@ export class Committer {
 
   /** The state's head, with the cache brought up to it. */
   async refresh(): Promise<StateHead> {
+    if (this.cache.count !== null) return this.#catchUp()
     const head = await this.#store.head()
     const { serial, isEmpty } = this.cache
     if (head.serial === serial) return head
     if (isEmpty || head.serial < serial) this.cache.forget(head.serial, null)
-    else if (!this.cache.whole) await this.#forgetChanged(head.serial)
-    else return this.#catchUp(head)
+    else await this.#forgetChanged(head.serial)
     return head
   }
 
@@ -81,7 +83,7 @@ export class Committer {
 
   async #tryToCommit(batch: readonly Update[], lock: Lock): Promise<void> {
     const startedAt = performance.now()
-    const head = await this.refresh()
+    const head = await this.#headUnder(lock)
     const chain: SaveRequest[] = []
     const applied: (Applied & { serial: number })[] = []
     const pending = new Map<string, Build | null>()
@@ -95,9 +97,16 @@ export class Committer {
     if (chain.length > 0) {
       const saved = await this.#store.save(head.serial, chain, fencesOf(lock, applied))
       if (this.cache.serial === head.serial) this.cache.advance(saved.serial, pending)
+      this.#left = { lock, head: saved }
       this.#onSave(saved, startedAt)
     }
     for (const { update, value, serial } of applied) update.settle({ value, serial })
+  }
+
+  async #headUnder(lock: Lock): Promise<StateHead> {
+    const left = this.#left
+    this.#left = null
+    return left?.lock === lock && left.head.serial === this.cache.serial ? left.head : this.refresh()
   }
 
   /** @returns null when the update failed, and has been told so. */
@@ -126,18 +135,20 @@ export class Committer {
   }
 
   /** Reads what others changed of a state that is wholly in memory. */
-  async #catchUp(head: StateHead): Promise<StateHead> {
+  async #catchUp(): Promise<StateHead> {
     const base = this.cache.serial
     const news = await this.#store.changesSince(base, MAX_CATCH_UP)
     if (this.cache.serial !== base) return this.refresh()
     if (!news) {
-      this.cache.forget(head.serial, null)
-      return head
+      this.cache.forget(base, null)
+      return this.refresh()
     }
-    this.cache.advance(news.head.serial, new Map(news.builds.map(({ name, body }) => [name, buildOf(body)])))
+    const { head, builds } = news
+    if (head.serial === base) return head
+    this.cache.advance(head.serial, new Map(builds.map(({ name, body }) => [name, JSON.parse(body) as Build])))
     // Others are gone; which, the next to ask for the whole state will see.
-    if (this.cache.whole?.size !== news.head.buildCount) this.cache.forget(news.head.serial, null)
-    return news.head
+    if (this.cache.count !== head.buildCount) this.cache.forget(head.serial, null)
+    return head
   }
 }
 
@@ -150,7 +161,7 @@ function requestOf({ operation }: Update, changes: Changes): SaveRequest {
   const put: SaveRequest['put'][number][] = []
   const remove: string[] = []
   for (const [name, build] of changes) {
-    if (build) put.push({ name, status: build.status, body: JSON.stringify(build) })
+    if (build) put.push({ name, status: build.status, body: takeText(build) })
     else remove.push(name)
   }
   return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }

@@ -23,9 +23,11 @@ export function jsonProblem(value: unknown, levels: number): 'too deep' | 'not J
 /** Freezes a JSON value and all in it, its own top last: one that is frozen is so to its depths. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const key in value) {
-    const child = value[key]
-    if (typeof child === 'object' && child !== null) deepFreeze(child)
+  if (Array.isArray(value)) {
+    // `for in` takes twice as long for arrays.
+    for (const child of value) deepFreeze(child)
+  } else {
+    for (const key in value) deepFreeze(value[key])
   }
   return Object.freeze(value)
 }

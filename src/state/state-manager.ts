@@ -136,8 +136,8 @@ export class StateManager implements AsyncDisposable {
     const startedAt = performance.now()
     const head = await this.#committer.refresh()
     const { cache } = this.#committer
-    if (!cache.whole || cache.serial !== head.serial) await this.#loadWhole()
-    const { whole, serial } = cache
+    if (cache.count === null || cache.serial !== head.serial) await this.#loadWhole()
+    const [whole, serial] = [cache.lend(), cache.serial]
     if (!whole) return this.load()
     this.#metrics?.loadSeconds.observe({ state: this.name }, (performance.now() - startedAt) / 1000)
     return new State(head.lineage, serial, whole)
@@ -393,7 +393,7 @@ export class StateManager implements AsyncDisposable {
       serial = page.head.serial
       for (const { name, body } of page.builds) builds.set(name, JSON.parse(body) as Build)
     }
-    this.#committer.cache.setWhole(serial, new LayeredMap(builds))
+    this.#committer.cache.setWhole(serial, LayeredMap.of(builds))
   }
 
   async #changedSince(serial: number): Promise<Set<string>> {

@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
+import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { until } from './laws.ts'
@@ -99,6 +100,37 @@ describe('damaged locks', () => {
     assert.ok(second.fencingToken > first.fencingToken)
   })
 
+  it('are never taken for one another, wherever a bit of their index turned', async () => {
+    const other = tempFolder('lock-index')
+    const names = Array.from({ length: 30 }, (_, index) => `lock-${index}`)
+    const before = await LockManager.open(other)
+    for (const name of names) await before.acquire(name, { operation: name, isDetached: true, ttlMs: 3_600_000 })
+    await before.close()
+    let told = 0
+    for (const bit of turnedBits(join(other, 'locks.db'), 'locks')) {
+      await using locks = await LockManager.open(other)
+      for (const name of names) {
+        const read = await locks.read(name).catch((error: unknown) => {
+          told += 1
+          assert.equal((error as { code: unknown }).code, 'LOCK_DAMAGED', String(error))
+          return null
+        })
+        if (read) assert.deepEqual([read.name, read.operation], [name, name], bit)
+      }
+    }
+    assert.ok(told > 0)
+  })
+
+  it('end the waits of a process, and not the process', async () => {
+    const other = tempFolder('lock-damage')
+    await using locks = await LockManager.open(other)
+    await locks.acquire('taken', { operation: 'test', isDetached: true })
+    const wait = locks.acquire('taken', { operation: 'test', waitMs: Infinity })
+    await until(async () => (await locks.read('taken'))?.waiting.length === 1)
+    scribble('DROP TABLE locks', join(other, 'locks.db'))
+    await assert.rejects(wait, (error) => error instanceof Error)
+  })
+
   it('are found at open when their file is no database, which is left as it is', async () => {
     const other = tempFolder('lock-file')
     writeFileSync(join(other, 'locks.db'), 'this is no database, but long enough to be looked at as one')
@@ -110,8 +142,8 @@ describe('damaged locks', () => {
 })
 
 /** Changes the file behind the locks' back. */
-function scribble(statement: string): void {
-  const connection = new DatabaseSync(join(folder, 'locks.db'), { timeout: 2000 })
+function scribble(statement: string, path = join(folder, 'locks.db')): void {
+  const connection = new DatabaseSync(path, { timeout: 2000 })
   connection.exec(statement)
   connection.close()
 }

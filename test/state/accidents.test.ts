@@ -4,8 +4,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
+import { HoldfastError, messageOf } from '../../src/base/index.ts'
 import { LockManager } from '../../src/lock/index.ts'
 import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
+import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { counted, countOf } from './counting.ts'
@@ -83,16 +85,44 @@ describe('a damaged state', () => {
     await assert.rejects(restoreState(data, { name: 'default', locks }), { code: 'NO_GOOD_BACKUP' })
   })
 
-  it('is named by verify, build by build', async () => {
-    const data = await stateWithBackup()
-    scribble(
-      data,
-      "UPDATE packs SET body = zeroblob(length(body)) WHERE id = (SELECT pack FROM heads WHERE name = 'x')",
-    )
-    await using manager = await StateManager.open(data, { backups: false })
-    await assert.rejects(manager.get('x'), { code: 'STATE_DAMAGED', details: { build: 'x' } })
-    const damages = await manager.verify()
-    assert.ok(damages.some(({ what }) => what === 'build x'))
+  const places = {
+    'the row of its save': { prepare: async () => {}, damage: 'UPDATE saves SET pack = zeroblob(length(pack))' },
+    'a pack': { prepare: saveMany, damage: 'UPDATE packs SET body = zeroblob(length(body))' },
+    'a block': {
+      prepare: (manager: StateManager) => manager.compact(),
+      damage: 'UPDATE blocks SET body = zeroblob(length(body))',
+    },
+  }
+  for (const [place, { prepare, damage }] of Object.entries(places)) {
+    it(`is named by verify, build by build, in ${place}`, async () => {
+      const data = await stateWithBackup()
+      const before = await StateManager.open(data, { backups: false })
+      await prepare(before)
+      await before.close()
+      scribble(data, damage)
+      await using manager = await StateManager.open(data, { backups: false })
+      await assert.rejects(manager.get('x'), { code: 'STATE_DAMAGED', details: { build: 'x' } })
+      const damages = await manager.verify()
+      assert.ok(damages.some(({ what }) => what === 'build x'))
+    })
+  }
+
+  it('never gives one build for another, wherever a bit of the index by name turned', async () => {
+    const data = fresh()
+    const before = await StateManager.open(data, { backups: false })
+    const names = Array.from({ length: 40 }, (_, index) => `build-${index}`)
+    await before.save((await before.load()).with(names.map((name, index) => counted(name, index))))
+    await before.close()
+    for (const bit of turnedBits(statePath(data, 'default'), 'heads')) {
+      await using manager = await StateManager.open(data, { backups: false })
+      for (const [index, name] of names.entries()) {
+        const read = await manager.get(name).catch((error: unknown) => {
+          assert.ok(error instanceof HoldfastError && error.code === 'STATE_DAMAGED', messageOf(error))
+          return null
+        })
+        if (read) assert.deepEqual([read.name, countOf(read)], [name, index], bit)
+      }
+    }
   })
 
   it('is noticed when a build is missing or from another time', async () => {
@@ -113,7 +143,7 @@ describe('a damaged state', () => {
 
   it('is not backed up', async () => {
     const data = await stateWithBackup()
-    scribble(data, 'UPDATE packs SET body = zeroblob(length(body))')
+    scribble(data, 'UPDATE saves SET pack = zeroblob(length(pack))')
     await using manager = await StateManager.open(data, { backups: false })
     await assert.rejects(manager.backup(), { code: 'STATE_DAMAGED' })
     assert.equal((await listBackups(data, 'default')).length, 1)
@@ -168,6 +198,14 @@ async function stateWithBackup(): Promise<string> {
   await manager.backup()
   await manager.close()
   return data
+}
+
+/** More than goes into the row of a save. */
+async function saveMany(manager: StateManager): Promise<void> {
+  await manager.update(async (draft) => {
+    await draft.put(counted('x', 2))
+    for (let index = 0; index < 100; index++) await draft.put(counted(`many ${index}`, index))
+  })
 }
 
 function fresh(): string {

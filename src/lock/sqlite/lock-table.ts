@@ -81,6 +81,9 @@ interface WaiterRow {
   checksum: number
 }
 
+/** An index that leads to another lock than it was asked for. */
+export class IndexDamage extends Error {}
+
 export class LockTable {
   readonly #clocks: Clocks
   readonly #read: LazyStatement
@@ -118,9 +121,9 @@ export class LockTable {
     this.#leave = new LazyStatement(connection, 'DELETE FROM waiters WHERE lock = ? AND ticket = ?')
   }
 
-  /** The lock's entry, or null when nobody ever asked for it. @throws LOCK_DAMAGED. */
+  /** The lock's entry, or null when nobody ever asked for it. @throws LOCK_DAMAGED; IndexDamage. */
   read(name: string): LockEntry | null {
-    const row = this.#read.get(name) as LockRow | undefined
+    const row = this.#find(name)
     if (!row) return null
     const entry = parseRow(row)
     if (entry) return entry
@@ -140,8 +143,9 @@ export class LockTable {
 
   /** Held locks, or one lock whether held or not: each with its entry, or the id that frees it when it is damaged. */
   inspect(name?: string): Found[] {
-    const rows = name === undefined ? this.#list.all() : this.#read.all(name)
-    return (rows as unknown as LockRow[]).map((row) => {
+    const rows = name === undefined ? (this.#list.all() as unknown as LockRow[]) : [this.#find(name)]
+    return rows.flatMap((row) => {
+      if (!row) return []
       return { name: row.name, number: row.number, entry: parseRow(row), damagedId: () => damagedId(row) }
     })
   }
@@ -225,6 +229,12 @@ export class LockTable {
     const leftMs = isOfThisBoot ? entry.deadline - this.#clocks.monotonicMs() : entry.expires - this.#clocks.wallMs()
     // More time left than it ever had: the clock that it was counted by has started anew.
     return leftMs <= 0 || leftMs > ttlMs + NOTICE_MS ? 'expired' : 'held'
+  }
+
+  #find(name: string): LockRow | null {
+    const row = (this.#read.get(name) as LockRow | undefined) ?? null
+    if (row && row.name !== name) throw new IndexDamage(`the index leads from the lock ${name} to ${row.name}`)
+    return row
   }
 
   #write(entry: LockEntry): void {

@@ -5,11 +5,12 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { isCorrupt, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { isBusy, isCorrupt, openSqliteFile, WriteQueue } from '../../storage/index.ts'
 import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
 import { listenForBell, ringBell, stopListening } from './doorbell.ts'
 import {
+  IndexDamage,
   infoOf,
   isHeld,
   LockTable,
@@ -213,7 +214,16 @@ export class SqliteLocks implements LockStore {
 
   /** Finds which of those who wait here have been given their lock. */
   #look(): void {
-    for (const name of this.#waitedFor()) this.#lookAt(name)
+    for (const name of this.#waitedFor()) this.#attempt(name, () => this.#lookAt(name))
+  }
+
+  /** A look that finds the file busy is made again; one that finds it damaged ends the waits for the lock. */
+  #attempt(name: string, look: () => void): void {
+    try {
+      look()
+    } catch (error) {
+      if (!isBusy(error)) this.#fail(name, this.#explain(error))
+    }
   }
 
   #lookAt(name: string): void {
@@ -235,9 +245,11 @@ export class SqliteLocks implements LockStore {
   /** Passes on the locks of dead holders, and puts those back in line whose place was lost. */
   #mend(): void {
     for (const name of this.#waitedFor()) {
-      const [found] = this.#table.inspect(name)
-      const isSound = found && isHeld(found.entry) && this.#table.status(found.entry) === 'held'
-      if (!isSound) this.#inherit(name).catch((error: unknown) => this.#fail(name, error))
+      this.#attempt(name, () => {
+        const [found] = this.#table.inspect(name)
+        const isSound = found && isHeld(found.entry) && this.#table.status(found.entry) === 'held'
+        if (!isSound) this.#inherit(name).catch((error: unknown) => this.#fail(name, error))
+      })
     }
   }
 
@@ -315,11 +327,23 @@ export class SqliteLocks implements LockStore {
     try {
       return await this.#writes.run(operation)
     } catch (error) {
-      throw translate(error, this.#connection.isOpen ? (this.#connection.location() ?? '') : 'locks.db')
+      throw this.#explain(error)
     }
   }
 
+  #explain(error: unknown): unknown {
+    return translate(error, this.#connection.isOpen ? (this.#connection.location() ?? '') : 'locks.db')
+  }
+
   #heldLocks(name?: string): HeldLock[] {
+    try {
+      return this.#describe(name)
+    } catch (error) {
+      throw this.#explain(error)
+    }
+  }
+
+  #describe(name?: string): HeldLock[] {
     return this.#table.inspect(name).flatMap((found): HeldLock[] => {
       const { entry } = found
       const waiting = this.#table.line(found.number).map(({ claim: { info } }) => {
@@ -339,7 +363,7 @@ function grantOf(entry: HeldEntry): Grant {
 }
 
 function translate(error: unknown, path: string): unknown {
-  if (!isCorrupt(error)) return error
+  if (!isCorrupt(error) && !(error instanceof IndexDamage)) return error
   return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
     hint: `Stop everything that uses locks, remove ${path}, and start again: states keep their own highest token.`,
     cause: error,

@@ -15,6 +15,9 @@ export interface Head extends Place, BuildEntry {
   number: number
 }
 
+/** An index that leads to another build than it was asked for. */
+export class HeadDamage extends Error {}
+
 export class Heads {
   readonly #get: LazyStatement
   readonly #insert: LazyStatement
@@ -41,8 +44,11 @@ export class Heads {
     )
   }
 
+  /** @throws HeadDamage. */
   get(name: string): Head | null {
-    return (this.#get.get(name) as unknown as Head | undefined) ?? null
+    const head = (this.#get.get(name) as unknown as Head | undefined) ?? null
+    if (head && head.name !== name) throw new HeadDamage(`the index leads from the build ${name} to ${head.name}`)
+    return head
   }
 
   insert({ name, status, serial, pack, start, size, checksum }: Omit<Head, 'number'>): void {

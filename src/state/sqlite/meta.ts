@@ -6,7 +6,7 @@ import { LazyStatement } from '../../storage/index.ts'
 import { HoldfastError } from '../../base/index.ts'
 
 /** Rises when an older Holdfast could no longer read the file. */
-const FORMAT = 1
+const FORMAT = 2
 
 /** Statements that make the table, with the lineage of a new state. */
 export function metaSchema(): string {
@@ -21,6 +21,7 @@ export class MetaDamage extends Error {}
 
 export class Meta {
   readonly lineage: string
+  readonly #fences = new Map<string, number>()
   readonly #get: LazyStatement
   readonly #put: LazyStatement
   readonly #all: LazyStatement
@@ -30,7 +31,7 @@ export class Meta {
     this.#get = new LazyStatement(connection, 'SELECT value, checksum FROM meta WHERE key = ?')
     this.#put = new LazyStatement(connection, 'INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
     this.#all = new LazyStatement(connection, 'SELECT key FROM meta')
-    const format = Number(this.#read('format'))
+    const format = this.#format()
     if (format > FORMAT) {
       throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
         hint: 'Use the Holdfast that wrote it, or a newer one.',
@@ -39,12 +40,31 @@ export class Meta {
     this.lineage = this.#read('lineage')
   }
 
+  /** Whether the file is of an older format. */
+  isOld(): boolean {
+    return this.#format() < FORMAT
+  }
+
+  setCurrent(): void {
+    this.#write('format', String(FORMAT))
+  }
+
   fence(lock: string): number {
-    return Number(this.#find(`fence ${lock}`) ?? 0)
+    const known = this.#fences.get(lock)
+    if (known !== undefined) return known
+    const token = Number(this.#find(`fence ${lock}`) ?? 0)
+    this.#fences.set(lock, token)
+    return token
   }
 
   setFence(lock: string, token: number): void {
     this.#write(`fence ${lock}`, String(token))
+    this.#fences.delete(lock)
+  }
+
+  /** To be called whenever what is known may be wrong: others have written, or what was written was undone. */
+  forgetFences(): void {
+    this.#fences.clear()
   }
 
   /** Small packs up to this one have been moved into blocks. */
@@ -59,6 +79,10 @@ export class Meta {
   /** Reads every row. */
   check(): void {
     for (const { key } of this.#all.all()) this.#read(String(key))
+  }
+
+  #format(): number {
+    return Number(this.#read('format'))
   }
 
   #read(key: string): string {

@@ -6,12 +6,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { LazyStatement } from '../../storage/index.ts'
 import type { SaveRecord } from '../state-store.ts'
-import type { Place } from './packs.ts'
+import type { Place, SmallPack } from './packs.ts'
 
 export const SAVES_SCHEMA = `
   CREATE TABLE saves (
     serial INTEGER PRIMARY KEY, id TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL,
-    token INTEGER NOT NULL, builds INTEGER NOT NULL, digest INTEGER NOT NULL, undo BLOB NOT NULL, checksum INTEGER NOT NULL);`
+    token INTEGER NOT NULL, builds INTEGER NOT NULL, digest INTEGER NOT NULL, undo BLOB NOT NULL, checksum INTEGER NOT NULL,
+    live INTEGER, pack BLOB);`
+
+/** All but the pack, which only who looks for a build needs. */
+const COLUMNS = 'serial, id, at, who, operation, token, builds, digest, undo, checksum'
 
 /** Longer undo lists are compressed. */
 const COMPRESS_FROM_BYTES = 1000
@@ -61,11 +65,11 @@ export class SaveLog {
 
   constructor(connection: DatabaseSync) {
     const prepare = (text: string) => new LazyStatement(connection, text)
-    this.#newest = prepare('SELECT * FROM saves ORDER BY serial DESC LIMIT 1')
-    this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-    this.#oldest = prepare('SELECT * FROM saves ORDER BY serial LIMIT 1')
-    this.#after = prepare('SELECT * FROM saves WHERE serial > ? ORDER BY serial')
-    this.#downwards = prepare('SELECT * FROM saves ORDER BY serial DESC')
+    this.#newest = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial DESC LIMIT 1`)
+    this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#oldest = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial LIMIT 1`)
+    this.#after = prepare(`SELECT ${COLUMNS} FROM saves WHERE serial > ? ORDER BY serial`)
+    this.#downwards = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial DESC`)
     this.#delete = prepare('DELETE FROM saves WHERE serial = ?')
   }
 
@@ -80,10 +84,12 @@ export class SaveLog {
     return row ? withUndo(row) : null
   }
 
-  append(row: SaveRow, undo: readonly Undo[]): void {
+  /** @param small The texts of the save, when they are so few that they go into its row. */
+  append(row: SaveRow, undo: readonly Undo[], small: SmallPack | null): void {
     const body = encode(undo)
     const { serial, id, at, who, operation, token, builds, digest } = row
-    this.#insert.run(serial, id, at, who, operation, token, builds, digest, body, checksumOf(row, body))
+    const packed = [small?.live ?? null, small?.body ?? null]
+    this.#insert.run(serial, id, at, who, operation, token, builds, digest, body, checksumOf(row, body), ...packed)
   }
 
   delete(serial: number): void {

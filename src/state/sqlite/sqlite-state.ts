@@ -22,19 +22,23 @@ import type {
   StateStoreCapabilities,
   StoredBuild,
 } from '../state-store.ts'
-import { digestOf, Heads, type Head } from './heads.ts'
+import { COMPACTION } from './compaction.ts'
+import { digestOf, HeadDamage, Heads, type Head } from './heads.ts'
 import { Meta, MetaDamage } from './meta.ts'
+import { PackMoves } from './pack-moves.ts'
 import { PackDamage, Packs, type Place } from './packs.ts'
 import { SaveDamage, SaveLog, type SaveRow, type Undo } from './saves.ts'
-import { schemaOfNewState } from './schema.ts'
+import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { verifyTables } from './verify.ts'
 
+/** No data_version: read again. */
+const NEVER = -1
 /** Builds of one page of a snapshot: some milliseconds of work. */
 const PAGE = 1000
 /** How many heads can be looked through in the time that it takes to read the record of one save. */
 const HEADS_PER_SAVE = 64
-/** Versions of builds that compaction drops in one transaction: some milliseconds of work. */
-const MAX_FORGET = 500
+/** How many heads can be looked through in the time that it takes to look one up by its name. */
+const HEADS_PER_LOOKUP = 40
 
 export interface SqliteStateOptions {
   /** Name of the lock whose holders may save. */
@@ -51,6 +55,7 @@ export interface Tables {
   saves: SaveLog
   heads: Heads
   packs: Packs
+  moves: PackMoves
 }
 
 export class SqliteState implements StateStore {
@@ -62,9 +67,11 @@ export class SqliteState implements StateStore {
   readonly #guard: Guard
   readonly #inode: number
   readonly #dataVersion: StatementSync
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
   #newest: SaveRow | null = null
   #newestHead: StateHead | null = null
-  #seenVersion = -1
+  #seenVersion = NEVER
 
   private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
     this.location = path
@@ -73,6 +80,8 @@ export class SqliteState implements StateStore {
     // Whoever saves has gathered what goes together already.
     this.#writes = new WriteQueue(connection, { isEager: true })
     this.#dataVersion = connection.prepare('PRAGMA data_version')
+    this.#begin = connection.prepare('BEGIN')
+    this.#commit = connection.prepare('COMMIT')
     this.#inode = statSync(path).ino
     this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
   }
@@ -86,6 +95,7 @@ export class SqliteState implements StateStore {
     try {
       connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
       const state = new SqliteState(path, connection, options)
+      if (state.#tables.meta.isOld()) await state.#write(() => state.#upgrade())
       state.#readHead()
       return state
     } catch (error) {
@@ -127,6 +137,8 @@ export class SqliteState implements StateStore {
   }
 
   async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredBuild[] } | null> {
+    const newest = await this.head()
+    if (newest.serial === serial) return { head: newest, builds: [] }
     return this.#read(() => {
       const heads = this.#headsSince(serial, limit)
       return heads && { head: this.#head(this.#readHead()), builds: heads.map((head) => this.#load(head)) }
@@ -135,7 +147,7 @@ export class SqliteState implements StateStore {
 
   async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
     let row: SaveRow | null = null
-    let version = -1
+    let version = NEVER
     const head = await this.#write(() => {
       row = this.#readHead()
       version = this.#seenVersion
@@ -155,20 +167,20 @@ export class SqliteState implements StateStore {
 
   async skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]) {
     return this.#write(() => {
-      const newest = this.#tables.saves.newest()
+      const newest = this.#readHead()
       if (newest && serial <= newest.serial) throw new StaleStateError(serial, newest.serial)
       const token = this.#checkFences(newest, fences)
       const { id, at, who, operation } = request
       const { builds = 0, digest = 0 } = newest ?? {}
       const row = { serial, id, at, who, operation, token, builds, digest }
-      this.#tables.saves.append(row, [])
+      this.#tables.saves.append(row, [], null)
       return this.#head(row)
     })
   }
 
   async raiseFence(fence: Fence): Promise<void> {
     await this.#write(() => {
-      this.#checkFences(this.#tables.saves.newest(), [fence])
+      this.#checkFences(this.#readHead(), [fence])
       this.#tables.meta.setFence(fence.lock, fence.token)
     })
   }
@@ -212,9 +224,9 @@ export class SqliteState implements StateStore {
   }
 
   async compact(isAtRest: boolean): Promise<void> {
-    while (await this.#write(() => this.#forgetOldest())) await nextTurn()
-    while (await this.#write(() => this.#moveSmallPacks())) await nextTurn()
-    await this.#write(() => this.#tables.connection.exec('PRAGMA incremental_vacuum(500)'))
+    for (const step of COMPACTION) {
+      while (await this.#write(() => step(this.#tables, this.#options.keepSerials))) await nextTurn()
+    }
     if (isAtRest) this.#truncateLog()
   }
 
@@ -251,19 +263,24 @@ export class SqliteState implements StateStore {
 
   #page({ heads, packs }: Tables, after: number): { builds: StoredBuild[]; last: number } {
     const page = heads.scan(after, PAGE)
-    return { builds: page.map((head) => this.#load(head, packs)), last: page.at(-1)?.number ?? after }
+    // Pack by pack, so that none is unpacked twice for one page.
+    const texts = new Map(page.toSorted((a, b) => a.pack - b.pack).map((head) => [head, this.#load(head, packs)]))
+    const builds = page.map((head) => texts.get(head)).filter((build) => build !== undefined)
+    return { builds, last: page.at(-1)?.number ?? after }
   }
 
   /** The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. */
   #headsSince(serial: number, limit: number): Head[] | null {
-    const newest = this.#readHead()
-    const behind = (newest?.serial ?? 0) - serial
-    if (behind >= 0 && (newest?.builds ?? 0) <= behind * HEADS_PER_SAVE) {
+    const { serial: now = 0, builds = 0 } = this.#readHead() ?? {}
+    if (serial > now) return null
+    const scan = () => {
       const heads = this.#tables.heads.since(serial, limit + 1)
       return heads.length > limit ? null : heads
     }
+    if (builds <= (now - serial) * HEADS_PER_SAVE) return scan()
     const names = this.#changedSince(serial)
     if (!names || names.size > limit) return null
+    if (builds <= names.size * HEADS_PER_LOOKUP) return scan()
     return [...names].map((name) => this.#tables.heads.get(name)).filter((head) => head !== null)
   }
 
@@ -274,29 +291,12 @@ export class SqliteState implements StateStore {
     return isComplete ? new Set(saves.flatMap(({ undo }) => undo.map(({ name }) => name))) : null
   }
 
-  /** Drops some of the saves that are too many, with what only they referred to. @returns whether there are more. */
-  #forgetOldest(): boolean {
-    const { saves, packs } = this.#tables
-    const lastToDrop = (saves.newest()?.serial ?? 0) - this.#options.keepSerials
-    const counts = new Map<number, number>()
-    let entries = 0
-    for (let oldest = saves.oldest(); oldest && oldest.serial <= lastToDrop; oldest = saves.oldest()) {
-      if (entries >= MAX_FORGET) break
-      for (const { previous } of oldest.undo) {
-        if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
-      }
-      entries += oldest.undo.length + 1
-      saves.delete(oldest.serial)
-    }
-    for (const [pack, count] of counts) packs.forget(pack, count)
-    return entries >= MAX_FORGET
-  }
-
-  #moveSmallPacks(): boolean {
-    const { meta, packs } = this.#tables
-    const last = packs.moveSmallPacks(meta.movedUpTo())
-    if (last !== null) meta.setMovedUpTo(last)
-    return last !== null
+  #upgrade(): void {
+    const { connection, meta } = this.#tables
+    // Another process may have been quicker.
+    if (!meta.isOld()) return
+    connection.exec(MISSING_IN_FORMAT_1)
+    meta.setCurrent()
   }
 
   /**
@@ -316,7 +316,7 @@ export class SqliteState implements StateStore {
     const serial = (before?.serial ?? 0) + 1
     const undo: Undo[] = []
     let { builds = 0, digest = 0 } = before ?? {}
-    const places = packs.write(serial, request.put)
+    const { places, small } = packs.write(serial, request.put)
     const isEmpty = builds === 0
     for (const [index, { name, status }] of request.put.entries()) {
       const place = places[index]
@@ -343,7 +343,7 @@ export class SqliteState implements StateStore {
     }
     const { id, at, who, operation } = request
     const row = { serial, id, at, who, operation, token, builds, digest: digest >>> 0 }
-    saves.append(row, undo)
+    saves.append(row, undo, small)
     return row
   }
 
@@ -380,6 +380,7 @@ export class SqliteState implements StateStore {
   #readHead(): SaveRow | null {
     const version = (this.#dataVersion.get() as { data_version: number }).data_version
     if (version !== this.#seenVersion) {
+      this.#tables.meta.forgetFences()
       this.#newest = this.#tables.saves.newest()
       this.#newestHead = null
       this.#seenVersion = version
@@ -402,13 +403,12 @@ export class SqliteState implements StateStore {
   /** Runs reads of one moment: within a transaction, so that no save comes between them. */
   async #read<T>(operation: () => T): Promise<T> {
     this.#assertInPlace()
-    const { connection } = this.#tables
     return this.#guarded(() => {
-      connection.exec('BEGIN')
+      this.#begin.run()
       try {
         return operation()
       } finally {
-        connection.exec('COMMIT')
+        this.#commit.run()
       }
     })
   }
@@ -417,10 +417,12 @@ export class SqliteState implements StateStore {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
       this.#assertInPlace()
-      const result = await this.#writes.run(operation)
-      // Own writes do not change data_version.
-      this.#seenVersion = -1
-      return result
+      try {
+        return await this.#writes.run(operation)
+      } finally {
+        // Own writes do not change data_version, and what was read within one that failed may never have been.
+        this.#seenVersion = NEVER
+      }
     })
   }
 
@@ -450,6 +452,7 @@ function tablesOf(connection: DatabaseSync): Tables {
     saves: new SaveLog(connection),
     heads: new Heads(connection),
     packs: new Packs(connection),
+    moves: new PackMoves(connection),
   }
 }
 
@@ -460,7 +463,7 @@ function noSuchSerial(serial: number, newest: number): HoldfastError {
 }
 
 function translate(error: unknown, path: string): unknown {
-  if (error instanceof SaveDamage || error instanceof MetaDamage)
+  if (error instanceof SaveDamage || error instanceof MetaDamage || error instanceof HeadDamage)
     return new StateDamagedError(path, error.message, { cause: error })
   if (isCorrupt(error)) return new StateDamagedError(path, messageOf(error), { cause: error })
   if (!isDiskFull(error)) return error

@@ -1,0 +1,46 @@
+/** Drops the saves that are too many and packs what is left more tightly, in steps of some milliseconds. */
+import type { Tables } from './sqlite-state.ts'
+
+/** Small packs that are moved out of the rows of their saves in one step. */
+const MAX_MOVE = 300
+/** Versions of builds that are dropped in one step. */
+const MAX_FORGET = 500
+
+/** Each step is for a transaction of its own, and says whether there is more of its kind to do. */
+export type CompactionStep = (tables: Tables, keepSerials: number) => boolean
+
+export const COMPACTION: readonly CompactionStep[] = [moveOutOfSaves, forgetOldest, moveIntoBlock, giveBackPages]
+
+function moveOutOfSaves({ meta, moves }: Tables): boolean {
+  return moves.outOfSaves(meta.movedUpTo(), Number.MAX_SAFE_INTEGER, MAX_MOVE) === MAX_MOVE
+}
+
+/** Drops some of the saves that are too many, with what only they referred to. */
+function forgetOldest({ meta, saves, moves }: Tables, keepSerials: number): boolean {
+  const lastToDrop = (saves.newest()?.serial ?? 0) - keepSerials
+  // Somebody may have saved since they were moved.
+  moves.outOfSaves(meta.movedUpTo(), lastToDrop, Number.MAX_SAFE_INTEGER)
+  const counts = new Map<number, number>()
+  let entries = 0
+  for (let oldest = saves.oldest(); oldest && oldest.serial <= lastToDrop; oldest = saves.oldest()) {
+    if (entries >= MAX_FORGET) break
+    for (const { previous } of oldest.undo) {
+      if (previous) counts.set(previous.pack, (counts.get(previous.pack) ?? 0) + 1)
+    }
+    entries += oldest.undo.length + 1
+    saves.delete(oldest.serial)
+  }
+  for (const [pack, count] of counts) moves.forget(pack, count)
+  return entries >= MAX_FORGET
+}
+
+function moveIntoBlock({ meta, moves }: Tables): boolean {
+  const last = moves.intoBlock(meta.movedUpTo())
+  if (last !== null) meta.setMovedUpTo(last)
+  return last !== null
+}
+
+function giveBackPages({ connection }: Tables): boolean {
+  connection.exec('PRAGMA incremental_vacuum(500)')
+  return false
+}
