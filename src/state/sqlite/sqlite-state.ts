@@ -106,10 +106,7 @@ export class SqliteState implements StateStore {
 
   async head(): Promise<StateHead> {
     this.#assertInPlace()
-    return this.#guarded(() => {
-      const newest = this.#readHead()
-      return (this.#newestHead ??= this.#head(newest))
-    })
+    return this.#guarded(() => this.#currentHead())
   }
 
   async get(name: string): Promise<StoredBuild | null> {
@@ -137,11 +134,14 @@ export class SqliteState implements StateStore {
   }
 
   async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredBuild[] } | null> {
-    const newest = await this.head()
-    if (newest.serial === serial) return { head: newest, builds: [] }
-    return this.#read(() => {
-      const heads = this.#headsSince(serial, limit)
-      return heads && { head: this.#head(this.#readHead()), builds: heads.map((head) => this.#load(head)) }
+    this.#assertInPlace()
+    return this.#guarded(() => {
+      const known = this.#newestHead
+      if (known?.serial === serial && !this.#hasNews()) return { head: known, builds: [] }
+      return this.#inTransaction(() => {
+        const heads = this.#headsSince(serial, limit)
+        return heads && { head: this.#currentHead(), builds: heads.map((head) => this.#load(head)) }
+      })
     })
   }
 
@@ -378,7 +378,7 @@ export class SqliteState implements StateStore {
 
   /** The newest save, read again only when another connection wrote since. */
   #readHead(): SaveRow | null {
-    const version = (this.#dataVersion.get() as { data_version: number }).data_version
+    const version = this.#version()
     if (version !== this.#seenVersion) {
       this.#tables.meta.forgetFences()
       this.#newest = this.#tables.saves.newest()
@@ -386,6 +386,20 @@ export class SqliteState implements StateStore {
       this.#seenVersion = version
     }
     return this.#newest
+  }
+
+  #currentHead(): StateHead {
+    const newest = this.#readHead()
+    return (this.#newestHead ??= this.#head(newest))
+  }
+
+  /** Whether another connection wrote since the newest save was read. */
+  #hasNews(): boolean {
+    return this.#version() !== this.#seenVersion
+  }
+
+  #version(): number {
+    return (this.#dataVersion.get() as { data_version: number }).data_version
   }
 
   #load(head: Place & { name: string; serial: number }, packs = this.#tables.packs): StoredBuild {
@@ -403,14 +417,16 @@ export class SqliteState implements StateStore {
   /** Runs reads of one moment: within a transaction, so that no save comes between them. */
   async #read<T>(operation: () => T): Promise<T> {
     this.#assertInPlace()
-    return this.#guarded(() => {
-      this.#begin.run()
-      try {
-        return operation()
-      } finally {
-        this.#commit.run()
-      }
-    })
+    return this.#guarded(() => this.#inTransaction(operation))
+  }
+
+  #inTransaction<T>(operation: () => T): T {
+    this.#begin.run()
+    try {
+      return operation()
+    } finally {
+      this.#commit.run()
+    }
   }
 
   async #write<T>(operation: () => T): Promise<T> {
