@@ -13,10 +13,12 @@ const LINGER_MS = 2
 const MAX_BATCH = 256
 
 /**
- * How long a process may commit one batch after another before it lets go of the lock. Passing it to another process can
- * take many times as long as a commit where there are more processes than cores; without turns all would wait for that.
+ * How many batches, and how long, a process may commit one after another before it lets go of the lock. Passing it to
+ * another process can take many times as long as a commit where there are more processes than cores; without turns all
+ * would wait for that. The count is what makes turns equal; the time bounds how long slow commits keep others waiting.
  */
-const TURN_MS = 25
+const TURN_COMMITS = 16
+const TURN_MS = 60
 
 export interface Update {
   apply(draft: Draft): unknown
@@ -99,12 +101,14 @@ export class UpdateQueue {
     const over = Promise.withResolvers<void>()
     this.#turn = over.promise
     const endMs = performance.now() + TURN_MS
-    do {
+    for (let commits = 1; ; commits++) {
       await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
       // Callers whose update is done may have the next one.
       await nextTurn()
+      if (commits >= TURN_COMMITS || performance.now() >= endMs) break
       if (this.#waiting.length === 0) await this.#linger()
-    } while (this.#waiting.length > 0 && performance.now() < endMs)
+      if (this.#waiting.length === 0) break
+    }
     // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
     void turn.leave().then(over.resolve)
   }

@@ -33,7 +33,7 @@ const CHECK_PLACES_EVERY_MS = 1000
  * first served.
  */
 const TURN_USES = 40
-const TURN_MS = 5
+const TURN_MS = 10
 
 /** CLOCK_MONOTONIC, which all processes since one boot share; `performance.now` counts from the process's start. */
 const PROCESS_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now()
