@@ -108,12 +108,13 @@ class RunReader {
 
   /** How a run with this exit status failed, or null when it did not. */
   failure(exitStatus: number | null): Failure | null {
-    if (exitStatus === 0) return null
+    // The outer one of Packer's two processes exits with 0 when the inner one is killed, as the kernel does out of memory.
+    if (exitStatus === 0 && this.#report.isFinished) return null
     const { stop } = this.#terms.signals
     const said = this.#report.errors.at(-1)
     if (stop.aborted) return { status: 'interrupted', error: 'it was stopped', exitStatus: null }
     if (exitStatus === null) return { status: 'interrupted', error: 'its processes were killed', exitStatus: null }
-    if (said === undefined) {
+    if (said === undefined || exitStatus === 0) {
       const how =
         exitStatus > 128 ? `was killed by signal ${exitStatus - 128}` : `ended early (exit status ${exitStatus})`
       return { status: 'interrupted', error: `packer ${how}`, exitStatus: null }

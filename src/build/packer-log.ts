@@ -35,12 +35,13 @@ export class PackerReport {
   /** Why builds failed, in Packer's words. */
   readonly errors: string[] = []
   readonly #artifacts = new Map<string, PackerArtifact>()
-  /** Whether Packer came to its end: it counts errors or artifacts there. */
+  /** Whether Packer came to its end: it counts errors or artifacts there, or says that there are none. */
   isFinished = false
 
   add({ target, type, data }: PackerLine): void {
     if (type === 'error' && data[0]) this.errors.push(data[0].trim())
     if (type === 'error-count' || type === 'artifact-count') this.isFinished = true
+    if (type === 'ui' && data[0] === 'say' && /^\s*==> Builds finished/.test(data[1] ?? '')) this.isFinished = true
     if (type === 'ui' && data[0] === 'error') this.#addComplaint(data[1] ?? '')
     if (type === 'artifact') this.#addArtifact(target, data)
   }

@@ -98,8 +98,7 @@ export class Lock implements AsyncDisposable {
     const release = () => this.#store.release(this.name, this.id)
     try {
       return await release().catch((error: unknown) => {
-        // A failure that the store understands is its last word.
-        if (error instanceof HoldfastError) throw error
+        if (!mayPass(error)) throw error
         return retrying(`the lock ${this.name}`).run(release)
       })
     } catch (error) {
@@ -138,10 +137,15 @@ export class Lock implements AsyncDisposable {
   }
 }
 
+/** A failure that the store understands is its last word, unless it says otherwise. */
+function mayPass(error: unknown): boolean {
+  return !(error instanceof HoldfastError) || error.retryable
+}
+
 function retrying(subject: string): Guard {
   return createGuard({
     subject,
-    isTransient: (error) => !(error instanceof HoldfastError),
+    isTransient: mayPass,
     retries: RELEASE_RETRIES,
     breakAfter: Infinity,
     maxDelayMs: 1000,

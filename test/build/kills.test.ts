@@ -90,6 +90,15 @@ function isPacker(pid: number): boolean {
   return existsSync(path) && /^\S*packer\0/.test(readFileSync(path, 'latin1'))
 }
 
+/** Not a plugin. */
+function isMain(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('\0build\0')
+}
+
+function parentOf(pid: number): number {
+  return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1])
+}
+
 function begun(shop: Workshop, step: number): number {
   return shop
     .read('count')
@@ -149,6 +158,22 @@ describe('a build whose Holdfast was killed', () => {
 })
 
 describe('a step whose Packer alone was killed', () => {
+  it('is interrupted, although the outer one of its two processes says that all is well', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['true'], ['echo two >>count', 'sleep 60'], ['true'])
+    const ended = finish(shop.start('build', 'steps.pkr.hcl'))
+    await until(() => shop.read('count') !== '')
+    const pids = (await shop.pids()).filter((pid) => isPacker(pid))
+    const inner = pids.filter((pid) => isMain(pid) && pids.includes(parentOf(pid)))
+    assert.equal(inner.length, 1)
+    for (const pid of inner) tryKill(pid)
+    const { status, out } = await ended
+    assert.equal(status, 1, out)
+    assert.deepEqual(await shop.steps(), ['complete', 'failed', 'pending'])
+    assert.equal((await shop.record('steps/null.a'))?.status, 'interrupted')
+    assert.deepEqual(await shop.pids(), [])
+  })
+
   it('is ended too: it must not meet itself when it runs again', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo begin >>count', 'sleep 3', 'echo end >>count'])

@@ -102,7 +102,7 @@ export const LOCK_STORE_LAWS: Readonly<Record<string, Law>> = {
         await granted(handle, request)
         order.push(turn)
         // Longer than any turn that a store may give one process.
-        await delay(8)
+        await delay(15)
         await handle.release('line', request.info.id)
       }
       const waiting = wait()

@@ -1,5 +1,6 @@
 /** Locks between real processes, which get killed and stopped. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { DatabaseSync } from 'node:sqlite'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { describe, it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
+import { withSmallDisk } from '../helpers/small-disk.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { until } from './laws.ts'
 
@@ -60,6 +62,23 @@ describe('locks between processes', () => {
     assert.ok(lock.fencingToken > token)
     holder.kill('SIGCONT')
     assert.equal(await holder.line(), 'lost')
+  })
+})
+
+describe('a full disk', () => {
+  it('is said to be one, and locks go on when there is room', async (t) => {
+    await withSmallDisk(t, 'size=300k', async (disk) => {
+      await using locks = await LockManager.open(disk)
+      const held = await locks.acquire('held', { operation: 'test' })
+      const acquireMany = async () => {
+        for (let index = 0; index < 2000; index++) await locks.acquire(`${index}`, { operation: 'x'.repeat(100) })
+      }
+      await assert.rejects(acquireMany(), { code: 'NO_SPACE', retryable: true })
+      const release = held.release()
+      spawnSync('mount', ['-o', 'remount,size=10m', disk])
+      await release
+      await using _ = await locks.acquire('held', { operation: 'test' })
+    })
   })
 })
 

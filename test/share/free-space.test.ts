@@ -1,12 +1,12 @@
 /** A disk that is too small: refused before the body is sent where that can be known, and in the middle where it cannot. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { withSmallDisk as onSmallDisk } from '../helpers/small-disk.ts'
 import { bytes, generate, sha256Of, stream } from '../support/bytes.ts'
 import { BOUNDARY, NEVER, postForm, RawConnection, requestHead } from '../support/forms.ts'
-import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
+import { eventually, startServer, type TestServer } from '../support/server.ts'
 import { beginUpload, fileId, offsetOf, patch, tus } from '../support/tus.ts'
 
 const MB = 1_000_000
@@ -91,33 +91,17 @@ describe('an upload that cannot fit', () => {
   })
 })
 
-/** A small filesystem of its own; null where this user may not mount one. */
-function mount(options: string): string | null {
-  const folder = temporaryFolder()
-  if (process.getuid?.() !== 0) return null
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]).status === 0 ? folder : null
-}
-
-function unmount(folder: string): void {
-  const { status } = spawnSync('umount', [folder])
-  if (status !== 0) spawnSync('umount', ['-l', folder])
-}
-
 async function withSmallDisk(
   t: { skip(why: string): void },
   options: string,
   body: (server: TestServer) => Promise<void>,
 ) {
-  const folder = mount(options)
-  if (folder === null) return t.skip('only root can mount a small filesystem to fill up')
-  try {
+  await onSmallDisk(t, options, async (folder) => {
     const dataFolder = join(folder, 'data')
     mkdirSync(dataFolder)
     await using server = await startServer({ dataFolder, args: ['--min-free-space', '0', '--sweep-interval', '1h'] })
     await body(server)
-  } finally {
-    unmount(folder)
-  }
+  })
 }
 
 const files = (server: TestServer, folder: string) =>

@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { isBusy, isCorrupt, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { isBusy, isCorrupt, isDiskFull, openSqliteFile, WriteQueue } from '../../storage/index.ts'
 import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
 import { listenForBell, ringBell, stopListening } from './doorbell.ts'
@@ -363,6 +363,13 @@ function grantOf(entry: HeldEntry): Grant {
 }
 
 function translate(error: unknown, path: string): unknown {
+  if (isDiskFull(error)) {
+    return new HoldfastError('NO_SPACE', `the disk of the locks, ${path}, is full: nobody can take one or let go`, {
+      hint: 'Free some space and try again.',
+      retryable: true,
+      cause: error,
+    })
+  }
   if (!isCorrupt(error) && !(error instanceof IndexDamage)) return error
   return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
     hint: `Stop everything that uses locks, remove ${path}, and start again: states keep their own highest token.`,
