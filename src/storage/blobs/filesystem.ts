@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { HoldfastError, modulePath, systemErrorCode, type Log } from '../../base/index.ts'
@@ -22,6 +23,11 @@ import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 
 /** Bytes of one of the two buffers of a copy: one is read into while the other is being sent. */
 const COPY_BUFFER_BYTES = 256 * 1024
+/**
+ * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others: with a
+ * slow disk, a small machine would run out of memory although no process is big.
+ */
+const UNFLUSHED_PART = 8
 const KEY_PATTERN = /^[0-9a-f]{32}$/
 
 export interface FilesystemBlobsOptions {
@@ -48,7 +54,11 @@ export class FilesystemBlobs implements BlobStore {
   /** Starts the write worker ahead of the first upload. Called by `create` when nobody has. */
   warmUp(): void {
     if (this.#worker) return
-    const setup: WorkerSetup = { segments: this.#pool.buffers, durable: this.#options.durable }
+    const setup: WorkerSetup = {
+      segments: this.#pool.buffers,
+      durable: this.#options.durable,
+      unflushedBytes: memoryBytes() / UNFLUSHED_PART,
+    }
     const worker = new Worker(modulePath('storage/blobs/write-worker'), {
       name: 'holdfast-write',
       workerData: setup,
@@ -274,4 +284,9 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close()
   }
+}
+
+/** What this process may use: the machine's memory, or the limit of its container. */
+function memoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Infinity)
 }

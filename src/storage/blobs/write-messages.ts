@@ -5,6 +5,8 @@ export interface WorkerSetup {
   segments: SharedArrayBuffer[]
   /** Whether `finished` waits for the disk. */
   durable: boolean
+  /** Bytes of all uploads together that may wait for the disk. */
+  unflushedBytes: number
 }
 
 export type ToWorker =

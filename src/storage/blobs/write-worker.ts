@@ -8,10 +8,11 @@ import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, read, unlinkS
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 
-/** The disk is asked to keep up in steps of this size, so that the last fsync finds little left to do. */
-const FLUSH_EVERY_BYTES = 32 * 2 ** 20
-/** Bytes that may wait for the disk before the upload is held back. */
+/** Bytes of one upload that may wait for the disk before it is held back, where there is memory for them. */
 const MAX_UNFLUSHED_BYTES = 128 * 2 ** 20
+const MIN_UNFLUSHED_BYTES = 4 * 2 ** 20
+/** The disk is asked to keep up in so many steps, so that the last fsync finds little left to do. */
+const FLUSHES = 4
 /** A file that is gone on with is read in pieces of this size to hash it again; between two, the others have their turn. */
 const REHASH_BYTES = 2 ** 20
 
@@ -34,7 +35,7 @@ interface Job {
   ended: boolean
 }
 
-const { segments, durable } = workerData as WorkerSetup
+const { segments, durable, unflushedBytes: budget } = workerData as WorkerSetup
 const views = segments.map((segment) => new Uint8Array(segment))
 const jobs = new Map<number, Job>()
 if (!parentPort) throw new Error('write-worker.ts runs only as a worker thread')
@@ -115,8 +116,9 @@ function rehash(job: Job, sizeBytes: number): void {
 
 /** Writes what is queued as far as the disk keeps up; finishes when all is written and flushed. */
 function advance(job: Job): void {
+  const limit = Math.min(Math.max(budget / jobs.size, MIN_UNFLUSHED_BYTES), MAX_UNFLUSHED_BYTES)
   try {
-    while (job.queue.length > 0 && unflushedBytes(job) < MAX_UNFLUSHED_BYTES) writeNext(job)
+    while (job.queue.length > 0 && unflushedBytes(job) < limit) writeNext(job)
   } catch (error) {
     return fail(job, error as Error)
   }
@@ -129,7 +131,7 @@ function advance(job: Job): void {
   const allWritten = job.finishing && job.queue.length === 0
   if (allWritten && unflushedBytes(job) === 0) return finish(job)
   const isAwaited = allWritten || (job.flushTarget !== null && job.writtenBytes >= job.flushTarget)
-  if (isAwaited || unflushedBytes(job) >= FLUSH_EVERY_BYTES) flush(job)
+  if (isAwaited || unflushedBytes(job) >= limit / FLUSHES) flush(job)
 }
 
 function queuedBytes(job: Job): number {
