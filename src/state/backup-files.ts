@@ -2,6 +2,7 @@
 import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
+import type { Lock } from '../lock/index.ts'
 import { statePath } from './backends.ts'
 import { SqliteState } from './sqlite/sqlite-state.ts'
 import type { Damage, StateHead } from './state-store.ts'
@@ -50,18 +51,45 @@ export function backupName(at: Date, serial: number): string {
  * @returns its head, null when it could not even be opened, and what is damaged.
  */
 export async function inspectFile(path: string, lock: string): Promise<{ head: StateHead | null; damages: Damage[] }> {
+  const damages: Damage[] = []
+  const head = await withFile(path, lock, damages, async (store) => {
+    damages.push(...(await store.verify()))
+    return await store.head()
+  })
+  return { head, damages }
+}
+
+/** The head of a state's file, or null when it cannot be read. */
+export function headOfFile(path: string, lock: string): Promise<StateHead | null> {
+  return withFile(path, lock, [], (store) => store.head())
+}
+
+/** Keeps those from saving to a state's file who do not know yet that they lost their lock. What cannot be read keeps all out. */
+export async function fenceOff(path: string, lock: Lock): Promise<void> {
+  await withFile(path, lock.name, [], async (store) => {
+    await store.raiseFence({ lock: lock.name, token: lock.fencingToken })
+  })
+}
+
+async function withFile<T>(
+  path: string,
+  lock: string,
+  damages: Damage[],
+  use: (store: SqliteState) => Promise<T>,
+): Promise<T | null> {
   try {
     // Opening makes what is missing; a file that is to be looked at has to be there.
     await stat(path)
     const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
     try {
-      return { head: await store.head(), damages: await store.verify() }
+      return await use(store)
     } finally {
       await store.close()
     }
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'STATE_TOO_NEW') throw error
-    return { head: null, damages: [{ what: 'file', problem: messageOf(error) }] }
+    if (error instanceof HoldfastError && ['STATE_TOO_NEW', 'LOCK_LOST'].includes(error.code)) throw error
+    damages.push({ what: 'file', problem: messageOf(error) })
+    return null
   }
 }
 

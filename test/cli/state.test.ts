@@ -105,6 +105,12 @@ describe('holdfast lock', () => {
     assert.equal(holdfast(data, 'lock', 'acquire', 'x', '--', '/no/such/command').status, 69)
   })
 
+  it('runs holdfast itself as the command', () => {
+    const { status, out, err } = holdfast(fresh(), 'lock', 'acquire', 'x', '--', process.execPath, MAIN, 'lock', 'list')
+    assert.equal(status, 0, err)
+    assert.match(out, /^x /m)
+  })
+
   it('takes, shows, releases and breaks locks by their ids', () => {
     const data = fresh()
     const id = holdfast(data, 'lock', 'acquire', 'deploy', '--ttl', '10m', '--info', 'by hand').out.trim()

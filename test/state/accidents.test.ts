@@ -1,12 +1,13 @@
 /** Killed and stopped processes, damage, full disks, restores. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { HoldfastError, messageOf } from '../../src/base/index.ts'
 import { LockManager } from '../../src/lock/index.ts'
 import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
+import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
@@ -151,6 +152,36 @@ describe('a damaged state', () => {
 })
 
 describe('a restore', () => {
+  it('works when the file of the locks was lost', async () => {
+    const data = await stateWithBackup()
+    const manager = await StateManager.open(data, { backups: false })
+    for (let turn = 0; turn < 5; turn++) await (await manager.lock({ operation: 'test' })).release()
+    await manager.close()
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, `locks.db${suffix}`), { force: true })
+    await using locks = await LockManager.open(data)
+    const restored = await restoreState(data, { name: 'default', locks })
+    await using after = await StateManager.open(data, { backups: false })
+    assert.equal((await after.head()).serial, restored.serial)
+    await after.update((draft) => draft.put(counted('x', 2)))
+  })
+
+  it('keeps out of the old file whoever does not know yet that the lock is another’s', async () => {
+    const data = await stateWithBackup()
+    const path = statePath(data, 'default')
+    const options = { lock: 'state/default', keepSerials: 100 }
+    const old = await SqliteState.open(path, options)
+    const { serial, fencingToken } = await old.head()
+    await using locks = await LockManager.open(data)
+    const { setAside } = await restoreState(data, { name: 'default', locks })
+    assert.ok(setAside)
+    const stale = await SqliteState.open(setAside, options)
+    const request = { id: 'late', put: [], remove: [], at: 0, who: 'late', operation: 'late' }
+    const fence = { lock: 'state/default', token: fencingToken }
+    await assert.rejects(stale.save(serial, [request], [fence]), { code: 'LOCK_LOST' })
+    await stale.close()
+    await old.close()
+  })
+
   it('is seen by those who have the state open, and keeps serials and tokens growing', async () => {
     const data = await stateWithBackup()
     await using before = await StateManager.open(data, { backups: false })
