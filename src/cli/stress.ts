@@ -20,8 +20,13 @@ export function registerStressCommand(program: Command): void {
     .description('try to break states and locks on this machine; exits 1 when something broke')
     .addArgument(new Argument('[suite]', 'which scenarios').choices(['state', 'lock', 'all']).default('all'))
     .addOption(new Option('--backend <name>', 'which backend').choices(Object.keys(STATE_BACKENDS)).default('sqlite'))
-    .option('--seconds <number>', 'how long scenarios that go by time take', positive, 5)
-    .option('--scale <number>', 'share of the biggest sizes (a million builds, 300 kills), 0.01 to 1', positive, 1)
+    .option('--seconds <number>', 'how long scenarios that go by time take, 0.1 to 3600', between(0.1, 3600), 5)
+    .option(
+      '--scale <number>',
+      'share of the biggest sizes (a million builds, 300 kills), 0.01 to 1',
+      between(0.01, 1),
+      1,
+    )
     .option('--only <text>', 'only scenarios with this text in their names')
     .option('--folder <folder>', "where to make the scenarios' folders (default: the system's temporary folder)")
     .option('--json', 'print JSON')
@@ -57,8 +62,10 @@ function print(name: string, seed: string, { figures, failures, skipped }: Outco
   for (const failure of failures.slice(0, 10)) log(`    FAILED ${failure}`)
 }
 
-function positive(text: string): number {
-  const number = Number(text)
-  if (text.trim() !== '' && number > 0 && number <= 3600) return number
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a number above 0.`)
+function between(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (text.trim() !== '' && number >= least && number <= most) return number
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is not a number from ${least} to ${most}.`)
+  }
 }

@@ -137,5 +137,6 @@ describe('holdfast stress', () => {
     const report = JSON.parse(out) as { passed: number; failed: number; results: { name: string }[] }
     assert.deepEqual([status, report.passed, report.failed, report.results[0]?.name], [0, 1, 0, 'LockFileCorruption'])
     assert.equal(holdfast(fresh(), 'stress', '--only', 'nothing-like-this').status, 66)
+    assert.match(holdfast(fresh(), 'stress', '--scale', '2').err, /"2" is not a number from 0.01 to 1/)
   })
 })
