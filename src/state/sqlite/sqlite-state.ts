@@ -6,9 +6,9 @@ import { existsSync, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createGuard, HoldfastError, messageOf, type Guard, type GuardOptions } from '../../base/index.ts'
+import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
 import { LockLostError } from '../../lock/index.ts'
-import { isBusy, isCorrupt, isDiskFull, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { isBusy, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
 import { StaleStateError, StateDamagedError } from '../errors.ts'
 import type {
   BuildEntry,
@@ -23,11 +23,12 @@ import type {
   StoredBuild,
 } from '../state-store.ts'
 import { COMPACTION } from './compaction.ts'
-import { digestOf, HeadDamage, Heads, type Head } from './heads.ts'
-import { Meta, MetaDamage } from './meta.ts'
+import { noSuchSerial, translate } from './errors.ts'
+import { digestOf, Heads, type Head } from './heads.ts'
+import { Meta } from './meta.ts'
 import { PackMoves } from './pack-moves.ts'
 import { PackDamage, Packs, type Place } from './packs.ts'
-import { SaveDamage, SaveLog, type SaveRow, type Undo } from './saves.ts'
+import { SaveLog, type SaveRow, type Undo } from './saves.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { verifyTables } from './verify.ts'
 
@@ -470,22 +471,4 @@ function tablesOf(connection: DatabaseSync): Tables {
     packs: new Packs(connection),
     moves: new PackMoves(connection),
   }
-}
-
-function noSuchSerial(serial: number, newest: number): HoldfastError {
-  return new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
-    hint: `The newest serial is ${newest}; see which are kept with: holdfast state history`,
-  })
-}
-
-function translate(error: unknown, path: string): unknown {
-  if (error instanceof SaveDamage || error instanceof MetaDamage || error instanceof HeadDamage)
-    return new StateDamagedError(path, error.message, { cause: error })
-  if (isCorrupt(error)) return new StateDamagedError(path, messageOf(error), { cause: error })
-  if (!isDiskFull(error)) return error
-  return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing of the save was kept`, {
-    hint: 'Free some space and save again.',
-    retryable: true,
-    cause: error,
-  })
 }

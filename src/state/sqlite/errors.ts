@@ -1,0 +1,25 @@
+/** What the errors of SQLite and of our own checks mean to those who use a state. */
+import { HoldfastError, messageOf } from '../../base/index.ts'
+import { isCorrupt, isDiskFull } from '../../storage/index.ts'
+import { StateDamagedError } from '../errors.ts'
+import { HeadDamage } from './heads.ts'
+import { MetaDamage } from './meta.ts'
+import { SaveDamage } from './saves.ts'
+
+export function noSuchSerial(serial: number, newest: number): HoldfastError {
+  return new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
+    hint: `The newest serial is ${newest}; see which are kept with: holdfast state history`,
+  })
+}
+
+export function translate(error: unknown, path: string): unknown {
+  if (error instanceof SaveDamage || error instanceof MetaDamage || error instanceof HeadDamage)
+    return new StateDamagedError(path, error.message, { cause: error })
+  if (isCorrupt(error)) return new StateDamagedError(path, messageOf(error), { cause: error })
+  if (!isDiskFull(error)) return error
+  return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing of the save was kept`, {
+    hint: 'Free some space and save again.',
+    retryable: true,
+    cause: error,
+  })
+}
