@@ -24,8 +24,8 @@ import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 /** Bytes of one of the two buffers of a copy: one is read into while the other is being sent. */
 const COPY_BUFFER_BYTES = 256 * 1024
 /**
- * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others: with a
- * slow disk, a small machine would run out of memory although no process is big.
+ * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others, and within
+ * a container's limit not every kernel holds writers back in time (cgroup v1 does not).
  */
 const UNFLUSHED_PART = 8
 const KEY_PATTERN = /^[0-9a-f]{32}$/

@@ -35,15 +35,14 @@ exec /bin/busybox switch_root /root /sbin/init
 /**
  * First program of the root disk: disks, network, a shell for the lab. Restarts nothing: what dies stays dead.
  *
- * A machine whose working set no longer fits kills in place of crawling for minutes (min_ttl_ms; kernel docs,
- * admin-guide/mm/multigen_lru): too little memory is then an outcome, not a time-out.
+ * The multi-generational LRU keeps a server going in half the memory that it crawls in without (kernel docs,
+ * admin-guide/mm/multigen_lru). Its `min_ttl_ms` stays off: it kills servers that hold.
  */
 export const ROOT_INIT = `#!/bin/sh
 export PATH=/bin HOME=/data
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /tmp
 echo y >/sys/kernel/mm/lru_gen/enabled
-echo 1000 >/sys/kernel/mm/lru_gen/min_ttl_ms
 mount -t ext4 /dev/vdb /data
 [ -e /dev/vdc ] && mount -t ext4 -o ro /dev/vdc /program
 ip link set lo up

@@ -2,6 +2,7 @@
  * The image of the virtual machines, built once: Debian's cloud kernel, a tiny initramfs, a read-only root disk with
  * busybox and Node, an empty data disk. Every machine gets throw-away overlays of it.
  */
+import { createHash } from 'node:crypto'
 import {
   copyFileSync,
   existsSync,
@@ -21,6 +22,8 @@ import { INITRAMFS_INIT, MODULES, ROOT_INIT } from './guest.ts'
 
 const ROOT_DISK_SIZE = '400M'
 const DATA_DISK_SIZE = '24G'
+/** Names of the folders of images, of earlier versions too. */
+const IMAGE = /^image(-[0-9a-f]{12})?$/
 const TOOLS = ['apt-get', 'apt-cache', 'dpkg', 'mkfs.ext4', 'busybox', 'ldd', 'truncate']
 
 export interface Image {
@@ -65,7 +68,9 @@ export async function buildImage(say: (step: string) => void, signal: AbortSigna
     await makeRootDisk(work, image.rootDisk, signal)
     say('making the data disk')
     await makeDisk(image.dataDisk, DATA_DISK_SIZE, [], signal)
-    rmSync(imageFolder(), { recursive: true, force: true })
+    for (const name of readdirSync(cacheFolder())) {
+      if (IMAGE.test(name)) rmSync(join(cacheFolder(), name), { recursive: true })
+    }
     renameSync(dirname(image.kernel), imageFolder())
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -81,8 +86,10 @@ export async function makeDisk(path: string, size: string, options: string[], si
   })
 }
 
+/** Its name changes with what we put into it, so that nobody goes on with an image of an earlier version. */
 function imageFolder(): string {
-  return join(cacheFolder(), 'image')
+  const content = createHash('sha256').update(JSON.stringify([INITRAMFS_INIT, ROOT_INIT, MODULES]))
+  return join(cacheFolder(), `image-${content.digest('hex').slice(0, 12)}`)
 }
 
 function imageIn(folder: string): Image {
