@@ -51,32 +51,42 @@ export function backupName(at: Date, serial: number): string {
  * @returns its head, null when it could not even be opened, and what is damaged.
  */
 export async function inspectFile(path: string, lock: string): Promise<{ head: StateHead | null; damages: Damage[] }> {
-  const damages: Damage[] = []
-  const head = await withFile(path, lock, damages, async (store) => {
-    damages.push(...(await store.verify()))
-    return await store.head()
-  })
-  return { head, damages }
+  return withFile(
+    path,
+    lock,
+    async (store) => ({ head: await store.head(), damages: await store.verify() }),
+    (problem) => ({ head: null, damages: [{ what: 'file', problem }] }),
+  )
 }
 
 /** The head of a state's file, or null when it cannot be read. */
 export function headOfFile(path: string, lock: string): Promise<StateHead | null> {
-  return withFile(path, lock, [], (store) => store.head())
+  return withFile(
+    path,
+    lock,
+    (store) => store.head(),
+    () => null,
+  )
 }
 
 /** Keeps those from saving to a state's file who do not know yet that they lost their lock. What cannot be read keeps all out. */
 export async function fenceOff(path: string, lock: Lock): Promise<void> {
-  await withFile(path, lock.name, [], async (store) => {
-    await store.raiseFence({ lock: lock.name, token: lock.fencingToken })
-  })
+  const fence = { lock: lock.name, token: lock.fencingToken }
+  await withFile(
+    path,
+    lock.name,
+    (store) => store.raiseFence(fence),
+    () => {},
+  )
 }
 
-async function withFile<T>(
+/** @param otherwise What there is instead when the file cannot be read. */
+async function withFile<Found, Otherwise>(
   path: string,
   lock: string,
-  damages: Damage[],
-  use: (store: SqliteState) => Promise<T>,
-): Promise<T | null> {
+  use: (store: SqliteState) => Promise<Found>,
+  otherwise: (problem: string) => Otherwise,
+): Promise<Found | Otherwise> {
   try {
     // Opening makes what is missing; a file that is to be looked at has to be there.
     await stat(path)
@@ -88,8 +98,7 @@ async function withFile<T>(
     }
   } catch (error) {
     if (error instanceof HoldfastError && ['STATE_TOO_NEW', 'LOCK_LOST'].includes(error.code)) throw error
-    damages.push({ what: 'file', problem: messageOf(error) })
-    return null
+    return otherwise(messageOf(error))
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import { LazyStatement } from '../../storage/index.ts'
+import { LazyStatement, rowOf } from '../../storage/index.ts'
 import { HoldfastError } from '../../base/index.ts'
 import type { LockInfo, LockStatus } from '../lock-info.ts'
 import type { LockRequest } from '../lock-store.ts'
@@ -80,9 +80,6 @@ interface WaiterRow {
   record: string
   checksum: number
 }
-
-/** An index that leads to another lock than it was asked for. */
-export class IndexDamage extends Error {}
 
 export class LockTable {
   readonly #clocks: Clocks
@@ -232,9 +229,7 @@ export class LockTable {
   }
 
   #find(name: string): LockRow | null {
-    const row = (this.#read.get(name) as LockRow | undefined) ?? null
-    if (row && row.name !== name) throw new IndexDamage(`the index leads from the lock ${name} to ${row.name}`)
-    return row
+    return rowOf('lock', name, this.#read.get(name) as LockRow | undefined)
   }
 
   #write(entry: LockEntry): void {

@@ -10,7 +10,6 @@ import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
 import { listenForBell, ringBell, stopListening } from './doorbell.ts'
 import {
-  IndexDamage,
   infoOf,
   isHeld,
   LockTable,
@@ -370,7 +369,7 @@ function translate(error: unknown, path: string): unknown {
       cause: error,
     })
   }
-  if (!isCorrupt(error) && !(error instanceof IndexDamage)) return error
+  if (!isCorrupt(error)) return error
   return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
     hint: `Stop everything that uses locks, remove ${path}, and start again: states keep their own highest token.`,
     cause: error,

@@ -2,7 +2,6 @@
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import { isCorrupt, isDiskFull } from '../../storage/index.ts'
 import { StateDamagedError } from '../errors.ts'
-import { HeadDamage } from './heads.ts'
 import { MetaDamage } from './meta.ts'
 import { SaveDamage } from './saves.ts'
 
@@ -13,9 +12,8 @@ export function noSuchSerial(serial: number, newest: number): HoldfastError {
 }
 
 export function translate(error: unknown, path: string): unknown {
-  if (error instanceof SaveDamage || error instanceof MetaDamage || error instanceof HeadDamage)
-    return new StateDamagedError(path, error.message, { cause: error })
-  if (isCorrupt(error)) return new StateDamagedError(path, messageOf(error), { cause: error })
+  if (error instanceof SaveDamage || error instanceof MetaDamage || isCorrupt(error))
+    return new StateDamagedError(path, messageOf(error), { cause: error })
   if (!isDiskFull(error)) return error
   return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing of the save was kept`, {
     hint: 'Free some space and save again.',

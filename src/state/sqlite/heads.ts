@@ -1,7 +1,7 @@
 /** The newest version of each build: an index by name into the packs. */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import { LazyStatement } from '../../storage/index.ts'
+import { LazyStatement, rowOf } from '../../storage/index.ts'
 import type { BuildEntry } from '../state-store.ts'
 import type { Place } from './packs.ts'
 
@@ -14,9 +14,6 @@ export interface Head extends Place, BuildEntry {
   /** Order of creation: builds that were saved together lie together. */
   number: number
 }
-
-/** An index that leads to another build than it was asked for. */
-export class HeadDamage extends Error {}
 
 export class Heads {
   readonly #get: LazyStatement
@@ -44,11 +41,9 @@ export class Heads {
     )
   }
 
-  /** @throws HeadDamage. */
+  /** @throws IndexDamage. */
   get(name: string): Head | null {
-    const head = (this.#get.get(name) as unknown as Head | undefined) ?? null
-    if (head && head.name !== name) throw new HeadDamage(`the index leads from the build ${name} to ${head.name}`)
-    return head
+    return rowOf('build', name, this.#get.get(name) as unknown as Head | undefined)
   }
 
   insert({ name, status, serial, pack, start, size, checksum }: Omit<Head, 'number'>): void {

@@ -1,5 +1,6 @@
 /** What an error of node:sqlite means. Primary result codes: https://sqlite.org/rescode.html */
 import { messageOf, systemErrorCode } from '../../base/index.ts'
+import { IndexDamage } from './index-damage.ts'
 
 const ERROR = 1
 const BUSY = 5
@@ -28,6 +29,7 @@ export function isBusy(error: unknown): boolean {
 
 /** The file is not what SQLite wrote. */
 export function isCorrupt(error: unknown): boolean {
+  if (error instanceof IndexDamage) return true
   const code = sqliteCode(error)
   if (code === CORRUPT || code === NOTADB) return true
   // The statements are ours and fixed: when they do not fit, it is the tables that are wrong.
