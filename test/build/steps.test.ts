@@ -120,8 +120,12 @@ describe("packer's flags", () => {
 
 describe('a process group', () => {
   it('is known by its pid and start time together, and ends with all its members', async () => {
-    const child = spawn('sh', ['-c', 'sleep 300 & sleep 300'], { detached: true, stdio: 'ignore' })
-    await once(child, 'spawn')
+    // It says when its member runs: killed before that, it would leave nobody behind.
+    const child = spawn('sh', ['-c', 'sleep 300 >/dev/null & echo started; sleep 300 >/dev/null'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    await once(child.stdout, 'data')
     const group = groupOf(readFileSync(`/proc/${child.pid}/stat`, 'latin1'))
     assert.ok(group)
     assert.ok(isAlive(group))
