@@ -330,22 +330,17 @@ export class StateManager implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()
     const isWholeLock = lock?.name === lockOfState(this.name)
     const queue = lock && isWholeLock ? this.#queueOf(lock) : this.#free
-    const giveUp = (reason: unknown) => {
-      if (queue.withdraw(update)) update.settle({ error: reason })
+    const onAbort = () => {
+      if (queue.withdraw(update)) update.settle({ error: signal?.reason })
     }
-    const onAbort = () => giveUp(signal?.reason)
-    const onTimeout = async () => {
-      const name = lockOfState(this.name)
-      giveUp(new LockTimeoutError(name, waitMs, await (await this.#locks.get()).read(name)))
-    }
-    const timer = Number.isFinite(waitMs) ? setTimeout(() => void onTimeout(), waitMs) : null
     const update: Update = {
       apply,
       operation,
       isFree,
       guard: lock && !isWholeLock ? lock : null,
+      deadlineMs: performance.now() + waitMs,
+      expire: () => void this.#timeoutOf(waitMs).then((error) => update.settle({ error })),
       settle: (outcome) => {
-        if (timer) clearTimeout(timer)
         signal?.removeEventListener('abort', onAbort)
         if ('value' in outcome) return resolve(outcome as { value: T; serial: number })
         this.#countFailure(outcome.error)
@@ -355,6 +350,17 @@ export class StateManager implements AsyncDisposable {
     signal?.addEventListener('abort', onAbort, { once: true })
     queue.push(update)
     return promise
+  }
+
+  /** What to tell one who waited in vain. */
+  async #timeoutOf(waitMs: number): Promise<unknown> {
+    const name = lockOfState(this.name)
+    try {
+      const locks = await this.#locks.get()
+      return new LockTimeoutError(name, waitMs, await locks.read(name))
+    } catch (error) {
+      return error
+    }
   }
 
   #queueOf(lock: Lock): UpdateQueue {

@@ -19,6 +19,8 @@ const MAX_BATCH = 256
  */
 const TURN_COMMITS = 16
 const TURN_MS = 60
+/** The longest that a timer can count, 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface Update {
   apply(draft: Draft): unknown
@@ -27,6 +29,10 @@ export interface Update {
   isFree: boolean
   /** A lock of the caller's that must still be its own, beside the state's. */
   guard: Lock | null
+  /** When its wait for the lock shall end, on the clock of `performance.now`; Infinity: never. */
+  deadlineMs: number
+  /** Called at the deadline when it is still waiting: it was taken back. */
+  expire(): void
   settle(outcome: { value: unknown; serial: number } | { error: unknown }): void
 }
 
@@ -46,6 +52,11 @@ export class UpdateQueue {
   #turn: Promise<void> = Promise.resolve()
   /** Ends the wait for more; null when there is no such wait. */
   #wake: (() => void) | null = null
+  /**
+   * The one timer for all deadlines, only there during a wait that can be long: with one for each update it would be among
+   * the dearest parts of a save. `atMs` is Infinity when there is no deadline.
+   */
+  #alarm: { atMs: number; timer: NodeJS.Timeout | undefined } | null = null
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -54,6 +65,7 @@ export class UpdateQueue {
 
   push(update: Update): void {
     this.#waiting.push(update)
+    if (this.#alarm && update.deadlineMs < this.#alarm.atMs) this.#setAlarm()
     this.#wake?.()
     this.#running ??= this.#run()
   }
@@ -93,7 +105,7 @@ export class UpdateQueue {
     this.#entering = new AbortController()
     let turn: Turn
     try {
-      turn = await this.#enter(this.#entering.signal)
+      turn = await this.#watchDeadlines(this.#enter(this.#entering.signal))
     } catch (error) {
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
@@ -102,7 +114,7 @@ export class UpdateQueue {
     this.#turn = over.promise
     const endMs = performance.now() + TURN_MS
     for (let commits = 1; ; commits++) {
-      await commitBatch(turn, this.#waiting.splice(0, MAX_BATCH))
+      await this.#watchDeadlines(commitBatch(turn, this.#waiting.splice(0, MAX_BATCH)))
       // Callers whose update is done may have the next one.
       await nextTurn()
       if (commits >= TURN_COMMITS || performance.now() >= endMs) break
@@ -111,6 +123,32 @@ export class UpdateQueue {
     }
     // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
     void turn.leave().then(over.resolve)
+  }
+
+  async #watchDeadlines<T>(wait: Promise<T>): Promise<T> {
+    this.#setAlarm()
+    try {
+      return await wait
+    } finally {
+      clearTimeout(this.#alarm?.timer)
+      this.#alarm = null
+    }
+  }
+
+  #setAlarm(): void {
+    clearTimeout(this.#alarm?.timer)
+    const atMs = this.#waiting.reduce((earliest, { deadlineMs }) => Math.min(earliest, deadlineMs), Infinity)
+    const delayMs = Math.min(Math.ceil(atMs - performance.now()), MAX_TIMER_MS)
+    this.#alarm = { atMs, timer: atMs < Infinity ? setTimeout(() => this.#expire(), delayMs) : undefined }
+  }
+
+  #expire(): void {
+    const nowMs = performance.now()
+    for (const update of this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs)) {
+      this.withdraw(update)
+      update.expire()
+    }
+    if (this.#alarm) this.#setAlarm()
   }
 
   async #linger(): Promise<void> {

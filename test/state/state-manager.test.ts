@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { createMetrics } from '../../src/base/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createMetrics, type HoldfastError } from '../../src/base/index.ts'
 import {
   createBuild,
   MAX_NESTING,
@@ -84,6 +85,30 @@ describe('update', () => {
     await lock.release()
     await assert.rejects(holder.update((draft) => draft.put(counted('x', 3)), { lock }))
     assert.equal(countOf(await other.get('x')), 2)
+  })
+
+  it('lets each update wait for its own time', async () => {
+    const data = fresh()
+    await using holder = await open(data)
+    await using other = await open(data)
+    const lock = await holder.lock({ operation: 'hold' })
+    const ended: string[] = []
+    const wait = async (name: string, waitMs: number) => {
+      const put = other.update((draft) => draft.put(counted(name, 1)), { waitMs })
+      await put.then(
+        () => ended.push(`${name} saved`),
+        (error: HoldfastError) => ended.push(`${name} ${error.code}`),
+      )
+    }
+    // Longer than a timer can count, then two that are asked for while the first waits.
+    const patient = wait('patient', 3e9)
+    await sleep(10)
+    await Promise.all([wait('b', 120), wait('a', 40)])
+    assert.deepEqual(ended, ['a LOCK_TIMEOUT', 'b LOCK_TIMEOUT'])
+    await lock.release()
+    await patient
+    assert.deepEqual(ended.slice(2), ['patient saved'])
+    assert.equal(await other.get('a'), null)
   })
 
   it("fences off the saves of a part's earlier holder", async () => {

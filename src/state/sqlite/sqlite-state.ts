@@ -2,7 +2,7 @@
  * A state in one SQLite file (docs/reference/state-format.md), shared by any number of processes of one machine. A save is
  * one transaction with `synchronous=FULL`: the bytes are on the disk when it resolves, the fences are checked within it.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -24,6 +24,7 @@ import type {
 } from '../state-store.ts'
 import { COMPACTION } from './compaction.ts'
 import { noSuchSerial, translate } from './errors.ts'
+import { FileInPlace } from './file-in-place.ts'
 import { digestOf, Heads, type Head } from './heads.ts'
 import { Meta } from './meta.ts'
 import { PackMoves } from './pack-moves.ts'
@@ -66,7 +67,7 @@ export class SqliteState implements StateStore {
   readonly #tables: Tables
   readonly #writes: WriteQueue
   readonly #guard: Guard
-  readonly #inode: number
+  readonly #file: FileInPlace
   readonly #dataVersion: StatementSync
   readonly #begin: StatementSync
   readonly #commit: StatementSync
@@ -83,7 +84,7 @@ export class SqliteState implements StateStore {
     this.#dataVersion = connection.prepare('PRAGMA data_version')
     this.#begin = connection.prepare('BEGIN')
     this.#commit = connection.prepare('COMMIT')
-    this.#inode = statSync(path).ino
+    this.#file = new FileInPlace(path)
     this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
   }
 
@@ -149,6 +150,7 @@ export class SqliteState implements StateStore {
   async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
     let row: SaveRow | null = null
     let version = NEVER
+    const holder = fences.find(({ lock }) => lock === this.#options.lock)
     const head = await this.#write(() => {
       row = this.#readHead()
       version = this.#seenVersion
@@ -158,7 +160,7 @@ export class SqliteState implements StateStore {
       const token = this.#checkFences(row, fences)
       for (const request of chain) row = this.#apply(row, request, token)
       return this.#head(row)
-    })
+    }, holder)
     // Own writes do not change data_version: as long as nobody else writes this is the newest save.
     this.#newest = row
     this.#newestHead = head
@@ -430,10 +432,10 @@ export class SqliteState implements StateStore {
     }
   }
 
-  async #write<T>(operation: () => T): Promise<T> {
+  async #write<T>(operation: () => T, holder?: Fence): Promise<T> {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
-      this.#assertInPlace()
+      this.#assertInPlace(holder)
       try {
         return await this.#writes.run(operation)
       } finally {
@@ -451,14 +453,11 @@ export class SqliteState implements StateStore {
     }
   }
 
-  /** A restore puts another file in the place of this one; what is written here then would be lost. */
-  #assertInPlace(): void {
+  /** @param holder The fence of the state's lock, when its holder asks. @throws NOT_READY; STATE_REPLACED. */
+  #assertInPlace(holder?: Fence): void {
     if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
-    if (statSync(this.location, { throwIfNoEntry: false })?.ino === this.#inode) return
-    throw new HoldfastError('STATE_REPLACED', `the state in ${this.location} was restored or removed meanwhile`, {
-      hint: 'Open it again.',
-      retryable: true,
-    })
+    if (holder) this.#file.assertFor(holder.token)
+    else this.#file.assert()
   }
 }
 

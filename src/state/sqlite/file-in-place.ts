@@ -1,0 +1,42 @@
+/**
+ * Whether a state's file is still the one under its path. A restore puts another in its place; what is written to this
+ * one then would be lost.
+ */
+import { statSync } from 'node:fs'
+import { HoldfastError } from '../../base/index.ts'
+
+/**
+ * How long a holder of the state's lock saves without looking again, which would be among the dearest parts of a save. No
+ * restore can come while it holds the lock (one by a later holder raises the fence in this file first); a person with `mv`
+ * could.
+ */
+const TRUST_MS = 100
+
+export class FileInPlace {
+  readonly #path: string
+  readonly #inode: number
+  #trusted = { token: -1, untilMs: 0 }
+
+  /** @param path Of a file that is open. */
+  constructor(path: string) {
+    this.#path = path
+    this.#inode = statSync(path).ino
+  }
+
+  /** @throws STATE_REPLACED. */
+  assert(): void {
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return
+    throw new HoldfastError('STATE_REPLACED', `the state in ${this.#path} was restored or removed meanwhile`, {
+      hint: 'Open it again.',
+      retryable: true,
+    })
+  }
+
+  /** For the holder of the state's lock with this fencing token. @throws STATE_REPLACED. */
+  assertFor(token: number): void {
+    const nowMs = performance.now()
+    if (token === this.#trusted.token && nowMs < this.#trusted.untilMs) return
+    this.assert()
+    this.#trusted = { token, untilMs: nowMs + TRUST_MS }
+  }
+}
