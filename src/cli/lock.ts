@@ -6,7 +6,7 @@ import { constants } from 'node:os'
 import { InvalidArgumentError, type Command } from 'commander'
 import { formatDuration, HoldfastError, parseDuration } from '../base/index.ts'
 import { LockManager, type HeldLock, type Lock, type LockInfo } from '../lock/index.ts'
-import { dataFolderOf, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
+import { dataFolderOf, existingDataFolder, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
 
 interface AcquireFlags extends DataOptions {
   wait: number
@@ -79,7 +79,7 @@ export function registerLockCommands(program: Command): void {
 
 /** Prints the id, for `release`, and leaves the lock behind. */
 async function take(name: string, options: AcquireFlags): Promise<void> {
-  await withLocks(options, async (locks) => {
+  await withLocksIn(dataFolderOf(options), async (locks) => {
     const lock = await acquire(locks, name, options, true)
     if (options.json) return printJson(lock.info)
     log(lock.id)
@@ -90,7 +90,7 @@ async function take(name: string, options: AcquireFlags): Promise<void> {
 }
 
 async function runUnderLock(name: string, words: readonly string[], options: AcquireFlags): Promise<void> {
-  await withLocks(options, async (locks) => {
+  await withLocksIn(dataFolderOf(options), async (locks) => {
     const lock = await acquire(locks, name, options, false)
     const exit = await runCommand(words, lock)
     await lock.release()
@@ -142,7 +142,11 @@ function command(parent: Command, usage: string, description: string): Command {
 }
 
 async function withLocks(options: DataOptions, use: (locks: LockManager) => Promise<void>): Promise<void> {
-  const locks = await LockManager.open(dataFolderOf(options))
+  await withLocksIn(existingDataFolder(options), use)
+}
+
+async function withLocksIn(folder: string, use: (locks: LockManager) => Promise<void>): Promise<void> {
+  const locks = await LockManager.open(folder)
   try {
     await use(locks)
   } finally {

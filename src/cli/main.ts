@@ -1,10 +1,12 @@
 /** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
 import { Command, CommanderError } from 'commander'
-import { ERROR_CODES, HoldfastError, VERSION } from '../base/index.ts'
+import { ERROR_CODES, HoldfastError, systemErrorCode, VERSION } from '../base/index.ts'
 import { withTwoDashes } from './packer-flags.ts'
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64
+/** As shells report the end of a program by SIGPIPE. */
+const EXIT_PIPE = 141
 
 const EXIT_CODES = `
 Exit codes:
@@ -38,6 +40,14 @@ const program = new Command('holdfast')
   .showHelpAfterError('Run with --help for what is there.')
   .addHelpText('after', EXIT_CODES)
   .exitOverride()
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    // Whoever read it has seen enough, as `head` does.
+    if (systemErrorCode(error) === 'EPIPE') process.exit(EXIT_PIPE)
+    throw error
+  })
+}
 
 try {
   const asked = COMMANDS[process.argv[2] ?? '']

@@ -19,10 +19,17 @@ export function stateCommand(parent: Command, usage: string, description: string
     .option('--json', 'print JSON')
 }
 
-/** Opens the state for `use`, and closes it whatever happens. @throws as `StateManager.open`, and what `use` throws. */
-export async function withState(options: StateOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
+/**
+ * Opens the state for `use`, and closes it whatever happens. Looking at a state does not make one: a name with a mistake in
+ * it is found out. @throws as `StateManager.open`, and what `use` throws.
+ */
+export async function withState(
+  options: StateOptions,
+  use: (manager: StateManager) => Promise<void>,
+  { mustExist = true } = {},
+): Promise<void> {
   const { state: name, autoRestore = false } = options
-  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore })
+  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore, mustExist })
   await use(manager)
 }
 

@@ -1,6 +1,7 @@
 /** How the state, lock and stress commands print: tables for people, JSON for programs. */
 import { log } from 'node:console'
-import { loadConfig } from '../base/index.ts'
+import { existsSync } from 'node:fs'
+import { HoldfastError, loadConfig } from '../base/index.ts'
 
 export interface DataOptions {
   data?: string
@@ -10,6 +11,13 @@ export interface DataOptions {
 /** The data folder from `--data`, the environment or the default. @throws INVALID_CONFIG. */
 export function dataFolderOf({ data }: DataOptions): string {
   return loadConfig({ flags: { data } }).dataFolder
+}
+
+/** As `dataFolderOf`, for those who only look: a mistake in its path makes no folder. @throws NOT_FOUND too. */
+export function existingDataFolder(options: DataOptions): string {
+  const folder = dataFolderOf(options)
+  if (existsSync(folder)) return folder
+  throw new HoldfastError('NOT_FOUND', `there is no data folder ${folder}`, { hint: 'Say which with --data.' })
 }
 
 export function printJson(value: unknown): void {

@@ -1,17 +1,23 @@
 /** `holdfast state ...`: looks at and looks after a state. Every command may run beside any number of others. */
 import { log } from 'node:console'
 import { once } from 'node:events'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { buffer } from 'node:stream/consumers'
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createZstdCompress } from 'node:zlib'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
 import { LockManager } from '../lock/index.ts'
-import { listBackups, readDocument, restoreState, type BuildDiff, type StateManager } from '../state/index.ts'
+import {
+  BUILD_STATUSES,
+  listBackups,
+  readDocument,
+  restoreState,
+  type BuildDiff,
+  type StateManager,
+} from '../state/index.ts'
+import { readWhole, writeNew } from './document-file.ts'
 import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
-import { dataFolderOf, printJson, printTable, shortTime } from './state-output.ts'
+import { dataFolderOf, existingDataFolder, printJson, printTable, shortTime } from './state-output.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -23,7 +29,7 @@ export function registerStateCommands(program: Command): void {
 
 function registerReading(state: Command): void {
   stateCommand(state, 'list', 'list the builds of the state by name')
-    .option('--status <status>', 'only builds with this status')
+    .addOption(new Option('--status <status>', 'only builds with this status').choices(BUILD_STATUSES))
     .action((options: StateOptions & { status?: string }) =>
       withState(options, async (manager) => {
         const { status } = options
@@ -82,24 +88,26 @@ function registerHistory(state: Command): void {
         printTable(['SERIAL', 'TIME (UTC)', 'OPERATION', 'BUILDS', 'CHANGED', 'WHO'], rows, 'Nothing was saved yet.')
       }),
     )
-  stateCommand(state, 'diff <from> [to]', 'show what changed between two serials (default: up to now)').action(
-    (from: string, to: string | undefined, options: StateOptions) =>
+  stateCommand(state, 'diff', 'show what changed between two serials')
+    .argument('<from>', 'serial', wholeNumber)
+    .argument('[to]', 'serial (default: the newest)', wholeNumber)
+    .action((from: number, to: number | undefined, options: StateOptions) =>
       withState(options, async (manager) => {
-        const last = to === undefined ? (await manager.head()).serial : wholeNumber(to)
-        const diffs = await manager.diff(wholeNumber(from), last)
+        const diffs = await manager.diff(from, to ?? (await manager.head()).serial)
         if (options.json) return printJson(diffs)
         if (diffs.length === 0) log('There is no difference.')
         for (const diff of diffs) printDiff(diff)
       }),
-  )
-  stateCommand(state, 'rollback <serial>', 'make the state what it was at a serial, by a new save').action(
-    (to: string, options: StateOptions) =>
+    )
+  stateCommand(state, 'rollback', 'make the state what it was at a serial, by a new save')
+    .argument('<serial>', 'which of those that state history lists', wholeNumber)
+    .action((to: number, options: StateOptions) =>
       withState(options, async (manager) => {
-        const serial = await manager.rollback(wholeNumber(to))
+        const serial = await manager.rollback(to)
         if (options.json) return printJson({ serial })
         log(`The state ${manager.name} is what it was at serial ${to}; its serial is now ${serial}.`)
       }),
-  )
+    )
 }
 
 function registerCare(state: Command): void {
@@ -135,7 +143,7 @@ function registerCare(state: Command): void {
     })
   stateCommand(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
     async (from: string | undefined, options: StateOptions) => {
-      const folder = dataFolderOf(options)
+      const folder = existingDataFolder(options)
       const locks = await LockManager.open(folder)
       try {
         const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
@@ -167,9 +175,10 @@ function registerTransfer(state: Command): void {
     .action((file: string | undefined, options: StateOptions & { compress?: boolean }) =>
       withState(options, async (manager) => {
         const document = Readable.from(manager.document())
-        const sink = file === undefined ? process.stdout : createWriteStream(file, { flags: 'wx', mode: 0o600 })
-        if (options.compress) await pipeline(document, createZstdCompress(), sink, { end: file !== undefined })
-        else await pipeline(document, sink, { end: file !== undefined })
+        const send = (sink: Writable, end: boolean) =>
+          options.compress ? pipeline(document, createZstdCompress(), sink, { end }) : pipeline(document, sink, { end })
+        if (file === undefined) await send(process.stdout, false)
+        else await writeNew(file, (sink) => send(sink, true))
       }),
     )
   stateCommand(
@@ -178,15 +187,16 @@ function registerTransfer(state: Command): void {
     'put the builds of a JSON document in the place of those of the state; - for standard input',
   )
     .option('--merge', 'keep builds that the document does not have')
-    .action((file: string, options: StateOptions & { merge?: boolean }) =>
-      withState(options, async (manager) => {
-        const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file))
-        const { builds } = readDocument(file, bytes)
+    .action(async (file: string, options: StateOptions & { merge?: boolean }) => {
+      const { builds } = readDocument(file, await readWhole(file))
+      const replace = async (manager: StateManager) => {
         const serial = await manager.replace(builds, { keepOthers: options.merge === true })
         if (options.json) return printJson({ serial, builds: builds.length })
-        log(`${builds.length} builds were imported into the state ${manager.name}; its serial is now ${serial}.`)
-      }),
-    )
+        const imported = builds.length === 1 ? '1 build was' : `${builds.length} builds were`
+        log(`${imported} imported into the state ${manager.name}; its serial is now ${serial}.`)
+      }
+      await withState(options, replace, { mustExist: false })
+    })
 }
 
 function printDiff({ name, change, fields }: BuildDiff): void {

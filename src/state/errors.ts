@@ -21,3 +21,9 @@ export class StateDamagedError extends HoldfastError {
     })
   }
 }
+
+export function noSuchSerial(serial: number, newest: number): HoldfastError {
+  return new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
+    hint: `The newest serial is ${newest}; see which are kept with: holdfast state history`,
+  })
+}

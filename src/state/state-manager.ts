@@ -12,7 +12,7 @@ import { buildOf, Committer } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
 import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
-import { StaleStateError } from './errors.ts'
+import { noSuchSerial, StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
 import { LocksOnDemand } from './locks-on-demand.ts'
 import { registerStateMetrics, type StateMetrics } from './metrics.ts'
@@ -31,6 +31,8 @@ export interface StateManagerOptions {
   /** Which state of the data folder. Default `default`. */
   name?: string
   backend?: StateBackend
+  /** Refuse to make the state when there is none. Default false. */
+  mustExist?: boolean
   /** Old serials that are kept for history, diff and rollback. Default 100. */
   keepSerials?: number
   /** Automatic backups; false: none. Default: hourly at most, when there was a save, 10 kept. */
@@ -96,10 +98,10 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Opens a state, making it when there is none.
-   * @throws STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
+   * @throws NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
    */
   static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
-    const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, log } = options
+    const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, mustExist = false, log } = options
     const locks = new LocksOnDemand(dataFolder, {
       ...(log && { log }),
       ...(options.metrics && { metrics: options.metrics }),
@@ -109,7 +111,8 @@ export class StateManager implements AsyncDisposable {
       onRetry: () => metrics?.retries.inc({ state: name }),
       onCircuit: (isOpen: boolean) => metrics?.circuitOpen.set({ state: name }, Number(isOpen)),
     }
-    const open = () => STATE_BACKENDS[backend](dataFolder, name, { lock: lockOfState(name), keepSerials, watch })
+    const open = () =>
+      STATE_BACKENDS[backend](dataFolder, name, { lock: lockOfState(name), keepSerials, watch, mustExist })
     try {
       const store = await open().catch(async (error: unknown) => {
         const isDamaged = error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
@@ -243,7 +246,10 @@ export class StateManager implements AsyncDisposable {
 
   /** What the saves after `from`, up to and with `to`, changed. @throws NO_SUCH_SERIAL when one of them is not kept. */
   async diff(from: number, to: number): Promise<BuildDiff[]> {
-    const names = await this.#changedSince(Math.min(from, to))
+    const [first, last] = [Math.min(from, to), Math.max(from, to)]
+    const { serial } = await this.head()
+    if (last > serial) throw noSuchSerial(last, serial)
+    const names = await this.#changedSince(first)
     const diffs: BuildDiff[] = []
     for (const name of [...names].toSorted()) {
       const diff = diffBuilds(name, await this.getAt(from, name), await this.getAt(to, name))
@@ -405,9 +411,7 @@ export class StateManager implements AsyncDisposable {
   async #changedSince(serial: number): Promise<Set<string>> {
     const names = serial >= 0 ? await this.#store.changedSince(serial) : null
     if (names) return names
-    throw new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
-      hint: 'See which serials are kept with: holdfast state history',
-    })
+    throw noSuchSerial(serial, (await this.head()).serial)
   }
 
   #saved(head: StateHead, startedAtMs: number): void {

@@ -1,7 +1,7 @@
 /** The commands as a shell runs them. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { listBackups, statePath } from '../../src/state/index.ts'
@@ -64,7 +64,9 @@ describe('holdfast state', () => {
       assert.equal(status, 65, text)
       assert.match(err, /^holdfast: \S+bad\.json .*\nNothing was changed/)
     }
-    assert.equal(JSON.parse(holdfast(data, 'state', 'show', '--json').out).serial, 0)
+    const missing = holdfast(data, 'state', 'import', join(folder, 'missing.json'))
+    assert.deepEqual([missing.status, missing.err.includes('missing.json cannot be read')], [74, true])
+    assert.equal(existsSync(data), false)
   })
 
   it('says where the damage is, and restores by one command', async () => {
@@ -93,6 +95,57 @@ describe('holdfast state', () => {
     assert.equal(holdfast(copy, 'state', 'import', packed).status, 0)
     const builds = (folderName: string) => JSON.parse(holdfast(folderName, 'state', 'export').out).builds as unknown
     assert.deepEqual(builds(copy), builds(data))
+    const again = holdfast(data, 'state', 'export', packed)
+    assert.deepEqual([again.status, again.err.includes('a.json.zst cannot be written')], [74, true])
+  })
+
+  it('does not make a state, or a folder, that is only looked at', () => {
+    const data = fresh()
+    for (const words of [['list'], ['show'], ['history'], ['diff', '1'], ['rollback', '1'], ['verify'], ['export']]) {
+      const { status, err } = holdfast(data, 'state', ...words)
+      assert.deepEqual([status, err.includes('there is no state default')], [66, true], words.join(' '))
+    }
+    for (const words of [
+      ['state', 'restore'],
+      ['lock', 'list'],
+      ['lock', 'show', 'x'],
+    ]) {
+      const { status, err } = holdfast(data, ...words)
+      assert.deepEqual([status, err.includes(`there is no data folder ${data}`)], [66, true], words.join(' '))
+    }
+    assert.equal(existsSync(data), false)
+    writeFileSync(join(folder, 'b.json'), STATE_FILE)
+    assert.equal(holdfast(data, 'state', 'import', join(folder, 'b.json')).status, 0)
+    assert.match(holdfast(data, 'state', 'list', '--state', 'defualt').err, /no state defualt .*\nThere are: default\./)
+  })
+
+  it('says what is wrong with an argument, and what is allowed', () => {
+    const data = fresh()
+    writeFileSync(join(folder, 'c.json'), STATE_FILE)
+    holdfast(data, 'state', 'import', join(folder, 'c.json'))
+    for (const words of [
+      ['diff', 'x'],
+      ['diff', '1', 'x'],
+      ['rollback', 'x'],
+    ]) {
+      const { status, err } = holdfast(data, 'state', ...words)
+      assert.deepEqual([status, err.includes('"x" is not a whole number')], [64, true], words.join(' '))
+    }
+    assert.match(holdfast(data, 'state', 'list', '--status', 'done').err, /pending, creating, provisioning, complete/)
+    assert.equal(holdfast(data, 'state', 'diff', '9', '1').status, 66)
+  })
+
+  it('ends quietly when nobody reads on', () => {
+    const data = fresh()
+    const builds = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`build-${index}`, {}]))
+    writeFileSync(join(folder, 'd.json'), JSON.stringify({ version: 1, builds }))
+    holdfast(data, 'state', 'import', join(folder, 'd.json'))
+    for (const words of ['list', 'list --json', 'export']) {
+      const script = `"$0" "$1" state ${words} | head -c 10; exit "\${PIPESTATUS[0]}"`
+      const env = { ...process.env, HOLDFAST_DATA: data }
+      const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath, MAIN], { encoding: 'utf8', env })
+      assert.deepEqual([status, stderr], [141, ''], words)
+    }
   })
 })
 

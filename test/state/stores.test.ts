@@ -20,7 +20,7 @@ async function check(backend: StateBackend, wrap: Wrap, name: string): Promise<v
   mkdirSync(data)
   const lock = lockOfState('default')
   const keepSerials = name === NEEDS_HISTORY ? 1000 : KEEP_SERIALS
-  const open = (state: string) => STATE_BACKENDS[backend](data, state, { lock, keepSerials })
+  const open = (state: string) => STATE_BACKENDS[backend](data, state, { lock, keepSerials, mustExist: false })
   const a = wrap(await open('default'))
   const b = wrap(await open('default'))
   try {

@@ -5,12 +5,6 @@ import { StateDamagedError } from '../errors.ts'
 import { MetaDamage } from './meta.ts'
 import { SaveDamage } from './saves.ts'
 
-export function noSuchSerial(serial: number, newest: number): HoldfastError {
-  return new HoldfastError('NO_SUCH_SERIAL', `the state at serial ${serial} is not kept`, {
-    hint: `The newest serial is ${newest}; see which are kept with: holdfast state history`,
-  })
-}
-
 export function translate(error: unknown, path: string): unknown {
   if (error instanceof SaveDamage || error instanceof MetaDamage || isCorrupt(error))
     return new StateDamagedError(path, messageOf(error), { cause: error })

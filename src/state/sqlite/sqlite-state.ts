@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
 import { LockLostError } from '../../lock/index.ts'
 import { isBusy, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
-import { StaleStateError, StateDamagedError } from '../errors.ts'
+import { noSuchSerial, StaleStateError, StateDamagedError } from '../errors.ts'
 import type {
   BuildEntry,
   Damage,
@@ -23,7 +23,7 @@ import type {
   StoredBuild,
 } from '../state-store.ts'
 import { COMPACTION } from './compaction.ts'
-import { noSuchSerial, translate } from './errors.ts'
+import { translate } from './errors.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { digestOf, Heads, type Head } from './heads.ts'
 import { Meta } from './meta.ts'
