@@ -15,6 +15,18 @@ export interface Head extends Place, BuildEntry {
   number: number
 }
 
+/** A row of the table. As an array: node:sqlite takes half as long for them as for objects. */
+type HeadRow = [
+  number: number,
+  name: string,
+  status: string,
+  serial: number,
+  pack: number,
+  start: number,
+  size: number,
+  checksum: number,
+]
+
 export class Heads {
   readonly #get: LazyStatement
   readonly #insert: LazyStatement
@@ -27,14 +39,15 @@ export class Heads {
 
   constructor(connection: DatabaseSync) {
     const prepare = (text: string) => new LazyStatement(connection, text)
-    this.#get = prepare('SELECT * FROM heads WHERE name = ?')
+    const prepareRows = (text: string) => new LazyStatement(connection, text, { returnArrays: true })
+    this.#get = prepareRows('SELECT * FROM heads WHERE name = ?')
     this.#insert = prepare('INSERT INTO heads VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)')
     this.#update = prepare(
       'UPDATE heads SET status = ?, serial = ?, pack = ?, start = ?, size = ?, checksum = ? WHERE number = ?',
     )
     this.#delete = prepare('DELETE FROM heads WHERE number = ?')
-    this.#scan = prepare('SELECT * FROM heads WHERE number > ? ORDER BY number LIMIT ?')
-    this.#since = prepare('SELECT * FROM heads WHERE serial > ? LIMIT ?')
+    this.#scan = prepareRows('SELECT * FROM heads WHERE number > ? ORDER BY number LIMIT ?')
+    this.#since = prepareRows('SELECT * FROM heads WHERE serial > ? LIMIT ?')
     this.#list = prepare('SELECT name, status, serial FROM heads WHERE name > ? ORDER BY name LIMIT ?')
     this.#listByStatus = prepare(
       'SELECT name, status, serial FROM heads WHERE name > ? AND status = ? ORDER BY name LIMIT ?',
@@ -43,7 +56,8 @@ export class Heads {
 
   /** @throws IndexDamage. */
   get(name: string): Head | null {
-    return rowOf('build', name, this.#get.get(name) as unknown as Head | undefined)
+    const row = this.#get.get(name) as unknown as HeadRow | undefined
+    return rowOf('build', name, row && headOf(row))
   }
 
   insert({ name, status, serial, pack, start, size, checksum }: Omit<Head, 'number'>): void {
@@ -59,18 +73,22 @@ export class Heads {
   }
 
   scan(after: number, limit: number): Head[] {
-    return this.#scan.all(after, limit) as unknown as Head[]
+    return (this.#scan.all(after, limit) as unknown as HeadRow[]).map(headOf)
   }
 
   /** Newer than a serial, in no order. Looks at every head. */
   since(serial: number, limit: number): Head[] {
-    return this.#since.all(serial, limit) as unknown as Head[]
+    return (this.#since.all(serial, limit) as unknown as HeadRow[]).map(headOf)
   }
 
   list(after: string, limit: number, only?: string): BuildEntry[] {
     const rows = only === undefined ? this.#list.all(after, limit) : this.#listByStatus.all(after, only, limit)
     return (rows as unknown as BuildEntry[]).map(({ name, status, serial }) => ({ name, status, serial }))
   }
+}
+
+function headOf([number, name, status, serial, pack, start, size, checksum]: HeadRow): Head {
+  return { number, name, status, serial, pack, start, size, checksum }
 }
 
 /** A head's share of the digest of the state. */
