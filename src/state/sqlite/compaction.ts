@@ -1,5 +1,5 @@
 /** Drops the saves that are too many and packs what is left more tightly, in steps of some milliseconds. */
-import type { Tables } from './sqlite-state.ts'
+import type { Tables } from './tables.ts'
 
 /** Small packs that are moved out of the rows of their saves in one step. */
 const MAX_MOVE = 300

@@ -7,9 +7,8 @@ import { stat } from 'node:fs/promises'
 import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
-import { LockLostError } from '../../lock/index.ts'
 import { isBusy, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
-import { noSuchSerial, StaleStateError, StateDamagedError } from '../errors.ts'
+import { noSuchSerial, StaleStateError } from '../errors.ts'
 import type {
   BuildEntry,
   Damage,
@@ -22,25 +21,17 @@ import type {
   StateStoreCapabilities,
   StoredBuild,
 } from '../state-store.ts'
+import { applySave } from './apply-save.ts'
+import { changedSince, headsSince } from './changes.ts'
 import { COMPACTION } from './compaction.ts'
 import { translate } from './errors.ts'
+import { Fences } from './fences.ts'
 import { FileInPlace } from './file-in-place.ts'
-import { digestOf, Heads, type Head } from './heads.ts'
-import { Meta } from './meta.ts'
-import { PackMoves } from './pack-moves.ts'
-import { PackDamage, Packs, type Place } from './packs.ts'
-import { SaveLog, type SaveRow, type Undo } from './saves.ts'
+import { NewestSave } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
+import { PAGE, pageOf, snapshotOf } from './snapshot.ts'
+import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyTables } from './verify.ts'
-
-/** No data_version: read again. */
-const NEVER = -1
-/** Builds of one page of a snapshot: some milliseconds of work. */
-const PAGE = 1000
-/** How many heads can be looked through in the time that it takes to read the record of one save. */
-const HEADS_PER_SAVE = 64
-/** How many heads can be looked through in the time that it takes to look one up by its name. */
-const HEADS_PER_LOOKUP = 40
 
 export interface SqliteStateOptions {
   /** Name of the lock whose holders may save. */
@@ -51,37 +42,27 @@ export interface SqliteStateOptions {
   watch?: Pick<GuardOptions, 'onRetry' | 'onCircuit'>
 }
 
-export interface Tables {
-  connection: DatabaseSync
-  meta: Meta
-  saves: SaveLog
-  heads: Heads
-  packs: Packs
-  moves: PackMoves
-}
-
 export class SqliteState implements StateStore {
   readonly capabilities: StateStoreCapabilities = { history: 'kept', maxChanges: Infinity, maxBuildBytes: 500_000_000 }
   readonly location: string
   readonly #options: SqliteStateOptions
   readonly #tables: Tables
+  readonly #fences: Fences
+  readonly #newest: NewestSave
   readonly #writes: WriteQueue
   readonly #guard: Guard
   readonly #file: FileInPlace
-  readonly #dataVersion: StatementSync
   readonly #begin: StatementSync
   readonly #commit: StatementSync
-  #newest: SaveRow | null = null
-  #newestHead: StateHead | null = null
-  #seenVersion = NEVER
 
   private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
     this.location = path
     this.#options = options
-    this.#tables = tablesOf(connection)
+    this.#tables = tablesOf(path, connection)
+    this.#fences = new Fences(this.#tables.meta, options.lock)
+    this.#newest = new NewestSave(this.#tables, this.#fences)
     // Whoever saves has gathered what goes together already.
     this.#writes = new WriteQueue(connection, { isEager: true })
-    this.#dataVersion = connection.prepare('PRAGMA data_version')
     this.#begin = connection.prepare('BEGIN')
     this.#commit = connection.prepare('COMMIT')
     this.#file = new FileInPlace(path)
@@ -98,7 +79,7 @@ export class SqliteState implements StateStore {
       connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
       const state = new SqliteState(path, connection, options)
       if (state.#tables.meta.isOld()) await state.#write(() => state.#upgrade())
-      state.#readHead()
+      state.#newest.row()
       return state
     } catch (error) {
       connection?.close()
@@ -108,23 +89,23 @@ export class SqliteState implements StateStore {
 
   async head(): Promise<StateHead> {
     this.#assertInPlace()
-    return this.#guarded(() => this.#currentHead())
+    return this.#guarded(() => this.#newest.head())
   }
 
   async get(name: string): Promise<StoredBuild | null> {
     return this.#read(() => {
       const head = this.#tables.heads.get(name)
-      return head && this.#load(head)
+      return head && loadVersion(this.#tables, head)
     })
   }
 
   async *snapshot(): AsyncIterable<SnapshotPage> {
     const small = await this.#read(() => {
-      const head = this.#head(this.#readHead())
-      return head.buildCount <= PAGE ? { head, builds: this.#page(this.#tables, -1).builds } : null
+      const head = this.#newest.head()
+      return head.buildCount <= PAGE ? { head, builds: pageOf(this.#tables, -1).builds } : null
     })
     if (small) yield small
-    else yield* this.#pages()
+    else yield* snapshotOf(this.location, (row) => this.#newest.headOf(row))
   }
 
   async list({ after = '', limit, status }: Parameters<StateStore['list']>[0]): Promise<BuildEntry[]> {
@@ -132,64 +113,59 @@ export class SqliteState implements StateStore {
   }
 
   async changedSince(serial: number): Promise<Set<string> | null> {
-    return this.#read(() => this.#changedSince(serial))
+    return this.#read(() => changedSince(this.#tables, this.#newest.row(), serial))
   }
 
   async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredBuild[] } | null> {
     this.#assertInPlace()
     return this.#guarded(() => {
-      const known = this.#newestHead
-      if (known?.serial === serial && !this.#hasNews()) return { head: known, builds: [] }
+      const known = this.#newest.known()
+      if (known?.serial === serial) return { head: known, builds: [] }
       return this.#inTransaction(() => {
-        const heads = this.#headsSince(serial, limit)
-        return heads && { head: this.#currentHead(), builds: heads.map((head) => this.#load(head)) }
+        const heads = headsSince(this.#tables, this.#newest.row(), serial, limit)
+        return heads && { head: this.#newest.head(), builds: heads.map((head) => loadVersion(this.#tables, head)) }
       })
     })
   }
 
   async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
-    let row: SaveRow | null = null
-    let version = NEVER
-    const holder = fences.find(({ lock }) => lock === this.#options.lock)
-    const head = await this.#write(() => {
-      row = this.#readHead()
-      version = this.#seenVersion
-      // Our own save, whose answer was lost.
-      if (row && row.id === chain.at(-1)?.id) return this.#head(row)
-      if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
-      const token = this.#checkFences(row, fences)
-      for (const request of chain) row = this.#apply(row, request, token)
-      return this.#head(row)
-    }, holder)
-    // Own writes do not change data_version: as long as nobody else writes this is the newest save.
-    this.#newest = row
-    this.#newestHead = head
-    this.#seenVersion = version
-    return head
+    const saved = await this.#write(() => {
+      let row = this.#newest.row()
+      const version = this.#newest.seenVersion
+      // If it has our id, it is our own save, whose answer was lost.
+      if (row === null || row.id !== chain.at(-1)?.id) {
+        if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
+        const token = this.#fences.admit(row, fences)
+        for (const request of chain) row = applySave(this.#tables, row, request, token)
+      }
+      return { row, head: this.#newest.headOf(row), version }
+    }, this.#fences.own(fences))
+    this.#newest.replace(saved)
+    return saved.head
   }
 
   async skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]) {
     return this.#write(() => {
-      const newest = this.#readHead()
+      const newest = this.#newest.row()
       if (newest && serial <= newest.serial) throw new StaleStateError(serial, newest.serial)
-      const token = this.#checkFences(newest, fences)
+      const token = this.#fences.admit(newest, fences)
       const { id, at, who, operation } = request
       const { builds = 0, digest = 0 } = newest ?? {}
       const row = { serial, id, at, who, operation, token, builds, digest }
       this.#tables.saves.append(row, [], null)
-      return this.#head(row)
+      return this.#newest.headOf(row)
     })
   }
 
   async raiseFence(fence: Fence): Promise<void> {
     await this.#write(() => {
-      this.#checkFences(this.#readHead(), [fence])
+      this.#fences.admit(this.#newest.row(), [fence])
       this.#tables.meta.setFence(fence.lock, fence.token)
     })
   }
 
   async fenceOf(lock: string): Promise<number> {
-    return this.#read(() => this.#highestToken(this.#readHead(), lock))
+    return this.#read(() => this.#fences.highest(this.#newest.row(), lock))
   }
 
   async history({ limit, build }: Parameters<StateStore['history']>[0]): Promise<SaveRecord[]> {
@@ -205,14 +181,14 @@ export class SqliteState implements StateStore {
 
   async getAt(serial: number, name: string): Promise<StoredBuild | null> {
     return this.#read(() => {
-      const newest = this.#readHead()?.serial ?? 0
+      const newest = this.#newest.row()?.serial ?? 0
       const saves = [...this.#tables.saves.after(serial)]
       if (serial < 0 || serial > newest || saves.length !== newest - serial) throw noSuchSerial(serial, newest)
       // The first save after it that touched the build knows what was there before.
       const undo = saves.flatMap((save) => save.undo).find((entry) => entry.name === name)
-      if (undo) return undo.previous && this.#load({ ...undo.previous, name })
+      if (undo) return undo.previous && loadVersion(this.#tables, { ...undo.previous, name })
       const head = this.#tables.heads.get(name)
-      return head && this.#load(head)
+      return head && loadVersion(this.#tables, head)
     })
   }
 
@@ -243,57 +219,6 @@ export class SqliteState implements StateStore {
     if (this.#tables.connection.isOpen) this.#tables.connection.close()
   }
 
-  /** A connection of its own whose one read transaction goes on while others save. */
-  async *#pages(): AsyncIterable<SnapshotPage> {
-    const connection = await openSqliteFile(this.location, { durability: 'full', readOnly: true })
-    try {
-      connection.exec('BEGIN')
-      const tables = tablesOf(connection)
-      const head = this.#head(tables.saves.newest())
-      for (let after = -1, isLast = false; !isLast;) {
-        const page = this.#page(tables, after)
-        if (page.builds.length > 0) yield { head, builds: page.builds }
-        after = page.last
-        isLast = page.builds.length < PAGE
-        await nextTurn()
-      }
-    } catch (error) {
-      throw translate(error, this.location)
-    } finally {
-      connection.close()
-    }
-  }
-
-  #page({ heads, packs }: Tables, after: number): { builds: StoredBuild[]; last: number } {
-    const page = heads.scan(after, PAGE)
-    // Pack by pack, so that none is unpacked twice for one page.
-    const texts = new Map(page.toSorted((a, b) => a.pack - b.pack).map((head) => [head, this.#load(head, packs)]))
-    const builds = page.map((head) => texts.get(head)).filter((build) => build !== undefined)
-    return { builds, last: page.at(-1)?.number ?? after }
-  }
-
-  /** The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. */
-  #headsSince(serial: number, limit: number): Head[] | null {
-    const { serial: now = 0, builds = 0 } = this.#readHead() ?? {}
-    if (serial > now) return null
-    const scan = () => {
-      const heads = this.#tables.heads.since(serial, limit + 1)
-      return heads.length > limit ? null : heads
-    }
-    if (builds <= (now - serial) * HEADS_PER_SAVE) return scan()
-    const names = this.#changedSince(serial)
-    if (!names || names.size > limit) return null
-    if (builds <= names.size * HEADS_PER_LOOKUP) return scan()
-    return [...names].map((name) => this.#tables.heads.get(name)).filter((head) => head !== null)
-  }
-
-  #changedSince(serial: number): Set<string> | null {
-    const newest = this.#readHead()?.serial ?? 0
-    const saves = [...this.#tables.saves.after(serial)]
-    const isComplete = serial <= newest && saves.length === newest - serial
-    return isComplete ? new Set(saves.flatMap(({ undo }) => undo.map(({ name }) => name))) : null
-  }
-
   #upgrade(): void {
     const { connection, meta } = this.#tables
     // Another process may have been quicker.
@@ -311,109 +236,6 @@ export class SqliteState implements StateStore {
       this.#tables.connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch (error) {
       if (!isBusy(error)) throw error
-    }
-  }
-
-  #apply(before: SaveRow | null, request: SaveRequest, token: number): SaveRow {
-    const { heads, packs, saves } = this.#tables
-    const serial = (before?.serial ?? 0) + 1
-    const undo: Undo[] = []
-    let { builds = 0, digest = 0 } = before ?? {}
-    const { places, small } = packs.write(serial, request.put)
-    const isEmpty = builds === 0
-    for (const [index, { name, status }] of request.put.entries()) {
-      const place = places[index]
-      if (!place) throw new Error('a build was not packed')
-      const old = isEmpty ? null : heads.get(name)
-      const head = { name, status, serial, ...place }
-      if (old) {
-        heads.update({ ...head, number: old.number })
-        digest ^= digestOf(old)
-      } else {
-        heads.insert(head)
-        builds += 1
-      }
-      digest ^= digestOf(head)
-      undo.push({ name, previous: old })
-    }
-    for (const name of request.remove) {
-      const old = heads.get(name)
-      if (!old) continue
-      heads.delete(old)
-      builds -= 1
-      digest ^= digestOf(old)
-      undo.push({ name, previous: old })
-    }
-    const { id, at, who, operation } = request
-    const row = { serial, id, at, who, operation, token, builds, digest: digest >>> 0 }
-    saves.append(row, undo, small)
-    return row
-  }
-
-  /** @returns the highest token of the state's own lock, for the record of the save. */
-  #checkFences(newest: SaveRow | null, fences: readonly Fence[]): number {
-    for (const { lock, token } of fences) {
-      const highest = this.#highestToken(newest, lock)
-      if (token >= highest) continue
-      throw new LockLostError(lock, `a later holder (fencing token ${highest}, ours is ${token}) is at work`)
-    }
-    for (const { lock, token } of fences) {
-      const isKeptBySave = lock === this.#options.lock
-      if (!isKeptBySave && this.#tables.meta.fence(lock) < token) this.#tables.meta.setFence(lock, token)
-    }
-    const own = fences.find(({ lock }) => lock === this.#options.lock)?.token ?? 0
-    return Math.max(own, newest?.token ?? 0)
-  }
-
-  #highestToken(newest: SaveRow | null, lock: string): number {
-    const registered = this.#tables.meta.fence(lock)
-    return lock === this.#options.lock ? Math.max(registered, newest?.token ?? 0) : registered
-  }
-
-  #head(newest: SaveRow | null): StateHead {
-    return {
-      lineage: this.#tables.meta.lineage,
-      serial: newest?.serial ?? 0,
-      buildCount: newest?.builds ?? 0,
-      fencingToken: this.#highestToken(newest, this.#options.lock),
-    }
-  }
-
-  /** The newest save, read again only when another connection wrote since. */
-  #readHead(): SaveRow | null {
-    const version = this.#version()
-    if (version !== this.#seenVersion) {
-      this.#tables.meta.forgetFences()
-      this.#newest = this.#tables.saves.newest()
-      this.#newestHead = null
-      this.#seenVersion = version
-    }
-    return this.#newest
-  }
-
-  #currentHead(): StateHead {
-    const newest = this.#readHead()
-    return (this.#newestHead ??= this.#head(newest))
-  }
-
-  /** Whether another connection wrote since the newest save was read. */
-  #hasNews(): boolean {
-    return this.#version() !== this.#seenVersion
-  }
-
-  #version(): number {
-    return (this.#dataVersion.get() as { data_version: number }).data_version
-  }
-
-  #load(head: Place & { name: string; serial: number }, packs = this.#tables.packs): StoredBuild {
-    try {
-      return { name: head.name, serial: head.serial, body: packs.read(head.name, head) }
-    } catch (error) {
-      if (!(error instanceof PackDamage)) throw error
-      throw new StateDamagedError(this.location, `the build ${head.name}: ${error.message}`, {
-        details: { build: head.name },
-        cause: error,
-      })
     }
   }
 
@@ -439,8 +261,7 @@ export class SqliteState implements StateStore {
       try {
         return await this.#writes.run(operation)
       } finally {
-        // Own writes do not change data_version, and what was read within one that failed may never have been.
-        this.#seenVersion = NEVER
+        this.#newest.forget()
       }
     })
   }
@@ -458,16 +279,5 @@ export class SqliteState implements StateStore {
     if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
     if (holder) this.#file.assertFor(holder.token)
     else this.#file.assert()
-  }
-}
-
-function tablesOf(connection: DatabaseSync): Tables {
-  return {
-    connection,
-    meta: new Meta(connection),
-    saves: new SaveLog(connection),
-    heads: new Heads(connection),
-    packs: new Packs(connection),
-    moves: new PackMoves(connection),
   }
 }

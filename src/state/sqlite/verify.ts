@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/index.ts'
 import type { Damage } from '../state-store.ts'
 import { digestOf } from './heads.ts'
-import type { Tables } from './sqlite-state.ts'
+import type { Tables } from './tables.ts'
 
 const PAGE = 1000
 /** More than this says nothing new. */
