@@ -2,7 +2,7 @@
  * The way to a state. Nothing else saves: every save is made under the state's lock, on the newest serial, and is refused
  * by the store itself when a later holder of the lock is at work.
  */
-import { HoldfastError, systemErrorCode, type Log, type Metrics } from '../base/index.ts'
+import { HoldfastError, type Log, type Metrics } from '../base/index.ts'
 import { LockTimeoutError, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
@@ -19,12 +19,11 @@ import { registerStateMetrics, type StateMetrics } from './metrics.ts'
 import { restoreState } from './restore.ts'
 import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
 import { State } from './state.ts'
+import { outcomeOf, Upkeep } from './upkeep.ts'
 import { UpdateQueue, type Turn, type Update } from './update-queue.ts'
 
 const DEFAULT_KEEP_SERIALS = 100
 const DEFAULT_WAIT_MS = 60_000
-/** Saves between two rounds of compaction. */
-const COMPACT_EVERY = 256
 const LIST_PAGE = 1000
 
 export interface StateManagerOptions {
@@ -79,9 +78,9 @@ export class StateManager implements AsyncDisposable {
   readonly #log: Log | null
   readonly #metrics: StateMetrics | null
   readonly #backups: BackupKeeper
+  readonly #upkeep: Upkeep
   readonly #free: UpdateQueue
   readonly #held = new WeakMap<Lock, UpdateQueue>()
-  #background: Promise<void> = Promise.resolve()
   #isClosing = false
 
   private constructor(store: StateStore, locks: LocksOnDemand, backups: BackupKeeper, options: StateManagerOptions) {
@@ -92,6 +91,7 @@ export class StateManager implements AsyncDisposable {
     this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
     this.#metrics?.sources.set(this.name, store)
     this.#backups = backups
+    this.#upkeep = new Upkeep({ name: this.name, store, backups, locks, log: this.#log, metrics: this.#metrics })
     this.#committer = new Committer(store, (head, startedAtMs) => this.#saved(head, startedAtMs))
     this.#free = new UpdateQueue((signal) => this.#enter(signal))
   }
@@ -315,7 +315,7 @@ export class StateManager implements AsyncDisposable {
     if (this.#isClosing) return
     this.#isClosing = true
     await this.#free.idle()
-    await this.#background
+    await this.#upkeep.idle()
     this.#metrics?.sources.delete(this.name)
     await this.#locks.close()
     await this.#store.close()
@@ -418,42 +418,12 @@ export class StateManager implements AsyncDisposable {
     const state = this.name
     this.#metrics?.saveSeconds.observe({ state }, (performance.now() - startedAtMs) / 1000)
     this.#metrics?.saves.inc({ state, outcome: 'ok' })
-    if (head.serial % COMPACT_EVERY === 0) this.#inBackground('compaction', () => this.#store.compact(false))
-    if (this.#backups.isDue()) this.#inBackground('backup', () => this.#backUp())
-  }
-
-  async #backUp(): Promise<void> {
-    const state = this.name
-    try {
-      await this.#backups.createIfDue(await this.#locks.get())
-      this.#metrics?.backups.inc({ state, outcome: 'ok' })
-    } catch (error) {
-      this.#metrics?.backups.inc({ state, outcome: codeOf(error) })
-      throw error
-    }
-  }
-
-  /** Nobody waits for it, so its failure is for the log; the next round tries again. */
-  #inBackground(what: string, task: () => Promise<unknown>): void {
-    const previous = this.#background
-    const run = async () => {
-      await previous
-      try {
-        await task()
-      } catch (error) {
-        this.#log?.warn({ err: error, state: this.name }, `the ${what} of a state failed`)
-      }
-    }
-    this.#background = run()
+    this.#upkeep.afterSave(head)
   }
 
   #countFailure(error: unknown): void {
-    this.#metrics?.saves.inc({ state: this.name, outcome: codeOf(error) })
+    this.#metrics?.saves.inc({ state: this.name, outcome: outcomeOf(error) })
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof HoldfastError ? error.code : (systemErrorCode(error) ?? 'OTHER')
 }
 
 function wrongLineage(given: string, own: string): HoldfastError {
