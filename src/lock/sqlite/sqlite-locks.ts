@@ -221,7 +221,7 @@ export class SqliteLocks implements LockStore {
     try {
       look()
     } catch (error) {
-      if (!isBusy(error)) this.#fail(name, this.#explain(error))
+      this.#failUnlessBusy(name, error)
     }
   }
 
@@ -256,7 +256,8 @@ export class SqliteLocks implements LockStore {
     if (performance.now() < this.#checkPlacesAtMs) return
     this.#checkPlacesAtMs = performance.now() + CHECK_PLACES_EVERY_MS
     for (const waiting of this.#waiting.values()) {
-      if (waiting.ticket !== null) this.#standAgain(waiting).catch(waiting.reject)
+      if (waiting.ticket === null) continue
+      this.#standAgain(waiting).catch((error: unknown) => this.#failUnlessBusy(waiting.claim.info.name, error))
     }
   }
 
@@ -279,6 +280,10 @@ export class SqliteLocks implements LockStore {
       const entry = this.#table.entry(name)
       if (isLost(entry)) waiting.ticket = this.#table.enqueue(entry.number, waiting.claim)
     })
+  }
+
+  #failUnlessBusy(name: string, error: unknown): void {
+    if (!isBusy(error)) this.#fail(name, this.#explain(error))
   }
 
   #fail(name: string, error: unknown): void {
