@@ -30,11 +30,12 @@ export class Fences {
     for (const { lock, token } of fences) {
       if (lock !== this.#ownLock && this.#meta.fence(lock) < token) this.#meta.setFence(lock, token)
     }
-    return Math.max(this.own(fences)?.token ?? 0, newest?.token ?? 0)
+    const own = fences.find(({ lock }) => lock === this.#ownLock)?.token ?? 0
+    return Math.max(own, newest?.token ?? 0)
   }
 
-  /** The fence of the state's own lock, if it is among these. */
-  own(fences: readonly Fence[]): Fence | undefined {
-    return fences.find(({ lock }) => lock === this.#ownLock)
+  /** Whether they are those of a holder of the state's own lock. */
+  isOwnAmong(fences: readonly Fence[]): boolean {
+    return fences.some(({ lock }) => lock === this.#ownLock)
   }
 }

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { HoldfastError } from '../../base/index.ts'
+import type { Fence } from '../state-store.ts'
 
 /**
  * How long a holder of the state's lock saves without looking again, which would be among the dearest parts of a save. No
@@ -15,7 +16,7 @@ const TRUST_MS = 100
 export class FileInPlace {
   readonly #path: string
   readonly #inode: number
-  #trusted = { token: -1, untilMs: 0 }
+  #trusted = { holder: '', untilMs: 0 }
 
   /** @param path Of a file that is open. */
   constructor(path: string) {
@@ -32,11 +33,12 @@ export class FileInPlace {
     })
   }
 
-  /** For the holder of the state's lock with this fencing token. @throws STATE_REPLACED. */
-  assertFor(token: number): void {
+  /** For a holder of the state's lock, whom no other has all these tokens in common with. @throws STATE_REPLACED. */
+  assertFor(fences: readonly Fence[]): void {
     const nowMs = performance.now()
-    if (token === this.#trusted.token && nowMs < this.#trusted.untilMs) return
+    const holder = fences.map(({ lock, token }) => `${token} ${lock}`).join('\n')
+    if (holder === this.#trusted.holder && nowMs < this.#trusted.untilMs) return
     this.assert()
-    this.#trusted = { token, untilMs: nowMs + TRUST_MS }
+    this.#trusted = { holder, untilMs: nowMs + TRUST_MS }
   }
 }

@@ -129,17 +129,20 @@ export class SqliteState implements StateStore {
   }
 
   async save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead> {
-    const saved = await this.#write(() => {
-      let row = this.#newest.row()
-      const version = this.#newest.seenVersion
-      // If it has our id, it is our own save, whose answer was lost.
-      if (row === null || row.id !== chain.at(-1)?.id) {
-        if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
-        const token = this.#fences.admit(row, fences)
-        for (const request of chain) row = applySave(this.#tables, row, request, token)
-      }
-      return { row, head: this.#newest.headOf(row), version }
-    }, this.#fences.own(fences))
+    const saved = await this.#write(
+      () => {
+        let row = this.#newest.row()
+        const version = this.#newest.seenVersion
+        // If it has our id, it is our own save, whose answer was lost.
+        if (row === null || row.id !== chain.at(-1)?.id) {
+          if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
+          const token = this.#fences.admit(row, fences)
+          for (const request of chain) row = applySave(this.#tables, row, request, token)
+        }
+        return { row, head: this.#newest.headOf(row), version }
+      },
+      this.#fences.isOwnAmong(fences) ? fences : undefined,
+    )
     this.#newest.replace(saved)
     return saved.head
   }
@@ -254,7 +257,7 @@ export class SqliteState implements StateStore {
     }
   }
 
-  async #write<T>(operation: () => T, holder?: Fence): Promise<T> {
+  async #write<T>(operation: () => T, holder?: readonly Fence[]): Promise<T> {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
       this.#assertInPlace(holder)
@@ -274,10 +277,10 @@ export class SqliteState implements StateStore {
     }
   }
 
-  /** @param holder The fence of the state's lock, when its holder asks. @throws NOT_READY; STATE_REPLACED. */
-  #assertInPlace(holder?: Fence): void {
+  /** @param holder The fences of a holder of the state's lock, when one asks. @throws NOT_READY; STATE_REPLACED. */
+  #assertInPlace(holder?: readonly Fence[]): void {
     if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
-    if (holder) this.#file.assertFor(holder.token)
+    if (holder) this.#file.assertFor(holder)
     else this.#file.assert()
   }
 }
