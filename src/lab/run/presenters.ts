@@ -2,6 +2,7 @@
 import { formatDuration } from '../../base/index.ts'
 import type { Iteration } from '../results/result.ts'
 import { describeCell, type CellName, type Presenter } from './presenter.ts'
+import { roundedSeconds } from './time-left.ts'
 
 interface Output {
   write(text: string): unknown
@@ -75,6 +76,6 @@ function outcome(result: Iteration): string {
 
 function progressText({ done, total, secondsLeft }: Parameters<Presenter['iteration']>[2]): string {
   const left =
-    secondsLeft === null || done === total ? '' : `, about ${formatDuration(Math.round(secondsLeft) * 1000)} left`
+    secondsLeft === null || done === total ? '' : `, about ${formatDuration(roundedSeconds(secondsLeft) * 1000)} left`
   return `${done} of ${total}${left}`
 }

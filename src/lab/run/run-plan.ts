@@ -12,7 +12,7 @@ import { runIteration } from './iteration.ts'
 import type { LabSession } from './lab-session.ts'
 import { cellKey, stepGroups, stepKey, type Plan, type Step } from './plan.ts'
 import type { Presenter } from './presenter.ts'
-import { secondsLeft } from './time-left.ts'
+import { secondsLeft, stepTime, type StepTime } from './time-left.ts'
 
 /** A cell that has failed so often in a row of the server's own doing will not do better: the rest of it is left out. */
 const GIVE_UP_AFTER = 2
@@ -50,7 +50,7 @@ export async function runPlan(run: PlanRun): Promise<Outcome> {
       for (let group = waiting.shift(); group; group = waiting.shift()) {
         for (const step of group) {
           if (session.signal.aborted) return
-          if (cells.needs(step)) cells.add(step, await runStep(run, step, prepared, cells), run)
+          if (cells.needs(step)) cells.add(step, await runStep(run, step, prepared), run)
         }
       }
     }
@@ -66,7 +66,6 @@ async function runStep(
   { plan, driver, session, presenter, scratchFolder, targets }: PlanRun,
   step: Step,
   prepared: ReadonlyMap<string, PreparedTarget>,
-  cells: CellBook,
 ): Promise<Iteration> {
   const named = targets.find(({ name }) => name === step.target)
   const target = prepared.get(step.target)
@@ -86,10 +85,7 @@ async function runStep(
   const subject = { ramMb: step.ramMb, file, target, secret: named.target.secret }
   const cell = { ...step, fileSize: step.fileSize.label }
   const retry = { retries: plan.retries, backoffMs: plan.backoff_ms }
-  const startedAt = performance.now()
-  const result = await runIteration(conditions, subject, cell, retry, presenter, session.signal)
-  cells.took(step, (performance.now() - startedAt) / 1000)
-  return result
+  return runIteration(conditions, subject, cell, retry, presenter, session.signal)
 }
 
 /** What is known of each cell so far. */
@@ -99,7 +95,7 @@ class CellBook {
   readonly #environment: Environment
   readonly #iterations = new Map<string, Iteration[]>()
   readonly #done = new Set<string>()
-  readonly #durations: { bytes: number; seconds: number }[] = []
+  readonly #times: StepTime[] = []
   readonly #steps: Step[]
 
   constructor(run: PlanRun, prepared: ReadonlyMap<string, PreparedTarget>) {
@@ -107,7 +103,11 @@ class CellBook {
     this.#prepared = prepared
     this.#environment = environment(run.scratchFolder)
     this.#steps = stepGroups(run.plan).flat()
-    for (const { step, cell, result } of run.journal) this.#keep(step, cell, result)
+    const byKey = new Map(this.#steps.map((step) => [stepKey(step), step]))
+    for (const { step, result } of run.journal) {
+      const known = byKey.get(step)
+      if (known) this.#keep(known, result)
+    }
   }
 
   needs(step: Step): boolean {
@@ -116,25 +116,17 @@ class CellBook {
     return last.length < GIVE_UP_AFTER || last.some(({ exit_reason: reason }) => reason === 'success')
   }
 
-  took(step: Step, seconds: number): void {
-    this.#durations.push({ bytes: step.fileSize.bytes, seconds })
-  }
-
   add(step: Step, result: Iteration, { record, presenter }: PlanRun): void {
     // An interrupted iteration never happened: a resumed run does it again.
     if (result.exit_reason === 'interrupted') return
     const entry = { step: stepKey(step), cell: cellKey(step), result }
-    this.#keep(entry.step, entry.cell, result)
+    this.#keep(step, result)
     record(entry, this.#result(step))
     const left = this.#steps.filter((other) => this.needs(other))
     presenter.iteration({ ...step, fileSize: step.fileSize.label }, result, {
       done: this.#steps.length - left.length,
       total: this.#steps.length,
-      secondsLeft: secondsLeft(
-        this.#durations,
-        left.map(({ fileSize }) => fileSize.bytes),
-        this.#run.plan.parallel,
-      ),
+      secondsLeft: secondsLeft(this.#times, this.#expected(left).map(sizeOf), this.#run.plan.parallel),
     })
   }
 
@@ -143,9 +135,22 @@ class CellBook {
     return [...cells.values()].map((step) => this.#result(step))
   }
 
-  #keep(step: string, cell: string, result: Iteration): void {
-    this.#done.add(step)
-    this.#iterations.set(cell, [...(this.#iterations.get(cell) ?? []), result])
+  /** Of the steps that are left those that will be taken, if cells that have only failed so far go on to. */
+  #expected(left: readonly Step[]): Step[] {
+    const taken = new Map<string, number>()
+    return left.filter((step) => {
+      const before = this.#iterations.get(cellKey(step)) ?? []
+      if (before.length === 0 || before.some(({ exit_reason: reason }) => reason === 'success')) return true
+      const count = (taken.get(cellKey(step)) ?? before.length) + 1
+      taken.set(cellKey(step), count)
+      return count <= GIVE_UP_AFTER
+    })
+  }
+
+  #keep(step: Step, result: Iteration): void {
+    this.#done.add(stepKey(step))
+    this.#times.push(stepTime(sizeOf(step), result))
+    this.#iterations.set(cellKey(step), [...(this.#iterations.get(cellKey(step)) ?? []), result])
   }
 
   #result(step: Step): CellResult {
@@ -166,4 +171,8 @@ class CellBook {
     }
     return makeCellResult(facts, this.#iterations.get(cellKey(step)) ?? [])
   }
+}
+
+function sizeOf({ target, ramMb, fileSize }: Step) {
+  return { target, ramMb, bytes: fileSize.bytes }
 }
