@@ -5,7 +5,7 @@
  * close (an inherited descriptor keeps it open for as long as the server lives). A small parent in the same session
  * waits for it and keeps its exit status.
  */
-import { HoldfastError } from '../../base/index.ts'
+import { HoldfastError, parseProcessStat } from '../../base/index.ts'
 import type { Machine } from './machine.ts'
 import { quote } from './shell.ts'
 
@@ -139,19 +139,14 @@ echo "exit $(cat exit 2>/dev/null || echo ${KILLED}) $kills"`
   }
 
   #look(line: string): void {
-    const [, uptime, rssKib, peakKib, ...stat] = line.split(' ')
-    // Fields 14, 15 and 22 of proc(5), counted from behind the command name, which may hold blanks.
-    const fields = stat
-      .join(' ')
-      .replace(/^.*\) /, '')
-      .split(' ')
-      .map(Number)
-    const startedAt = (fields[19] ?? 0) / TICKS_PER_SECOND
+    const [, uptime, rssKib, peakKib, ...words] = line.split(' ')
+    const stat = parseProcessStat(words.join(' '))
+    if (!stat) return
     const look = {
-      atSeconds: Number(uptime) - startedAt,
+      atSeconds: Number(uptime) - stat.started / TICKS_PER_SECOND,
       rssBytes: Number(rssKib) * 1024,
       peakBytes: Number(peakKib) * 1024,
-      cpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND,
+      cpuSeconds: stat.cpuTicks / TICKS_PER_SECOND,
     }
     if (Object.values(look).every(Number.isFinite)) this.usage.push(look)
   }
