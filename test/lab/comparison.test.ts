@@ -86,7 +86,7 @@ describe('a comparison', () => {
   it('leaves cells apart whose RAM was enforced, and calls nothing out of a few pairs', () => {
     const compared = compare({ isLimited: true, count: 4 })
     assert.deepEqual(
-      compared.map(({ ramMb, estimate, verdict }) => [ramMb, estimate?.samples, verdict, estimate?.detectable]),
+      compared.map(({ ramMb, estimate, verdict, detectable }) => [ramMb, estimate?.samples, verdict, detectable]),
       [256, 512].map((ram) => [ram, 4, 'no difference shown', Infinity]),
     )
   })

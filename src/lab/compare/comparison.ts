@@ -3,6 +3,7 @@ import { estimatePairs } from '../statistics/paired.ts'
 import { findDrift } from '../statistics/drift.ts'
 import type { Estimate } from '../statistics/estimate.ts'
 import { findOutliers } from '../statistics/outliers.ts'
+import { advisedSamples, detectableDifference } from '../statistics/power.ts'
 import { median } from '../statistics/quantiles.ts'
 import { seededRandom, type Random } from '../statistics/random.ts'
 import { estimateUnpaired } from '../statistics/unpaired.ts'
@@ -25,6 +26,10 @@ export interface CellComparison {
   /** Null when a side has no good upload in this cell. */
   estimate: Estimate | null
   verdict: Verdict
+  /** The difference that these data would most likely have shown, see {@link detectableDifference}; null without data. */
+  detectable: number | null
+  /** `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or nobody can tell. */
+  advisedIterations: number | null
   medianA: number | null
   medianB: number | null
   warnings: string[]
@@ -47,12 +52,19 @@ export function compareSides(givenA: Side, givenB: Side): CellComparison[] {
   })
   const known = compared.flatMap((one) => (one.estimate ? [one.estimate] : []))
   const verdicts = new Map(judge(known).map((verdict, index) => [known[index], verdict]))
+  // Two runs without a target in common never settle a small difference, however long they are.
+  const advice = (found: Estimate | null, cells: number) => {
+    const samples = found && found.unseenFactor === 1 ? advisedSamples(found, known.length) : null
+    return found && samples !== null && samples > found.samples ? Math.ceil(samples / cells) : null
+  }
   return compared.map(({ cellA, cellB, estimate: found }) => ({
     ramMb: cellA.pooledRamMb,
     fileSize: cellA.file_size,
     fileSizeBytes: cellA.file_size_bytes,
     estimate: found,
     verdict: (found && verdicts.get(found)) ?? 'no difference shown',
+    detectable: found && detectableDifference(found, known.length),
+    advisedIterations: advice(found, cellA.pooledCells),
     medianA: cellA.stats.median_throughput_mbps,
     medianB: cellB.stats.median_throughput_mbps,
     warnings: warningsOf(a, b, cellA, cellB, found),

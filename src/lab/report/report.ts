@@ -72,8 +72,8 @@ function headlineOf(cells: readonly CellResult[], comparisons: Report['compariso
 }
 
 function detectable(compared: readonly CellComparison[]): string {
-  const open = compared.flatMap(({ verdict, estimate }) =>
-    verdict === 'no difference shown' && estimate ? [estimate.detectable] : [],
+  const open = compared.flatMap(({ verdict, detectable: size }) =>
+    verdict === 'no difference shown' && size !== null ? [size] : [],
   )
   if (open.length === 0) return ''
   const largest = Math.max(...open)

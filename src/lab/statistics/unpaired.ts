@@ -31,6 +31,7 @@ export function estimateUnpaired(
     effect,
     bootstrapped,
     p: permutationP(a, b, effect, random, resamples),
+    smallestP: Math.max(1 / (resamples + 1), 2 / ways(a.length + b.length, a.length)),
     unseenFactor: isAnchored ? 1 : TIMES_OF_DAY_FACTOR,
   })
 }
@@ -50,4 +51,11 @@ function permutationP(
     if (Math.abs(median(mixed.slice(0, a.length)) - median(mixed.slice(a.length))) >= Math.abs(effect)) asExtreme++
   }
   return asExtreme / (permutations + 1)
+}
+
+/** In how many ways `count` of `total` can be chosen. */
+function ways(total: number, count: number): number {
+  let product = 1
+  for (let index = 1; index <= count; index++) product *= (total - count + index) / index
+  return product
 }
