@@ -23,6 +23,7 @@ function iteration(index: number, seconds: number): CellResult['iterations'][num
     hashed_by: 'server',
     boot_time_seconds: 0,
     ready_time_seconds: 0,
+    machine: null,
     server: SERVER,
     host_before: HOST,
     host_after: HOST,
@@ -34,21 +35,29 @@ function iteration(index: number, seconds: number): CellResult['iterations'][num
   }
 }
 
+interface Terms {
+  isLimited: boolean
+  count: number
+  run?: string
+  version?: string
+  digest?: string | null
+}
+
 /** Cells of two RAM sizes with `count` uploads each; each upload takes `seconds` and a little more than the one before. */
 function cells(
   name: string,
   seconds: number,
-  { isLimited, count }: { isLimited: boolean; count: number },
+  { isLimited, count, run = 'one', version = '1', digest = null }: Terms,
 ): CellResult[] {
   return [256, 512].map((ram) => {
     const facts = {
-      run: 'one',
+      run,
       platform: 'process',
       ram_mb: ram,
       ram_limited: isLimited,
       file_size: '100M',
       file_size_bytes: 100e6,
-      target: { name, kind: name, version: '1' },
+      target: { name, kind: name, version, digest },
       upload: 'put' as const,
       parallel: 1,
       environment: {
@@ -68,7 +77,7 @@ function cells(
   })
 }
 
-function compare(terms: { isLimited: boolean; count: number }) {
+function compare(terms: Terms) {
   const side = (name: string, seconds: number) => ({ name, cells: cells(name, seconds, terms), companions: [] })
   return compareSides(side('a', 1), side('b', 2))
 }
@@ -89,5 +98,20 @@ describe('a comparison', () => {
       compared.map(({ ramMb, estimate, verdict, detectable }) => [ramMb, estimate?.samples, verdict, detectable]),
       [256, 512].map((ram) => [ram, 4, 'no difference shown', Infinity]),
     )
+  })
+
+  it('of two runs takes a third target as the yardstick only where it is known to be the same', () => {
+    const terms = { isLimited: false, count: 12 }
+    const side = (run: string, seconds: number, digest: string | null) => ({
+      name: 'a',
+      cells: cells('a', seconds, { ...terms, run }),
+      companions: cells('yardstick', 1, { ...terms, run, version: '', digest }),
+    })
+    const compared = (digestA: string | null, digestB: string | null) =>
+      compareSides(side('one', 1, digestA), side('two', 2, digestB))[0]
+    assert.equal(compared('d1', 'd1')?.verdict, 'slower')
+    assert.equal(compared('d1', 'd2')?.verdict, 'no difference shown')
+    assert.equal(compared(null, null)?.verdict, 'no difference shown', 'two unknown programs')
+    assert.match(compared(null, null)?.warnings.join() ?? '', /not interleaved/)
   })
 })

@@ -30,6 +30,18 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     })
   }
 
+  it('of a matrix before its first result counts no cell as held', async () => {
+    using workplace = new Workplace()
+    const matrix = '--ram 64,128 --file-size 1M,2M --timeout 1h'.split(' ')
+    const run = workplace.start(['run-test-matrix', ...matrix, ...fakeFlags(workplace, 'stalls')])
+    await run.untilSaid('log in')
+    run.child.kill('SIGINT')
+    assert.equal(await run.end(), 130)
+    assert.match(run.stdout, /0 of 4 cells held, 4 not tried yet/)
+    assert.match(run.stdout, /--resume/)
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+
   it('while a server stalls ends the upload at once', async () => {
     using workplace = new Workplace()
     const run = workplace.start([

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { RunFolder, makePlan, readResults } from '../../src/lab/index.ts'
+import { RunFolder, makePlan, readResults, usingFolder } from '../../src/lab/index.ts'
 import { stepGroups, stepKey } from '../../src/lab/run/plan.ts'
 import { FAKE_SERVER, fakeFlags, Workplace } from './support/lab-run.ts'
 
@@ -78,6 +78,16 @@ describe('run-test-matrix', () => {
     const changed = workplace.start(['run-test-matrix', '--resume', '--ram', '64'])
     assert.equal(await changed.end(), 65)
     assert.match(changed.stderr, /--ram cannot be given with --resume/)
+  })
+})
+
+describe('a folder of runs', () => {
+  it('on a full disk is named, with what to do', async () => {
+    const error = { code: 'LAB_FOLDER_UNUSABLE', message: /the lab cannot use \/runs: ENOSPC/, hint: /--resume/ }
+    await assert.rejects(
+      usingFolder('/runs', () => writeFileSync('/dev/full', 'x')),
+      error,
+    )
   })
 })
 

@@ -123,6 +123,9 @@ describe('a verdict', () => {
     assert.equal(verdict(2, false), 'no difference shown')
     assert.equal(verdict(4, false), 'faster')
     assert.equal(verdict(2, true), 'faster')
+    const alike = (level: number) => Array.from({ length: 12 }, () => Math.log(level))
+    const estimate = estimateUnpaired({ a: alike(2), b: alike(1), isAnchored: true }, seededRandom(1), 999)
+    assert.equal(judge([estimate])[0], 'faster', 'each side the same every time')
   })
 
   it('comes with how many iterations find 10 %', () => {

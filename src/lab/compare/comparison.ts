@@ -105,15 +105,16 @@ function pairsOf(a: CellResult, b: CellResult): { a: number; b: number }[] {
 /** A target, the same version of it, that ran beside both sides in this cell. */
 function commonAnchor(a: Side, b: Side, cell: CellResult): { a: CellResult; b: CellResult } | null {
   for (const anchorA of a.companions.filter((other) => isSameCell(other, cell))) {
-    const anchorB = b.companions.find(
-      (other) =>
-        isSameCell(other, cell) &&
-        other.target.name === anchorA.target.name &&
-        other.target.version === anchorA.target.version,
-    )
+    const anchorB = b.companions.find((other) => isSameCell(other, cell) && isSameProgram(other.target, anchorA.target))
     if (anchorB) return { a: anchorA, b: anchorB }
   }
   return null
+}
+
+/** Two programs of which nothing is known are not the same one. */
+function isSameProgram(a: CellResult['target'], b: CellResult['target']): boolean {
+  const isKnown = a.version !== '' || a.digest !== null
+  return isKnown && a.name === b.name && a.version === b.version && a.digest === b.digest
 }
 
 function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, found: Estimate | null): string[] {
@@ -126,6 +127,10 @@ function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, foun
   }
   for (const key of ['platform', 'upload', 'ram_limited', 'parallel'] as const) {
     if (cellA[key] !== cellB[key]) warnings.push(`${key} differs: ${cellA[key]} and ${cellB[key]}`)
+  }
+  for (const key of ['cpu', 'cpus', 'kernel', 'disk'] as const) {
+    const [hostA, hostB] = [cellA.environment[key], cellB.environment[key]]
+    if (hostA !== hostB) warnings.push(`the host's ${key} differs: ${hostA} and ${hostB}`)
   }
   for (const [side, cell] of [[a, cellA] as const, [b, cellB] as const]) {
     const drift = driftOf(cell)

@@ -1,5 +1,5 @@
 /** This host as a machine: what `process` and `cgroup2` have in common. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseProcessStat, systemErrorCode } from '../../base/index.ts'
 import { freePort } from './free-port.ts'
@@ -42,6 +42,12 @@ export function localMachine(
       return leftovers
     },
   }
+}
+
+/** Free bytes of the disk that a folder is on. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 function sessionOf(workFolder: string): number | null {

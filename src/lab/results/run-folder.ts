@@ -13,7 +13,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -64,10 +64,10 @@ export class RunFolder {
   append(entry: JournalEntry): void {
     const path = join(this.path, 'journal.ndjson')
     const whole = existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0
-    const file = openSync(path, constants.O_RDWR | constants.O_CREAT)
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND)
     try {
       ftruncateSync(file, whole)
-      writeSync(file, `${JSON.stringify(entry)}\n`, whole)
+      writeFileSync(file, `${JSON.stringify(entry)}\n`)
       fsyncSync(file)
     } finally {
       closeSync(file)

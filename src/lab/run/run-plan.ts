@@ -1,5 +1,6 @@
 /** Follows a plan: which step is next, what is left out, what is kept. */
 import { mkdirSync, rmSync } from 'node:fs'
+import { formatBytes, HoldfastError } from '../../base/index.ts'
 import type { MachineDriver } from '../machines/machine.ts'
 import { makeCellResult } from '../results/cell.ts'
 import type { CellResult, Environment, Iteration } from '../results/result.ts'
@@ -8,6 +9,7 @@ import type { PreparedTarget } from '../targets/target.ts'
 import type { NamedTarget } from '../targets/targets.ts'
 import type { Conditions } from './attempt.ts'
 import { environment } from './host.ts'
+import { checkUnchanged, identityOf, UNKNOWN, type Identity } from './identity.ts'
 import { runIteration } from './iteration.ts'
 import type { LabSession } from './lab-session.ts'
 import { cellKey, stepGroups, stepKey, type Plan, type Step } from './plan.ts'
@@ -26,6 +28,8 @@ export interface PlanRun {
   scratchFolder: string
   /** What an earlier part of the run has recorded. */
   journal: readonly JournalEntry[]
+  /** The results that it has left. */
+  earlier: readonly CellResult[]
   /** Called with each final outcome, before anything else happens, and with the cell's result so far. */
   record: (entry: JournalEntry, cell: CellResult) => void
 }
@@ -40,11 +44,14 @@ export async function runPlan(run: PlanRun): Promise<Outcome> {
   const { plan, session, driver, targets } = run
   const prepared = new Map<string, PreparedTarget>()
   for (const { name, target } of targets) prepared.set(name, await target.prepare(session.signal))
-  if ([...prepared.values()].some(({ start }) => start)) await driver.check()
+  const startsServers = [...prepared.values()].some(({ start }) => start)
+  if (startsServers) await driver.check()
   mkdirSync(run.scratchFolder, { recursive: true })
   const forget = session.reaper.add(`rmdir '${run.scratchFolder.replaceAll("'", `'\\''`)}'`)
   try {
-    const cells = new CellBook(run, prepared)
+    if (startsServers) checkRoom(run)
+    const identities = new Map([...prepared].map(([name, target]) => [name, identityOf(target, driver)]))
+    const cells = new CellBook(run, prepared, identities)
     const waiting = stepGroups(plan)
     const worker = async () => {
       for (let group = waiting.shift(); group; group = waiting.shift()) {
@@ -60,6 +67,21 @@ export async function runPlan(run: PlanRun): Promise<Outcome> {
     rmSync(run.scratchFolder, { recursive: true, force: true })
     forget()
   }
+}
+
+/** A disk that fills up stops more than the lab. What a server needs besides the file itself it has to say itself. */
+function checkRoom({ plan, driver, scratchFolder }: PlanRun): void {
+  const room = driver.roomBytes(scratchFolder) / plan.parallel
+  const tooBig = plan.file_sizes.filter(({ bytes }) => bytes > room).map(({ label }) => label)
+  if (tooBig.length === 0) return
+  const each = plan.parallel > 1 ? ` for each of ${plan.parallel} cells at once` : ''
+  throw new HoldfastError(
+    'NO_SPACE',
+    `no room for a file of ${tooBig.join(', ')}: there are ${formatBytes(room)}${each}`,
+    {
+      hint: 'Leave it out of --file-size, or give an --out on a bigger disk.',
+    },
+  )
 }
 
 async function runStep(
@@ -92,16 +114,19 @@ async function runStep(
 class CellBook {
   readonly #run: PlanRun
   readonly #prepared: ReadonlyMap<string, PreparedTarget>
+  readonly #identities: ReadonlyMap<string, Identity>
   readonly #environment: Environment
   readonly #iterations = new Map<string, Iteration[]>()
   readonly #done = new Set<string>()
   readonly #times: StepTime[] = []
   readonly #steps: Step[]
 
-  constructor(run: PlanRun, prepared: ReadonlyMap<string, PreparedTarget>) {
+  constructor(run: PlanRun, prepared: ReadonlyMap<string, PreparedTarget>, identities: ReadonlyMap<string, Identity>) {
     this.#run = run
     this.#prepared = prepared
+    this.#identities = identities
     this.#environment = environment(run.scratchFolder)
+    checkUnchanged(run.earlier, identities, this.#environment)
     this.#steps = stepGroups(run.plan).flat()
     const byKey = new Map(this.#steps.map((step) => [stepKey(step), step]))
     for (const { step, result } of run.journal) {
@@ -164,7 +189,7 @@ class CellBook {
       ram_limited: driver.limitsMemory && prepared?.start !== null,
       file_size: step.fileSize.label,
       file_size_bytes: step.fileSize.bytes,
-      target: { name: step.target, kind: named?.target.kind ?? '', version: prepared?.version ?? '' },
+      target: { name: step.target, kind: named?.target.kind ?? '', ...(this.#identities.get(step.target) ?? UNKNOWN) },
       upload: plan.upload,
       parallel: plan.parallel,
       environment: this.#environment,
