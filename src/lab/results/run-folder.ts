@@ -20,6 +20,7 @@ import { z } from 'zod'
 import { HoldfastError } from '../../base/index.ts'
 import { parsePlan, type Plan } from '../run/plan.ts'
 import { writeAtomically } from './atomic-file.ts'
+import { fromPicoshareHarness } from './picoshare-harness.ts'
 import { cellResultSchema, iterationSchema, type CellResult } from './result.ts'
 
 const entrySchema = z.object({ step: z.string(), cell: z.string(), result: iterationSchema })
@@ -95,17 +96,22 @@ export function readResults(path: string): CellResult[] {
 }
 
 function readCell(path: string): CellResult {
-  const parsed = cellResultSchema.safeParse(parseLine(readFileSync(path, 'utf8')))
+  const document = parseLine(readFileSync(path, 'utf8'))
+  if (document === undefined) throw unusable(`${path} is no lab result: it is empty, cut short or no JSON`)
+  const parsed = cellResultSchema.safeParse(document)
   if (parsed.success) return parsed.data
+  const foreign = fromPicoshareHarness(document)
+  if (foreign) return foreign
   const issue = parsed.error.issues[0]
   throw unusable(`${path} is no lab result: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`)
 }
 
+/** Undefined for what is no JSON. */
 function parseLine(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch {
-    return null
+    return undefined
   }
 }
 
