@@ -100,6 +100,21 @@ describe('a comparison', () => {
     )
   })
 
+  it('leaves out a pair that an interruption has torn apart, and says so', () => {
+    const [a, b] = ['a', 'b'].map((name) => cells(name, 1, { isLimited: true, count: 8 }))
+    const torn = b?.[0]?.iterations[7]
+    if (torn) torn.started_at = new Date(10 * 3_600_000).toISOString()
+    const compared = compareSides(
+      { name: 'a', cells: a ?? [], companions: [] },
+      { name: 'b', cells: b ?? [], companions: [] },
+    )
+    assert.deepEqual(
+      compared.map(({ estimate }) => estimate?.samples),
+      [7, 8],
+    )
+    assert.match(compared[0]?.warnings.join() ?? '', /1 of the pairs left out/)
+  })
+
   it('of two runs takes a third target as the yardstick only where it is known to be the same', () => {
     const terms = { isLimited: false, count: 12 }
     const side = (run: string, seconds: number, digest: string | null) => ({

@@ -9,7 +9,7 @@ import { seededRandom, type Random } from '../statistics/random.ts'
 import { estimateUnpaired } from '../statistics/unpaired.ts'
 import { judge, type Verdict } from '../statistics/verdict.ts'
 import { poolCells } from './pooling.ts'
-import type { CellResult } from '../results/result.ts'
+import type { CellResult, Iteration } from '../results/result.ts'
 
 /** One side: the cells of one target, and of the other targets that ran beside it, if any. */
 export interface Side {
@@ -35,6 +35,8 @@ export interface CellComparison {
   warnings: string[]
 }
 
+/** Between two uploads of a round. Other targets of the round and their retries come between, hours do not. */
+const LONGEST_GAP_MS = 3_600_000
 const DRIFT_SIGNIFICANCE = 0.01
 /** Resampling is seeded, so that the same data always give the same answer. */
 const SEED = 20_261_122
@@ -95,11 +97,27 @@ function estimate(a: Side, b: Side, cellA: CellResult, cellB: CellResult, random
 
 /** Uploads of the same round, next to each other in time; a round in which either failed has no pair. */
 function pairsOf(a: CellResult, b: CellResult): { a: number; b: number }[] {
-  return a.iterations.flatMap((one) => {
-    const other = b.iterations.find(({ iteration }) => iteration === one.iteration)
-    const [durationA, durationB] = [goodDuration(one), other ? goodDuration(other) : null]
-    return durationA !== null && durationB !== null ? [{ a: durationA, b: durationB }] : []
+  return roundsOf(a, b).flatMap(({ one, other }) => {
+    const [durationA, durationB] = [goodDuration(one), goodDuration(other)]
+    const isPair = durationA !== null && durationB !== null && !isTornApart(one, other)
+    return isPair ? [{ a: durationA, b: durationB }] : []
   })
+}
+
+function roundsOf(a: CellResult, b: CellResult): { one: Iteration; other: Iteration }[] {
+  const others = new Map(b.iterations.map((other) => [other.iteration, other]))
+  return a.iterations.flatMap((one) => {
+    const other = others.get(one.iteration)
+    return other ? [{ one, other }] : []
+  })
+}
+
+/** A run that was interrupted between the two and resumed later: the machine may be another one by then. */
+function isTornApart(one: Iteration, other: Iteration): boolean {
+  const [first, second] = [one, other].toSorted((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at))
+  if (!first || !second) return false
+  const lastedMs = first.phases.reduce((sum, { duration_seconds: seconds }) => sum + seconds, 0) * 1000
+  return Date.parse(second.started_at) - Date.parse(first.started_at) - lastedMs > LONGEST_GAP_MS
 }
 
 /** A target, the same version of it, that ran beside both sides in this cell. */
@@ -125,6 +143,9 @@ function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, foun
       `not interleaved: the machine alone may differ by ${found.unseenFactor} times between two runs; make both targets of one run`,
     )
   }
+  const torn = cellA.run === cellB.run ? roundsOf(cellA, cellB).filter(({ one, other }) => isTornApart(one, other)) : []
+  if (torn.length > 0)
+    warnings.push(`${torn.length} of the pairs left out: the run was interrupted between their uploads`)
   for (const key of ['platform', 'upload', 'ram_limited', 'parallel'] as const) {
     if (cellA[key] !== cellB[key]) warnings.push(`${key} differs: ${cellA[key]} and ${cellB[key]}`)
   }

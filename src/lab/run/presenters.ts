@@ -4,7 +4,10 @@ import type { Iteration } from '../results/result.ts'
 import { describeCell, type CellName, type Presenter } from './presenter.ts'
 import { roundedSeconds } from './time-left.ts'
 
+const DEFAULT_COLUMNS = 80
+
 interface Output {
+  columns?: number
   write(text: string): unknown
 }
 
@@ -14,6 +17,10 @@ export class LinePresenter implements Presenter {
 
   constructor(out: Output = process.stderr) {
     this.#out = out
+  }
+
+  phaseBegins(): void {
+    // Its line comes when it has ended, with what it took.
   }
 
   phase(cell: CellName, name: string, seconds: number, error: string | null): void {
@@ -48,8 +55,14 @@ export class TerminalPresenter implements Presenter {
     this.#out = out
   }
 
-  phase(cell: CellName, name: string): void {
-    this.#out.write(`\r\u001B[K${this.#status}  ${describeCell(cell)}: ${name}`)
+  phaseBegins(cell: CellName, name: string): void {
+    const line = [this.#status, `${describeCell(cell)}: ${name} ...`].filter(Boolean).join('  ')
+    // A line that is wrapped could not be taken back.
+    this.#out.write(`\r\u001B[K${line.slice(0, (this.#out.columns ?? DEFAULT_COLUMNS) - 1)}`)
+  }
+
+  phase(): void {
+    // Only what is going on is shown.
   }
 
   iteration(cell: CellName, result: Iteration, progress: Parameters<Presenter['iteration']>[2]): void {
