@@ -85,6 +85,7 @@ describe('a machine that', () => {
     assert.equal(driver.boots, 3)
     assert.equal(result.failed_attempts.length, 2)
     assert.equal(result.log_tail, 'kernel panic')
+    assert.equal(result.failed_attempts[0]?.log_tail, 'kernel panic', 'of each try')
   })
 
   it('boots at the second try succeeds, and the first one is on record', async () => {

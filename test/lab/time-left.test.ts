@@ -94,7 +94,7 @@ describe('the time that is left', () => {
       error: null,
     })
     const phases = [phase('prepare file', 1), phase('start machine', 5), phase('upload', 20), phase('verify', 2)]
-    const failed = [{ exit_reason: 'machine_failed' as const, message: '', duration_seconds: 90 }]
+    const failed = [{ exit_reason: 'machine_failed' as const, message: '', duration_seconds: 90, log_tail: '' }]
     assert.deepEqual(stepTime(step(100), { exit_reason: 'success', phases, failed_attempts: failed }), {
       ...step(100),
       succeeded: true,

@@ -45,7 +45,12 @@ const server = z.object({
   rss: z.array(z.object({ at_seconds: seconds, bytes })),
 })
 
-const attempt = z.object({ exit_reason: z.enum(EXIT_REASONS), message: z.string(), duration_seconds: seconds })
+const attempt = z.object({
+  exit_reason: z.enum(EXIT_REASONS),
+  message: z.string(),
+  duration_seconds: seconds,
+  log_tail: z.string().default(''),
+})
 
 export const iterationSchema = z.object({
   iteration: z.number().int().min(1),

@@ -37,6 +37,7 @@ export async function runIteration(
       exit_reason: result.exit_reason,
       message: result.message ?? '',
       duration_seconds: (performance.now() - startedAt) / 1000,
+      log_tail: result.log_tail,
     })
     presenter.note(`${result.message}; trying again on a fresh machine in ${(waitMs / 1000).toFixed(1)} s`)
     await sleep(waitMs, undefined, { signal }).catch(() => undefined)

@@ -45,7 +45,7 @@ function parseTarget(text: string): Target | null {
   if (text === 'picoshare') return new PicoshareTarget()
   if (/^command:\s*\S/.test(text)) return new CommandTarget(text.slice('command:'.length))
   if (/^https?:\/\/[^\s/]+/.test(text) && URL.canParse(text)) {
-    return new UrlTarget(text, process.env.PS_SHARED_SECRET || process.env.HOLDFAST_SHARED_SECRET || '')
+    return new UrlTarget(text, process.env.HOLDFAST_SHARED_SECRET || process.env.PS_SHARED_SECRET || '')
   }
   return null
 }
