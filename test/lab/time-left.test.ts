@@ -64,6 +64,16 @@ const CASES: Record<string, Case> = {
     left: [step(300)],
     seconds: 16,
   },
+  'says nothing of other machines after a failure alone': {
+    done: [done(100, { succeeded: false, overhead: 180 })],
+    left: [step(100, 'a', 512)],
+    seconds: null,
+  },
+  'expects a machine on which a target fails to be as slow with another file': {
+    done: [done(100, { succeeded: false, overhead: 180 }), done(100, { ramMb: 512 })],
+    left: [step(50), step(50, 'a', 512)],
+    seconds: 180 + 1 + 11,
+  },
   'expects a failed cell to take its time again': {
     done: [done(100, { succeeded: false, overhead: 900 })],
     left: [step(100)],

@@ -65,17 +65,15 @@ function expectedSeconds(done: readonly StepTime[], step: StepSize): number | nu
   const ofCell = ofMachine.filter(({ bytes }) => bytes === step.bytes)
   // A cell is its own best witness, failures and all: they come again.
   if (ofCell.length > 0) return mean(ofCell.map((one) => one.fixedSeconds + one.transferSeconds))
-  const witnesses = [ofMachine, ofTarget]
-    .map(succeededOrElseAll)
-    .find((known) => known.some(({ bytes }) => bytes * FURTHEST_EXTRAPOLATION >= step.bytes))
+  // A server that did not get on with so little memory will not with another file; one with more may.
+  const goodOnMachine = ofMachine.filter(({ succeeded }) => succeeded)
+  const goodElsewhere = ofTarget.filter(({ succeeded }) => succeeded)
+  const witnesses = [goodOnMachine.length > 0 ? goodOnMachine : ofMachine, goodElsewhere].find((known) =>
+    known.some(({ bytes }) => bytes * FURTHEST_EXTRAPOLATION >= step.bytes),
+  )
   if (!witnesses) return null
   const secondsPerByte = sumOf(witnesses, 'transferSeconds') / sumOf(witnesses, 'bytes')
   return mean(witnesses.map(({ fixedSeconds }) => fixedSeconds)) + secondsPerByte * step.bytes
-}
-
-function succeededOrElseAll(steps: readonly StepTime[]): readonly StepTime[] {
-  const good = steps.filter(({ succeeded }) => succeeded)
-  return good.length > 0 ? good : steps
 }
 
 function hashSecondsLeft(done: readonly StepTime[], remaining: readonly StepSize[]): number {
