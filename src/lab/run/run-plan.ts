@@ -155,9 +155,11 @@ class CellBook {
     })
   }
 
+  /** In the order of the plan's targets, whatever came first in time: the first one is what the others are compared with. */
   results(): CellResult[] {
-    const cells = new Map(this.#steps.map((step) => [cellKey(step), step]))
-    return [...cells.values()].map((step) => this.#result(step))
+    const cells = [...new Map(this.#steps.map((step) => [cellKey(step), step])).values()]
+    const order = this.#run.plan.targets.map(({ name }) => name)
+    return cells.toSorted((a, b) => order.indexOf(a.target) - order.indexOf(b.target)).map((step) => this.#result(step))
   }
 
   /** Of the steps that are left those that will be taken, if cells that have only failed so far go on to. */
