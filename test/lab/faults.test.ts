@@ -26,6 +26,7 @@ const FAULTS: Record<string, Expectation> = {
   'never-ready': { reason: 'not_ready', message: /HTTP 503/, retries: 1, flags: ['--ready-timeout', '3s'] },
   dies: { reason: 'upload_failed', message: /ended with status 1/, retries: 0 },
   'aborts-for-memory': { reason: 'out_of_memory', message: /ran out of memory/, retries: 0 },
+  'refuses-early': { reason: 'upload_failed', message: /HTTP 413: too much/, retries: 0 },
   'answers-500': { reason: 'upload_failed', message: /HTTP 500: the disk is on fire/, retries: 0 },
   resets: { reason: 'upload_failed', message: /connection broke while the server lived on/, retries: 1 },
   stalls: { reason: 'timeout', message: /longer than 1 s/, retries: 0, flags: ['--timeout', '1s'] },

@@ -33,7 +33,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     if (index >= 0) files.splice(index, 1)
     response.end()
   } else if (request.method === 'PUT') {
-    await receive(request, response, url.split('/').at(-1) ?? '')
+    if (fault === 'refuses-early') response.writeHead(413).end('too much')
+    else await receive(request, response, url.split('/').at(-1) ?? '')
   } else {
     response.statusCode = 404
     response.end()
