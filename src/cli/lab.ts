@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { buildImage, readResults, usingFolder, writeReports } from '../lab/index.ts'
+import { buildImage, EXIT_INTERRUPTED, readResults, usingFolder, writeReports } from '../lab/index.ts'
 
 export function registerLab(program: Command): void {
   const lab = program.command('lab').description("the test lab's own affairs: reports and machine images")
@@ -20,7 +20,12 @@ export function registerLab(program: Command): void {
     .action(async () => {
       const interrupt = new AbortController()
       process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
-      const { kernel } = await buildImage((step) => console.error(step), interrupt.signal)
-      console.log(dirname(kernel))
+      try {
+        const { kernel } = await buildImage((step) => console.error(step), interrupt.signal)
+        console.log(dirname(kernel))
+      } catch (error) {
+        if (!interrupt.signal.aborted) throw error
+        process.exitCode = EXIT_INTERRUPTED
+      }
     })
 }

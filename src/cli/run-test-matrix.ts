@@ -75,7 +75,7 @@ export function registerRunTestMatrix(program: Command): void {
         },
       }),
     ).finally(() => presenter.end())
-    await usingFolder(folder.path, () => writeReports(folder.path, outcome.cells))
+    if (outcome.cells.length > 0) await usingFolder(folder.path, () => writeReports(folder.path, outcome.cells))
     conclude(folder.path, outcome)
   })
 }
@@ -114,10 +114,11 @@ function conclude(path: string, { cells, isInterrupted }: Outcome): void {
       `${target.name} ${ramMb} MB ${size}: ${reason} (${stats.failure_count} of ${stats.success_count + stats.failure_count})`,
     )
   }
-  const untried = tried.length < cells.length ? `, ${cells.length - tried.length} not tried yet` : ''
-  console.log(
-    `${tried.length - failed.length} of ${cells.length} cells held${untried}; report: ${join(path, 'report.html')}`,
-  )
+  if (cells.length > 0) {
+    const untried = tried.length < cells.length ? `, ${cells.length - tried.length} not tried yet` : ''
+    const held = `${tried.length - failed.length} of ${cells.length} cells held${untried}`
+    console.log(`${held}; report: ${join(path, 'report.html')}`)
+  }
   if (isInterrupted) {
     console.log(`interrupted: go on with 'holdfast run-test-matrix --resume ${path}'`)
     process.exitCode = EXIT_INTERRUPTED

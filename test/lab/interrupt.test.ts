@@ -1,6 +1,8 @@
 /** However a run ends, it leaves nothing running: Ctrl-C in every phase, kill -9, two runs at once. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fakeFlags, Workplace } from './support/lab-run.ts'
@@ -29,6 +31,23 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
       assert.deepEqual(workplace.leftovers(), [])
     })
   }
+
+  it('while a target is being prepared is no fault of ours', async () => {
+    using workplace = new Workplace()
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    for (const command of ['run-test', 'run-test-matrix']) {
+      const flags = ['--ram', '64', '--file-size', '1M', '--out', workplace.out]
+      const run = workplace.start([command, ...flags, '--machine', 'process', '--target', `http://127.0.0.1:${port}`])
+      await once(silent, 'connection')
+      run.child.kill('SIGINT')
+      assert.equal(await run.end(), 130, run.stderr)
+      assert.doesNotMatch(run.stderr, /Error/)
+    }
+    silent.close()
+    assert.deepEqual(workplace.leftovers(), [])
+  })
 
   it('of a matrix before its first result counts no cell as held', async () => {
     using workplace = new Workplace()

@@ -35,6 +35,7 @@ export interface PlanRun {
 }
 
 export interface Outcome {
+  /** Every cell of the plan, also those without a result yet; none when the run was interrupted before it began. */
   cells: CellResult[]
   isInterrupted: boolean
 }
@@ -42,8 +43,8 @@ export interface Outcome {
 /** @throws what stops the whole run: a target that cannot be had, a machine kind that is not there, a full disk. */
 export async function runPlan(run: PlanRun): Promise<Outcome> {
   const { plan, session, driver, targets } = run
-  const prepared = new Map<string, PreparedTarget>()
-  for (const { name, target } of targets) prepared.set(name, await target.prepare(session.signal))
+  const prepared = await prepareAll(targets, session.signal)
+  if (!prepared) return { cells: [], isInterrupted: true }
   const startsServers = [...prepared.values()].some(({ start }) => start)
   if (startsServers) await driver.check()
   mkdirSync(run.scratchFolder, { recursive: true })
@@ -66,6 +67,21 @@ export async function runPlan(run: PlanRun): Promise<Outcome> {
   } finally {
     rmSync(run.scratchFolder, { recursive: true, force: true })
     forget()
+  }
+}
+
+/** Null when interrupted meanwhile. */
+async function prepareAll(
+  targets: readonly NamedTarget[],
+  signal: AbortSignal,
+): Promise<Map<string, PreparedTarget> | null> {
+  const prepared = new Map<string, PreparedTarget>()
+  try {
+    for (const { name, target } of targets) prepared.set(name, await target.prepare(signal))
+    return prepared
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
   }
 }
 
