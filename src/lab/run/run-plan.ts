@@ -42,7 +42,7 @@ export interface Outcome {
 
 /** @throws what stops the whole run: a target that cannot be had, a machine kind that is not there, a full disk. */
 export async function runPlan(run: PlanRun): Promise<Outcome> {
-  const { plan, session, driver, targets } = run
+  const { session, driver, targets } = run
   const prepared = await prepareAll(targets, session.signal)
   if (!prepared) return { cells: [], isInterrupted: true }
   const startsServers = [...prepared.values()].some(({ start }) => start)
@@ -53,21 +53,36 @@ export async function runPlan(run: PlanRun): Promise<Outcome> {
     if (startsServers) checkRoom(run)
     const identities = new Map([...prepared].map(([name, target]) => [name, identityOf(target, driver)]))
     const cells = new CellBook(run, prepared, identities)
-    const waiting = stepGroups(plan)
-    const worker = async () => {
-      for (let group = waiting.shift(); group; group = waiting.shift()) {
-        for (const step of group) {
-          if (session.signal.aborted) return
-          if (cells.needs(step)) cells.add(step, await runStep(run, step, prepared), run)
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: plan.parallel }, worker))
+    await takeSteps(run, async (step) => {
+      if (cells.needs(step)) cells.add(step, await runStep(run, step, prepared), run)
+    })
     return { cells: cells.results(), isInterrupted: session.signal.aborted }
   } finally {
     rmSync(run.scratchFolder, { recursive: true, force: true })
     forget()
   }
+}
+
+/** Those of a group one after another, as many groups at once as the plan says. An error ends them all, in good order. */
+async function takeSteps({ plan, session }: PlanRun, take: (step: Step) => Promise<void>): Promise<void> {
+  const waiting = stepGroups(plan)
+  const broken = new AbortController()
+  const worker = async () => {
+    for (let group = waiting.shift(); group; group = waiting.shift()) {
+      for (const step of group) {
+        if (session.signal.aborted || broken.signal.aborted) return
+        await take(step)
+      }
+    }
+  }
+  const workers = Array.from({ length: plan.parallel }, async () =>
+    worker().catch((error: unknown) => {
+      broken.abort()
+      throw error
+    }),
+  )
+  const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
 }
 
 /** Null when interrupted meanwhile. */
