@@ -60,6 +60,7 @@ function cells(
       target: { name, kind: name, version, digest },
       upload: 'put' as const,
       parallel: 1,
+      planned_iterations: count,
       environment: {
         lab_version: '1',
         node_version: '26',

@@ -32,6 +32,18 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     })
   }
 
+  it('of run-test after some iterations keeps them, as an interrupted result', async () => {
+    using workplace = new Workplace()
+    const flags = ['--ram', '64', '--file-size', '1M', '--iterations', '50', ...fakeFlags(workplace)]
+    const run = workplace.start(['run-test', ...flags])
+    await run.untilSaid('(1 of 50')
+    run.child.kill('SIGINT')
+    assert.equal(await run.end(), 130, run.stderr)
+    const result = await run.result()
+    assert.deepEqual([result.exit_reason, result.success, result.planned_iterations], ['interrupted', false, 50])
+    assert.ok(result.num_iterations >= 1 && result.stats.success_count === result.num_iterations)
+  })
+
   it('while a target is being prepared is no fault of ours', async () => {
     using workplace = new Workplace()
     const silent = createServer().listen(0, '127.0.0.1')

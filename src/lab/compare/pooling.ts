@@ -30,7 +30,13 @@ function pool(cells: readonly CellResult[]): PooledCell[] {
   const iterations = cells.flatMap((cell) =>
     cell.iterations.map((one) => ({ ...one, iteration: cell.ram_mb * MAX_ITERATIONS + one.iteration })),
   )
-  return [{ ...makeCellResult(first, iterations), pooledRamMb: null, pooledCells: cells.length }]
+  return [
+    {
+      ...makeCellResult({ ...first, planned_iterations: null }, iterations),
+      pooledRamMb: null,
+      pooledCells: cells.length,
+    },
+  ]
 }
 
 /** `256 MB 100M`, or `100M` of any RAM. */

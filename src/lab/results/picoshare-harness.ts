@@ -41,6 +41,7 @@ export function fromPicoshareHarness(document: unknown): CellResult | null {
     target: { name: 'picoshare', kind: 'picoshare', version: '', digest: null },
     upload: 'multipart' as const,
     parallel: 1,
+    planned_iterations: data.iterations.length,
     environment: {
       lab_version: '',
       node_version: '',

@@ -141,6 +141,8 @@ export const cellResultSchema = z.object({
   /** How many cells ran at once; timings of parallel cells disturb each other. */
   parallel: z.number().int(),
   boot_time_seconds: seconds.nullable(),
+  /** How many were asked for; null when nobody knows. Fewer were made of a cell that was interrupted or given up. */
+  planned_iterations: z.number().int().nullable().default(null),
   num_iterations: z.number().int(),
   iterations: z.array(iterationSchema),
   stats: statsSchema,

@@ -225,6 +225,7 @@ class CellBook {
       target: { name: step.target, kind: named?.target.kind ?? '', ...(this.#identities.get(step.target) ?? UNKNOWN) },
       upload: plan.upload,
       parallel: plan.parallel,
+      planned_iterations: plan.iterations,
       environment: this.#environment,
     }
     return makeCellResult(facts, this.#iterations.get(cellKey(step)) ?? [])
