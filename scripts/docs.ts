@@ -1,10 +1,13 @@
 /** Writes the reference pages that are made from tables in the code. `--check` only says whether they are up to date. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { z } from 'zod'
 import { ERROR_CODES, OPTIONS, type Option } from '../src/base/index.ts'
+import { cellResultSchema } from '../src/lab/results/result.ts'
 
 const pages = {
   'docs/reference/configuration.md': configuration(),
   'docs/reference/errors.md': errors(),
+  'docs/reference/lab-result.schema.json': labResultSchema(),
 }
 
 const stale = Object.entries(pages).filter(([path, text]) => read(path) !== text)
@@ -13,6 +16,10 @@ if (process.argv.includes('--check')) {
   process.exitCode = stale.length > 0 ? 1 : 0
 } else {
   for (const [path, text] of stale) writeFileSync(path, text)
+}
+
+function labResultSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(cellResultSchema), null, 2)}\n`
 }
 
 function configuration(): string {

@@ -118,6 +118,11 @@ export const ERROR_CODES = {
     meaning: 'Another lab run uses this machine; two at once would measure each other.',
   },
   LAB_RUN_UNUSABLE: { http: 500, exit: 65, meaning: 'A folder or file is no lab result, or does not fit the plan.' },
+  LAB_FOLDER_UNUSABLE: {
+    http: 500,
+    exit: 74,
+    meaning: 'The folder of lab runs cannot be written, or its disk is full.',
+  },
   MACHINE_UNAVAILABLE: {
     http: 500,
     exit: 69,

@@ -4,6 +4,9 @@ export interface ProcessStat {
   /** One letter; Z and X are dead. */
   state: string
   group: number
+  session: number
+  /** User and system time of all its threads, clock ticks. */
+  cpuTicks: number
   /** Clock ticks since boot. */
   started: number
 }
@@ -16,7 +19,9 @@ export function parseProcessStat(line: string): ProcessStat | null {
     pid: Number.parseInt(line, 10),
     state: fields[0] ?? '',
     group: Number(fields[2]),
+    session: Number(fields[3]),
+    cpuTicks: Number(fields[11]) + Number(fields[12]),
     started: Number(fields[19]),
   }
-  return [stat.pid, stat.group, stat.started].every(Number.isInteger) ? stat : null
+  return [stat.pid, stat.group, stat.session, stat.cpuTicks, stat.started].every(Number.isInteger) ? stat : null
 }

@@ -14,6 +14,13 @@ import {
   type UploadWay,
 } from '../lab/index.ts'
 
+const MAX_RAM_MB = 2 ** 24
+const MAX_ITERATIONS = 10_000
+const MAX_RETRIES = 100
+const MAX_PARALLEL = 64
+/** Timers of Node end at 2^31 ms. */
+const MAX_DURATION_MS = 24 * 86_400_000
+
 export interface LabFlags {
   ram: string
   fileSize: string
@@ -53,33 +60,35 @@ export async function planOf(flags: LabFlags, parallel = '1'): Promise<Plan> {
   }
   return makePlan({
     run: `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-${randomId(4)}`,
-    seed: flags.seed === undefined ? randomInt(2 ** 32) : whole('seed', flags.seed, 0),
+    seed: flags.seed === undefined ? randomInt(2 ** 32) : whole('seed', flags.seed, 0, 2 ** 32 - 1),
     machine: driver.kind,
     targets: targets.map(({ name, spec }) => ({ name, spec })),
     ram_mb: unique(
       'ram',
-      flags.ram.split(',').map((text) => whole('ram', text, 1)),
+      flags.ram.split(',').map((text) => whole('ram', text, 1, MAX_RAM_MB)),
     ),
     file_sizes: fileSizes(flags.fileSize),
-    iterations: whole('iterations', flags.iterations, 1),
+    iterations: whole('iterations', flags.iterations, 1, MAX_ITERATIONS),
     upload: flags.upload as UploadWay,
     warm_up_bytes: size('warm-up', flags.warmUp),
-    ready_timeout_ms: duration('ready-timeout', flags.readyTimeout),
-    upload_timeout_ms: duration('timeout', flags.timeout),
+    ready_timeout_ms: duration('ready-timeout', flags.readyTimeout, 1),
+    upload_timeout_ms: duration('timeout', flags.timeout, 1),
     quiet_wait_ms: duration('quiet-wait', flags.quietWait),
-    retries: whole('retries', flags.retries, 0),
+    retries: whole('retries', flags.retries, 0, MAX_RETRIES),
     backoff_ms: duration('backoff', flags.backoff),
-    parallel: whole('parallel', parallel, 1),
+    parallel: whole('parallel', parallel, 1, MAX_PARALLEL),
   })
 }
 
 function fileSizes(text: string): Plan['file_sizes'] {
-  const sizes = text.split(',').map((label) => ({ label: label.trim(), bytes: size('file-size', label) }))
+  // Labels are parts of file names: no blanks.
+  const sizes = text
+    .split(',')
+    .map((label) => ({ label: label.replaceAll(/\s/g, ''), bytes: size('file-size', label) }))
   if (sizes.some(({ bytes }) => bytes === 0)) throw invalid('file-size', text, 'sizes above 0')
-  unique(
-    'file-size',
-    sizes.map(({ label }) => label),
-  )
+  if (new Set(sizes.map(({ bytes }) => bytes)).size < sizes.length) {
+    throw invalid('file-size', text, 'a list without repetitions')
+  }
   return sizes
 }
 
@@ -92,9 +101,9 @@ function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 
-function whole(flag: string, text: string, min: number): number {
+function whole(flag: string, text: string, min: number, max: number): number {
   const value = /^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(value) || value < min) throw invalid(flag, text, `a whole number, at least ${min}`)
+  if (!(value >= min && value <= max)) throw invalid(flag, text, `a whole number from ${min} to ${max}`)
   return value
 }
 
@@ -104,9 +113,10 @@ function size(flag: string, text: string): number {
   return bytes
 }
 
-function duration(flag: string, text: string): number {
+function duration(flag: string, text: string, minMs = 0): number {
   const ms = parseDuration(text)
   if (ms === null) throw invalid(flag, text, 'a duration such as 500ms, 30s or 10m')
+  if (ms < minMs || ms > MAX_DURATION_MS) throw invalid(flag, text, `between ${minMs} ms and 24 days`)
   return ms
 }
 

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { buildImage, readResults, writeReports } from '../lab/index.ts'
+import { buildImage, EXIT_INTERRUPTED, readResults, usingFolder, writeReports } from '../lab/index.ts'
 
 export function registerLab(program: Command): void {
   const lab = program.command('lab').description("the test lab's own affairs: reports and machine images")
@@ -8,8 +8,8 @@ export function registerLab(program: Command): void {
     .command('report')
     .description('write report.html, report.md and report.json of a run once more')
     .argument('<run>', 'folder of the run')
-    .action((run: string) => {
-      writeReports(run, readResults(run))
+    .action(async (run: string) => {
+      await usingFolder(run, () => writeReports(run, readResults(run)))
       console.log(resolve(run, 'report.html'))
     })
   lab
@@ -20,7 +20,12 @@ export function registerLab(program: Command): void {
     .action(async () => {
       const interrupt = new AbortController()
       process.once('SIGINT', () => interrupt.abort(new Error('interrupted')))
-      const { kernel } = await buildImage((step) => console.error(step), interrupt.signal)
-      console.log(dirname(kernel))
+      try {
+        const { kernel } = await buildImage((step) => console.error(step), interrupt.signal)
+        console.log(dirname(kernel))
+      } catch (error) {
+        if (!interrupt.signal.aborted) throw error
+        process.exitCode = EXIT_INTERRUPTED
+      }
     })
 }

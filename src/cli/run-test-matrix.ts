@@ -8,10 +8,12 @@ import {
   LinePresenter,
   parseMachine,
   parseTargets,
+  readResults,
   RECOMMENDED_ITERATIONS,
   RunFolder,
   runPlan,
   TerminalPresenter,
+  usingFolder,
   writeReports,
   type Outcome,
 } from '../lab/index.ts'
@@ -46,7 +48,7 @@ export function registerRunTestMatrix(program: Command): void {
     )
   addLabFlags(command).action(async (flags: MatrixFlags) => {
     const folder = flags.resume === undefined ? await newRun(flags) : resumedRun(command, flags)
-    await using session = new LabSession()
+    await using session = await LabSession.open()
     const presenter = process.stderr.isTTY ? new TerminalPresenter() : new LinePresenter()
     const { plan } = folder
     const driver = parseMachine(plan.machine)
@@ -57,21 +59,23 @@ export function registerRunTestMatrix(program: Command): void {
     if (!driver.limitsMemory)
       presenter.note(`a machine of kind ${driver.kind} does not limit memory: --ram is only recorded`)
     if (plan.parallel > 1) presenter.note('cells side by side disturb each other: no timing of this run is absolute')
-    const outcome = await runPlan({
-      plan,
-      driver,
-      targets: parseTargets(plan.targets.map(({ spec }) => spec)),
-      session,
-      presenter,
-      scratchFolder: join(folder.path, 'tmp'),
-      journal,
-      record: (entry, cell) => {
-        folder.append(entry)
-        folder.writeCell(entry.cell, cell)
-      },
-    })
-    presenter.end()
-    writeReports(folder.path, outcome.cells)
+    const outcome = await usingFolder(folder.path, async () =>
+      runPlan({
+        plan,
+        driver,
+        targets: parseTargets(plan.targets.map(({ spec }) => spec)),
+        session,
+        presenter,
+        scratchFolder: join(folder.path, 'tmp'),
+        journal,
+        earlier: journal.length > 0 ? readResults(folder.path) : [],
+        record: (entry, cell) => {
+          folder.append(entry)
+          folder.writeCell(entry.cell, cell)
+        },
+      }),
+    ).finally(() => presenter.end())
+    if (outcome.cells.length > 0) await usingFolder(folder.path, () => writeReports(folder.path, outcome.cells))
     conclude(folder.path, outcome)
   })
 }
@@ -79,7 +83,7 @@ export function registerRunTestMatrix(program: Command): void {
 async function newRun(flags: MatrixFlags): Promise<RunFolder> {
   const fallback = (flags.target?.length ?? 1) > 1 ? RECOMMENDED_ITERATIONS : SINGLE_TARGET_ITERATIONS
   const plan = await planOf({ ...flags, iterations: flags.iterations ?? String(fallback) }, flags.parallel)
-  return RunFolder.create(resolve(flags.out, plan.run), plan)
+  return usingFolder(resolve(flags.out), () => RunFolder.create(resolve(flags.out, plan.run), plan))
 }
 
 function resumedRun(command: Command, flags: MatrixFlags): RunFolder {
@@ -103,13 +107,18 @@ function newestRun(out: string): string {
 }
 
 function conclude(path: string, { cells, isInterrupted }: Outcome): void {
-  const failed = cells.filter(({ success, num_iterations: count }) => count > 0 && !success)
+  const tried = cells.filter(({ num_iterations: count }) => count > 0)
+  const failed = tried.filter(({ success }) => !success)
   for (const { target, ram_mb: ramMb, file_size: size, exit_reason: reason, stats } of failed) {
     console.log(
       `${target.name} ${ramMb} MB ${size}: ${reason} (${stats.failure_count} of ${stats.success_count + stats.failure_count})`,
     )
   }
-  console.log(`${cells.length - failed.length} of ${cells.length} cells held; report: ${join(path, 'report.html')}`)
+  if (cells.length > 0) {
+    const untried = tried.length < cells.length ? `, ${cells.length - tried.length} not tried yet` : ''
+    const held = `${tried.length - failed.length} of ${cells.length} cells held${untried}`
+    console.log(`${held}; report: ${join(path, 'report.html')}`)
+  }
   if (isInterrupted) {
     console.log(`interrupted: go on with 'holdfast run-test-matrix --resume ${path}'`)
     process.exitCode = EXIT_INTERRUPTED

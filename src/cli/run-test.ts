@@ -10,7 +10,9 @@ import {
   parseMachine,
   parseTargets,
   runPlan,
+  usingFolder,
   writeAtomically,
+  type CellResult,
 } from '../lab/index.ts'
 import { addLabFlags, planOf, type LabFlags } from './lab-options.ts'
 
@@ -36,8 +38,8 @@ export function registerRunTest(program: Command): void {
       )
     }
     const out = resolve(flags.out)
-    mkdirSync(out, { recursive: true })
-    await using session = new LabSession()
+    await usingFolder(out, () => mkdirSync(out, { recursive: true }))
+    await using session = await LabSession.open()
     const presenter = new LinePresenter()
     const driver = parseMachine(plan.machine)
     if (!driver.limitsMemory)
@@ -45,19 +47,26 @@ export function registerRunTest(program: Command): void {
     const [target] = plan.targets
     const [ramMb, fileSize] = [plan.ram_mb[0] ?? 0, plan.file_sizes[0] ?? { label: '', bytes: 0 }]
     const path = join(out, `${cellKey({ target: target?.name ?? '', ramMb, fileSize })}-${plan.run}.json`)
-    const outcome = await runPlan({
-      plan,
-      driver,
-      targets: parseTargets(plan.targets.map(({ spec }) => spec)),
-      session,
-      presenter,
-      scratchFolder: join(out, `tmp-${plan.run}`),
-      journal: [],
-      record: (_entry, cell) => writeAtomically(path, `${JSON.stringify(cell, null, 2)}\n`),
-    })
+    const write = (result: CellResult) => writeAtomically(path, `${JSON.stringify(result, null, 2)}\n`)
+    const outcome = await usingFolder(out, async () =>
+      runPlan({
+        plan,
+        driver,
+        targets: parseTargets(plan.targets.map(({ spec }) => spec)),
+        session,
+        presenter,
+        scratchFolder: join(out, `tmp-${plan.run}`),
+        journal: [],
+        earlier: [],
+        record: (_entry, cell) => write(cell),
+      }),
+    )
     const [cell] = outcome.cells
     if (outcome.isInterrupted) process.exitCode = EXIT_INTERRUPTED
     else if (!cell?.success) process.exitCode = EXIT_FAILED
-    if (cell && cell.num_iterations > 0) console.log(path)
+    if (!cell || cell.num_iterations === 0) return
+    // What there is is kept, but nobody shall take it for the whole.
+    if (outcome.isInterrupted) write({ ...cell, exit_reason: 'interrupted', success: false })
+    console.log(path)
   })
 }

@@ -23,6 +23,7 @@ function iteration(index: number, seconds: number): CellResult['iterations'][num
     hashed_by: 'server',
     boot_time_seconds: 0,
     ready_time_seconds: 0,
+    machine: null,
     server: SERVER,
     host_before: HOST,
     host_after: HOST,
@@ -34,23 +35,32 @@ function iteration(index: number, seconds: number): CellResult['iterations'][num
   }
 }
 
+interface Terms {
+  isLimited: boolean
+  count: number
+  run?: string
+  version?: string
+  digest?: string | null
+}
+
 /** Cells of two RAM sizes with `count` uploads each; each upload takes `seconds` and a little more than the one before. */
 function cells(
   name: string,
   seconds: number,
-  { isLimited, count }: { isLimited: boolean; count: number },
+  { isLimited, count, run = 'one', version = '1', digest = null }: Terms,
 ): CellResult[] {
   return [256, 512].map((ram) => {
     const facts = {
-      run: 'one',
+      run,
       platform: 'process',
       ram_mb: ram,
       ram_limited: isLimited,
       file_size: '100M',
       file_size_bytes: 100e6,
-      target: { name, kind: name, version: '1' },
+      target: { name, kind: name, version, digest },
       upload: 'put' as const,
       parallel: 1,
+      planned_iterations: count,
       environment: {
         lab_version: '1',
         node_version: '26',
@@ -68,7 +78,7 @@ function cells(
   })
 }
 
-function compare(terms: { isLimited: boolean; count: number }) {
+function compare(terms: Terms) {
   const side = (name: string, seconds: number) => ({ name, cells: cells(name, seconds, terms), companions: [] })
   return compareSides(side('a', 1), side('b', 2))
 }
@@ -86,8 +96,38 @@ describe('a comparison', () => {
   it('leaves cells apart whose RAM was enforced, and calls nothing out of a few pairs', () => {
     const compared = compare({ isLimited: true, count: 4 })
     assert.deepEqual(
-      compared.map(({ ramMb, estimate, verdict }) => [ramMb, estimate?.samples, verdict, estimate?.detectable]),
+      compared.map(({ ramMb, estimate, verdict, detectable }) => [ramMb, estimate?.samples, verdict, detectable]),
       [256, 512].map((ram) => [ram, 4, 'no difference shown', Infinity]),
     )
+  })
+
+  it('leaves out a pair that an interruption has torn apart, and says so', () => {
+    const [a, b] = ['a', 'b'].map((name) => cells(name, 1, { isLimited: true, count: 8 }))
+    const torn = b?.[0]?.iterations[7]
+    if (torn) torn.started_at = new Date(10 * 3_600_000).toISOString()
+    const compared = compareSides(
+      { name: 'a', cells: a ?? [], companions: [] },
+      { name: 'b', cells: b ?? [], companions: [] },
+    )
+    assert.deepEqual(
+      compared.map(({ estimate }) => estimate?.samples),
+      [7, 8],
+    )
+    assert.match(compared[0]?.warnings.join() ?? '', /1 of the pairs left out/)
+  })
+
+  it('of two runs takes a third target as the yardstick only where it is known to be the same', () => {
+    const terms = { isLimited: false, count: 12 }
+    const side = (run: string, seconds: number, digest: string | null) => ({
+      name: 'a',
+      cells: cells('a', seconds, { ...terms, run }),
+      companions: cells('yardstick', 1, { ...terms, run, version: '', digest }),
+    })
+    const compared = (digestA: string | null, digestB: string | null) =>
+      compareSides(side('one', 1, digestA), side('two', 2, digestB))[0]
+    assert.equal(compared('d1', 'd1')?.verdict, 'slower')
+    assert.equal(compared('d1', 'd2')?.verdict, 'no difference shown')
+    assert.equal(compared(null, null)?.verdict, 'no difference shown', 'two unknown programs')
+    assert.match(compared(null, null)?.warnings.join() ?? '', /not interleaved/)
   })
 })

@@ -1,8 +1,12 @@
 /** What the lab makes of servers that misbehave: the right reason, no retry of what is the server's own doing, nothing left. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { release, totalmem } from 'node:os'
 import { describe, it } from 'node:test'
+import { freePort } from '../../src/lab/machines/free-port.ts'
 import type { CellResult } from '../../src/lab/index.ts'
-import { fakeFlags, Workplace } from './support/lab-run.ts'
+import { firstStatus } from './support/machine-conformance.ts'
+import { FAKE_SERVER, fakeFlags, Workplace } from './support/lab-run.ts'
 
 interface Expectation {
   reason: CellResult['exit_reason']
@@ -19,9 +23,10 @@ const FAULTS: Record<string, Expectation> = {
     retries: 1,
     flags: ['--ready-timeout', '500ms'],
   },
-  'never-ready': { reason: 'not_ready', message: /HTTP 503/, retries: 1, flags: ['--ready-timeout', '800ms'] },
+  'never-ready': { reason: 'not_ready', message: /HTTP 503/, retries: 1, flags: ['--ready-timeout', '3s'] },
   dies: { reason: 'upload_failed', message: /ended with status 1/, retries: 0 },
   'aborts-for-memory': { reason: 'out_of_memory', message: /ran out of memory/, retries: 0 },
+  'refuses-early': { reason: 'upload_failed', message: /HTTP 413: too much/, retries: 0 },
   'answers-500': { reason: 'upload_failed', message: /HTTP 500: the disk is on fire/, retries: 0 },
   resets: { reason: 'upload_failed', message: /connection broke while the server lived on/, retries: 1 },
   stalls: { reason: 'timeout', message: /longer than 1 s/, retries: 0, flags: ['--timeout', '1s'] },
@@ -79,6 +84,7 @@ describe('run-test with a good server', () => {
     assert.equal(iteration?.hash_ok, true)
     assert.equal(iteration?.hashed_by, 'server')
     assert.equal(iteration?.http_status, 201)
+    assert.deepEqual(iteration?.machine, { kernel: release(), memory_bytes: totalmem() })
     assert.ok((iteration?.server.rss_peak_bytes ?? 0) > 10e6)
     const phases = iteration?.phases.map(({ name }) => name)
     assert.deepEqual(phases, [
@@ -100,6 +106,11 @@ describe('run-test with a good server', () => {
     using workplace = new Workplace()
     const cases: Record<string, RegExp> = {
       '--ram 0 --file-size 1M': /--ram: "0" is not a whole number/,
+      '--ram 64 --file-size 1M --iterations 99999999999': /--iterations: "99999999999" is not a whole number from 1 to/,
+      '--ram 64 --file-size 1M --timeout 0': /--timeout: "0" is not between 1 ms and 24 days/,
+      '--ram 64 --file-size 1M --ready-timeout 60d': /--ready-timeout: "60d" is not between/,
+      '--ram 64 --file-size 100M,0.1G': /a list without repetitions/,
+      '--ram 64 --file-size 1M --target http://[x': /--target: "http:\/\/\[x" is not holdfast/,
       '--ram 64 --file-size huge': /--file-size: "huge" is not a size/,
       '--ram 64 --file-size 0': /sizes above 0/,
       '--ram 64 --file-size 1M --machine moon': /--machine: "moon" is not process, cgroup2, qemu or ssh:HOST/,
@@ -113,4 +124,53 @@ describe('run-test with a good server', () => {
       assert.match(run.stderr, message)
     }
   })
+})
+
+describe('run-test with a folder', () => {
+  it('that cannot be one, or a disk that is too small, says so before anything is measured', async () => {
+    using workplace = new Workplace()
+    const flags = ['run-test', '--ram', '64', ...fakeFlags(workplace)]
+    const noFolder = workplace.start([...flags, '--file-size', '1M', '--out', '/dev/null'])
+    assert.equal(await noFolder.end(), 74)
+    assert.match(noFolder.stderr, /the lab cannot use \/dev\/null/)
+    const noRoom = workplace.start([...flags, '--file-size', '5000T'])
+    assert.equal(await noRoom.end(), 74)
+    assert.match(noRoom.stderr, /no room for a file of 5000T/)
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+})
+
+describe('run-test against a URL', () => {
+  it('stops at once where nobody answers', async () => {
+    using workplace = new Workplace()
+    const flags = ['--out', workplace.out, '--target', 'http://127.0.0.1:1']
+    const run = workplace.start(['run-test', '--ram', '64', '--file-size', '1M', ...flags])
+    assert.equal(await run.end(), 69)
+    assert.match(run.stderr, /http:\/\/127.0.0.1:1 cannot be reached: connect ECONNREFUSED/)
+  })
+
+  for (const fault of ['none', 'lies', 'answers-500']) {
+    it(`removes what it has sent, after the fault '${fault}' too`, async () => {
+      using workplace = new Workplace()
+      const port = await freePort()
+      const server = spawn(process.execPath, [FAKE_SERVER, String(port), fault], { stdio: 'ignore' })
+      try {
+        const url = `http://127.0.0.1:${port}`
+        assert.equal(await firstStatus(url), 200)
+        const flags = ['--out', workplace.out, '--target', url, '--upload', 'put', '--warm-up', '1k']
+        const size = ['--ram', '64', '--file-size', '2M', '--iterations', '2', '--quiet-wait', '0']
+        const run = workplace.start(['run-test', ...size, ...flags])
+        const result = await run.result()
+        assert.equal(result.success, fault === 'none', run.stderr)
+        assert.deepEqual(
+          result.iterations.flatMap(({ leftovers }) => leftovers),
+          [],
+        )
+        const left = await fetch(`${url}/api/files?search=`)
+        assert.deepEqual(await left.json(), { files: [] })
+      } finally {
+        server.kill()
+      }
+    })
+  }
 })

@@ -1,6 +1,8 @@
 /** However a run ends, it leaves nothing running: Ctrl-C in every phase, kill -9, two runs at once. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fakeFlags, Workplace } from './support/lab-run.ts'
@@ -29,6 +31,47 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
       assert.deepEqual(workplace.leftovers(), [])
     })
   }
+
+  it('of run-test after some iterations keeps them, as an interrupted result', async () => {
+    using workplace = new Workplace()
+    const flags = ['--ram', '64', '--file-size', '1M', '--iterations', '50', ...fakeFlags(workplace)]
+    const run = workplace.start(['run-test', ...flags])
+    await run.untilSaid('(1 of 50')
+    run.child.kill('SIGINT')
+    assert.equal(await run.end(), 130, run.stderr)
+    const result = await run.result()
+    assert.deepEqual([result.exit_reason, result.success, result.planned_iterations], ['interrupted', false, 50])
+    assert.ok(result.num_iterations >= 1 && result.stats.success_count === result.num_iterations)
+  })
+
+  it('while a target is being prepared is no fault of ours', async () => {
+    using workplace = new Workplace()
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    for (const command of ['run-test', 'run-test-matrix']) {
+      const flags = ['--ram', '64', '--file-size', '1M', '--out', workplace.out]
+      const run = workplace.start([command, ...flags, '--machine', 'process', '--target', `http://127.0.0.1:${port}`])
+      await once(silent, 'connection')
+      run.child.kill('SIGINT')
+      assert.equal(await run.end(), 130, run.stderr)
+      assert.doesNotMatch(run.stderr, /Error/)
+    }
+    silent.close()
+    assert.deepEqual(workplace.leftovers(), [])
+  })
+
+  it('of a matrix before its first result counts no cell as held', async () => {
+    using workplace = new Workplace()
+    const matrix = '--ram 64,128 --file-size 1M,2M --timeout 1h'.split(' ')
+    const run = workplace.start(['run-test-matrix', ...matrix, ...fakeFlags(workplace, 'stalls')])
+    await run.untilSaid('log in')
+    run.child.kill('SIGINT')
+    assert.equal(await run.end(), 130)
+    assert.match(run.stdout, /0 of 4 cells held, 4 not tried yet/)
+    assert.match(run.stdout, /--resume/)
+    assert.deepEqual(workplace.leftovers(), [])
+  })
 
   it('while a server stalls ends the upload at once', async () => {
     using workplace = new Workplace()

@@ -60,7 +60,13 @@ async function iterate(driver: ProcessMachine) {
     target: await target.prepare(),
     secret: target.secret,
   }
-  const silent = { phase: () => undefined, iteration: () => undefined, note: () => undefined, end: () => undefined }
+  const silent = {
+    phaseBegins: () => undefined,
+    phase: () => undefined,
+    iteration: () => undefined,
+    note: () => undefined,
+    end: () => undefined,
+  }
   const cell = { target: 'fake', ramMb: 64, fileSize: '1.5M', iteration: 1 }
   try {
     const result = await runIteration(conditions, subject, cell, { retries: 2, backoffMs: 1 }, silent, signal)
@@ -79,6 +85,7 @@ describe('a machine that', () => {
     assert.equal(driver.boots, 3)
     assert.equal(result.failed_attempts.length, 2)
     assert.equal(result.log_tail, 'kernel panic')
+    assert.equal(result.failed_attempts[0]?.log_tail, 'kernel panic', 'of each try')
   })
 
   it('boots at the second try succeeds, and the first one is on record', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { RunFolder, makePlan, readResults } from '../../src/lab/index.ts'
+import { RunFolder, makePlan, readResults, usingFolder } from '../../src/lab/index.ts'
 import { stepGroups, stepKey } from '../../src/lab/run/plan.ts'
 import { FAKE_SERVER, fakeFlags, Workplace } from './support/lab-run.ts'
 
@@ -78,6 +78,56 @@ describe('run-test-matrix', () => {
     const changed = workplace.start(['run-test-matrix', '--resume', '--ram', '64'])
     assert.equal(await changed.end(), 65)
     assert.match(changed.stderr, /--ram cannot be given with --resume/)
+  })
+})
+
+function readReport(folder: string) {
+  const text = readFileSync(join(folder, 'report.json'), 'utf8')
+  // When a cell was written last is another matter.
+  return JSON.parse(text.replaceAll(/^ *"timestamp": .*$/gm, '"timestamp": "",')) as {
+    targets: string[]
+    headline: string
+    comparisons: { a: string }[]
+  }
+}
+
+describe('a report', () => {
+  it('compares with the first target that was given, or the first that has anything to compare with', async () => {
+    for (const [fault, first] of [
+      ['none', 'z'],
+      ['answers-500', 'command'],
+    ]) {
+      using workplace = new Workplace()
+      const [, , ...flags] = fakeFlags(workplace)
+      const target = (name: string, kind = 'none') =>
+        `${name}=command:${process.execPath} ${FAKE_SERVER} {port} ${kind} 127.0.0.1 ${workplace.path}`
+      const targets = ['--target', target('z', fault), '--target', target('command'), '--target', target('a')]
+      // A seed with which another target begins.
+      const cells = '--ram 64,128 --file-size 1M --iterations 1 --seed 3'.split(' ')
+      const run = workplace.start(['run-test-matrix', ...cells, ...flags, ...targets])
+      await run.end()
+      const folder = join(workplace.out, readdirSync(workplace.out)[0] ?? '')
+      const report = readReport(folder)
+      assert.deepEqual(report.targets, ['z', 'command', 'a'])
+      assert.deepEqual(
+        report.comparisons.map(({ a }) => a),
+        [first, first],
+      )
+      assert.equal(report.headline.includes('nothing to compare'), fault !== 'none')
+      const again = workplace.start(['lab', 'report', folder])
+      assert.equal(await again.end(), 0, again.stderr)
+      assert.deepEqual(readReport(folder), report)
+    }
+  })
+})
+
+describe('a folder of runs', () => {
+  it('on a full disk is named, with what to do', async () => {
+    const error = { code: 'LAB_FOLDER_UNUSABLE', message: /the lab cannot use \/runs: ENOSPC/, hint: /--resume/ }
+    await assert.rejects(
+      usingFolder('/runs', () => writeFileSync('/dev/full', 'x')),
+      error,
+    )
   })
 })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findDrift } from '../../src/lab/statistics/drift.ts'
-import { RECOMMENDED_ITERATIONS } from '../../src/lab/statistics/estimate.ts'
 import { adjustForMany } from '../../src/lab/statistics/false-discovery.ts'
 import { findOutliers } from '../../src/lab/statistics/outliers.ts'
+import { normalQuantile } from '../../src/lab/statistics/normal.ts'
 import { estimatePairs, type Pair } from '../../src/lab/statistics/paired.ts'
+import { advisedSamples, detectableDifference, RECOMMENDED_ITERATIONS } from '../../src/lab/statistics/power.ts'
 import { median, quantile, scaledMad } from '../../src/lab/statistics/quantiles.ts'
 import { seededRandom, shuffled, type Random } from '../../src/lab/statistics/random.ts'
 import { signFlipP } from '../../src/lab/statistics/sign-flip.ts'
@@ -15,21 +16,42 @@ const SIMULATED_RUNS = 1000
 const RESAMPLES = 500
 const NOISE = 0.04
 
-/** A machine that slows down up to three times in the course of a run, with 4 % of noise and bursts that last a while. */
-function noisyMachine(random: Random): (progress: number, duration: number) => number {
-  const slowdown = 2 * random()
+type Machine = (progress: number, duration: number) => number
+
+/** How a machine drifts in the course of a run, up to three times; `progress` is from 0 to 1. */
+const DRIFTS: Record<string, (random: Random) => (progress: number) => number> = {
+  'slows down steadily': (random) => {
+    const slowdown = 2 * random()
+    return (progress) => 1 + slowdown * progress
+  },
+  'wanders about': (random) => {
+    let level = 0
+    return () => Math.exp((level += 0.03 * gaussian(random)))
+  },
+  'is slow once a run': (random) => {
+    const phase = random()
+    return (progress) => Math.exp(0.55 * Math.sin(2 * Math.PI * (progress + phase)))
+  },
+}
+
+function gaussian(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+}
+
+/** A machine that drifts, with 4 % of noise and bursts up to twice as slow that last for a few uploads. */
+function noisyMachine(random: Random, drift = DRIFTS['slows down steadily']): Machine {
+  const driftAt = drift?.(random) ?? (() => 1)
   let burst = 0
   return (progress, duration) => {
     if (burst > 0) burst--
     else if (random() < 0.05) burst = 1 + Math.floor(random() * 4)
-    const gaussian = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-    return duration * (1 + slowdown * progress) * Math.exp(NOISE * gaussian) * (burst > 0 ? 1 + random() : 1)
+    const noise = Math.exp(NOISE * gaussian(random)) * (burst > 0 ? 1 + random() : 1)
+    return duration * driftAt(progress) * noise
   }
 }
 
 /** An interleaved run, in an order by coin flip as the lab makes it. @param ratio true speed of B over A. */
-function simulatePairs(random: Random, count: number, ratio: number): Pair[] {
-  const measure = noisyMachine(random)
+function simulatePairs(random: Random, count: number, ratio: number, measure = noisyMachine(random)): Pair[] {
   return Array.from({ length: count }, (_, index) => {
     const [first, second] = [index / count, (index + 0.5) / count]
     if (random() < 0.5) {
@@ -41,27 +63,31 @@ function simulatePairs(random: Random, count: number, ratio: number): Pair[] {
   })
 }
 
-function shareCalled(ratio: number, verdicts: string[]): number {
+function shareCalled(drift: (typeof DRIFTS)[string], ratio: number, verdicts: string[]): number {
   const random = seededRandom(42)
   let called = 0
   for (let run = 0; run < SIMULATED_RUNS; run++) {
-    const estimate = estimatePairs(simulatePairs(random, RECOMMENDED_ITERATIONS, ratio), random, RESAMPLES)
-    if (verdicts.includes(judge([estimate])[0] ?? '')) called += 1
+    const pairs = simulatePairs(random, RECOMMENDED_ITERATIONS, ratio, noisyMachine(random, drift))
+    if (verdicts.includes(judge([estimatePairs(pairs, random, RESAMPLES)])[0] ?? '')) called += 1
   }
   return called / SIMULATED_RUNS
 }
 
-describe('1,000 simulated runs with drift and bursts', () => {
-  it('of the same target twice: at most 5 % are called different', () => {
-    const share = shareCalled(1, ['faster', 'slower'])
-    assert.ok(share <= 0.05, `${share * 100} %`)
-  })
+describe('1,000 simulated runs with bursts on a machine that', () => {
+  for (const [name, drift] of Object.entries(DRIFTS)) {
+    it(`${name}: at most 5 % of those of the same target twice are called different`, () => {
+      const share = shareCalled(drift, 1, ['faster', 'slower'])
+      assert.ok(share <= 0.05, `${share * 100} %`)
+    })
 
-  it('of a target that is 10 % faster: at least 90 % are called faster', () => {
-    const share = shareCalled(1.1, ['faster'])
-    assert.ok(share >= 0.9, `${share * 100} %`)
-  })
+    it(`${name}: of those of a target that is 10 % faster at least 90 % are called faster`, () => {
+      const share = shareCalled(drift, 1.1, ['faster'])
+      assert.ok(share >= 0.9, `${share * 100} %`)
+    })
+  }
+})
 
+describe('simulated runs', () => {
   it('of the same target in two separate runs: none is called different', () => {
     const random = seededRandom(43)
     for (let run = 0; run < 100; run++) {
@@ -97,20 +123,48 @@ describe('a verdict', () => {
     assert.equal(verdict(2, false), 'no difference shown')
     assert.equal(verdict(4, false), 'faster')
     assert.equal(verdict(2, true), 'faster')
+    const alike = (level: number) => Array.from({ length: 12 }, () => Math.log(level))
+    const estimate = estimateUnpaired({ a: alike(2), b: alike(1), isAnchored: true }, seededRandom(1), 999)
+    assert.equal(judge([estimate])[0], 'faster', 'each side the same every time')
   })
 
-  it('comes with the smallest difference that would have shown, and how many iterations find 10 %', () => {
+  it('comes with how many iterations find 10 %', () => {
     const random = seededRandom(5)
     const few = estimatePairs(simulatePairs(random, 8, 1), random)
     const many = estimatePairs(simulatePairs(random, 80, 1), random)
-    assert.ok(many.detectable < few.detectable)
-    assert.ok((few.advisedSamples ?? 0) > 8)
-    assert.ok((many.advisedSamples ?? 0) <= 80)
+    assert.ok((advisedSamples(few, 1) ?? 0) > 8)
+    assert.ok((advisedSamples(many, 1) ?? 0) <= 80)
+    assert.ok((advisedSamples(few, 20) ?? 0) > (advisedSamples(few, 1) ?? 0))
+  })
+
+  for (const cells of [1, 20]) {
+    it(`comes with a difference that most runs like it would have shown, in one cell of ${cells}`, () => {
+      const random = seededRandom(6)
+      let found = 0
+      for (let run = 0; run < 400; run++) {
+        const seen = estimatePairs(simulatePairs(random, 20, 1), random, RESAMPLES)
+        const ratio = 1 + detectableDifference(seen, cells)
+        const next = estimatePairs(simulatePairs(random, 20, ratio), random, RESAMPLES)
+        const others = Array.from({ length: cells - 1 }, () => ({ ...next, p: random() }))
+        if (judge([next, ...others])[0] === 'faster') found += 1
+      }
+      assert.ok(found >= 280 && found <= 360, `${found / 4} %`)
+    })
+  }
+
+  it('comes without such a difference where so few pairs show none among so many cells', () => {
+    const estimate = estimatePairs(pairs(8, 3), seededRandom(1))
+    const others = Array.from({ length: 19 }, () => ({ ...estimate, p: 0.5 }))
+    assert.equal(judge([estimate, ...others])[0], 'no difference shown')
+    assert.equal(detectableDifference(estimate, 20), Infinity)
+    assert.equal(judge([estimate])[0], 'faster')
+    assert.ok(Number.isFinite(detectableDifference(estimate, 1)))
   })
 })
 
 describe('the pieces', () => {
   it('know their textbook values', () => {
+    assert.ok(Math.abs(normalQuantile(0.025) - 1.959964) < 1e-5)
     assert.equal(median([3, 1, 2]), 2)
     assert.equal(median([1, 2, 3, 10]), 2.5)
     assert.equal(quantile([1, 2, 3, 4, 5], 0.25), 2)

@@ -29,7 +29,9 @@ export interface Answer {
 /** An answer is an answer whatever its status. @throws the socket's error when none comes. */
 export async function exchange({ method, url, headers, body = [], onData, signal }: Exchange): Promise<Answer> {
   const send = url.startsWith('https:') ? secureRequest : request
-  const outgoing = send(url, { method, agent: false, signal, ...(headers && { headers }) })
+  // Not `close`, though no connection is used twice: a server that refuses an upload early would close it under our
+  // writing, and its answer would be lost.
+  const outgoing = send(url, { method, agent: false, signal, headers: { connection: 'keep-alive', ...headers } })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.on('response', resolve)
     outgoing.on('error', reject)

@@ -3,12 +3,13 @@ import { estimatePairs } from '../statistics/paired.ts'
 import { findDrift } from '../statistics/drift.ts'
 import type { Estimate } from '../statistics/estimate.ts'
 import { findOutliers } from '../statistics/outliers.ts'
+import { advisedSamples, detectableDifference } from '../statistics/power.ts'
 import { median } from '../statistics/quantiles.ts'
 import { seededRandom, type Random } from '../statistics/random.ts'
 import { estimateUnpaired } from '../statistics/unpaired.ts'
 import { judge, type Verdict } from '../statistics/verdict.ts'
 import { poolCells } from './pooling.ts'
-import type { CellResult } from '../results/result.ts'
+import type { CellResult, Iteration } from '../results/result.ts'
 
 /** One side: the cells of one target, and of the other targets that ran beside it, if any. */
 export interface Side {
@@ -25,11 +26,17 @@ export interface CellComparison {
   /** Null when a side has no good upload in this cell. */
   estimate: Estimate | null
   verdict: Verdict
+  /** The difference that these data would most likely have shown, see {@link detectableDifference}; null without data. */
+  detectable: number | null
+  /** `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or nobody can tell. */
+  advisedIterations: number | null
   medianA: number | null
   medianB: number | null
   warnings: string[]
 }
 
+/** Between two uploads of a round. Other targets of the round and their retries come between, hours do not. */
+const LONGEST_GAP_MS = 3_600_000
 const DRIFT_SIGNIFICANCE = 0.01
 /** Resampling is seeded, so that the same data always give the same answer. */
 const SEED = 20_261_122
@@ -47,12 +54,19 @@ export function compareSides(givenA: Side, givenB: Side): CellComparison[] {
   })
   const known = compared.flatMap((one) => (one.estimate ? [one.estimate] : []))
   const verdicts = new Map(judge(known).map((verdict, index) => [known[index], verdict]))
+  // Two runs without a target in common never settle a small difference, however long they are.
+  const advice = (found: Estimate | null, cells: number) => {
+    const samples = found && found.unseenFactor === 1 ? advisedSamples(found, known.length) : null
+    return found && samples !== null && samples > found.samples ? Math.ceil(samples / cells) : null
+  }
   return compared.map(({ cellA, cellB, estimate: found }) => ({
     ramMb: cellA.pooledRamMb,
     fileSize: cellA.file_size,
     fileSizeBytes: cellA.file_size_bytes,
     estimate: found,
     verdict: (found && verdicts.get(found)) ?? 'no difference shown',
+    detectable: found && detectableDifference(found, known.length),
+    advisedIterations: advice(found, cellA.pooledCells),
     medianA: cellA.stats.median_throughput_mbps,
     medianB: cellB.stats.median_throughput_mbps,
     warnings: warningsOf(a, b, cellA, cellB, found),
@@ -83,25 +97,42 @@ function estimate(a: Side, b: Side, cellA: CellResult, cellB: CellResult, random
 
 /** Uploads of the same round, next to each other in time; a round in which either failed has no pair. */
 function pairsOf(a: CellResult, b: CellResult): { a: number; b: number }[] {
-  return a.iterations.flatMap((one) => {
-    const other = b.iterations.find(({ iteration }) => iteration === one.iteration)
-    const [durationA, durationB] = [goodDuration(one), other ? goodDuration(other) : null]
-    return durationA !== null && durationB !== null ? [{ a: durationA, b: durationB }] : []
+  return roundsOf(a, b).flatMap(({ one, other }) => {
+    const [durationA, durationB] = [goodDuration(one), goodDuration(other)]
+    const isPair = durationA !== null && durationB !== null && !isTornApart(one, other)
+    return isPair ? [{ a: durationA, b: durationB }] : []
   })
+}
+
+function roundsOf(a: CellResult, b: CellResult): { one: Iteration; other: Iteration }[] {
+  const others = new Map(b.iterations.map((other) => [other.iteration, other]))
+  return a.iterations.flatMap((one) => {
+    const other = others.get(one.iteration)
+    return other ? [{ one, other }] : []
+  })
+}
+
+/** A run that was interrupted between the two and resumed later: the machine may be another one by then. */
+function isTornApart(one: Iteration, other: Iteration): boolean {
+  const [first, second] = [one, other].toSorted((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at))
+  if (!first || !second) return false
+  const lastedMs = first.phases.reduce((sum, { duration_seconds: seconds }) => sum + seconds, 0) * 1000
+  return Date.parse(second.started_at) - Date.parse(first.started_at) - lastedMs > LONGEST_GAP_MS
 }
 
 /** A target, the same version of it, that ran beside both sides in this cell. */
 function commonAnchor(a: Side, b: Side, cell: CellResult): { a: CellResult; b: CellResult } | null {
   for (const anchorA of a.companions.filter((other) => isSameCell(other, cell))) {
-    const anchorB = b.companions.find(
-      (other) =>
-        isSameCell(other, cell) &&
-        other.target.name === anchorA.target.name &&
-        other.target.version === anchorA.target.version,
-    )
+    const anchorB = b.companions.find((other) => isSameCell(other, cell) && isSameProgram(other.target, anchorA.target))
     if (anchorB) return { a: anchorA, b: anchorB }
   }
   return null
+}
+
+/** Two programs of which nothing is known are not the same one. */
+function isSameProgram(a: CellResult['target'], b: CellResult['target']): boolean {
+  const isKnown = a.version !== '' || a.digest !== null
+  return isKnown && a.name === b.name && a.version === b.version && a.digest === b.digest
 }
 
 function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, found: Estimate | null): string[] {
@@ -112,8 +143,15 @@ function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, foun
       `not interleaved: the machine alone may differ by ${found.unseenFactor} times between two runs; make both targets of one run`,
     )
   }
+  const torn = cellA.run === cellB.run ? roundsOf(cellA, cellB).filter(({ one, other }) => isTornApart(one, other)) : []
+  if (torn.length > 0)
+    warnings.push(`${torn.length} of the pairs left out: the run was interrupted between their uploads`)
   for (const key of ['platform', 'upload', 'ram_limited', 'parallel'] as const) {
     if (cellA[key] !== cellB[key]) warnings.push(`${key} differs: ${cellA[key]} and ${cellB[key]}`)
+  }
+  for (const key of ['cpu', 'cpus', 'kernel', 'disk'] as const) {
+    const [hostA, hostB] = [cellA.environment[key], cellB.environment[key]]
+    if (hostA !== hostB) warnings.push(`the host's ${key} differs: ${hostA} and ${hostB}`)
   }
   for (const [side, cell] of [[a, cellA] as const, [b, cellB] as const]) {
     const drift = driftOf(cell)

@@ -6,6 +6,8 @@ import type { CellResult } from '../results/result.ts'
 export interface PooledCell extends CellResult {
   /** MiB; null: those of several sizes, none of them enforced. */
   pooledRamMb: number | null
+  /** How many cells are in it. */
+  pooledCells: number
 }
 
 /** More iterations than a cell ever has: keeps those of one RAM size apart from those of the next. */
@@ -24,11 +26,17 @@ export function poolCells(cells: readonly CellResult[]): PooledCell[] {
 function pool(cells: readonly CellResult[]): PooledCell[] {
   const [first] = cells
   if (!first) return []
-  if (cells.length === 1) return [{ ...first, pooledRamMb: first.ram_mb }]
+  if (cells.length === 1) return [{ ...first, pooledRamMb: first.ram_mb, pooledCells: 1 }]
   const iterations = cells.flatMap((cell) =>
     cell.iterations.map((one) => ({ ...one, iteration: cell.ram_mb * MAX_ITERATIONS + one.iteration })),
   )
-  return [{ ...makeCellResult(first, iterations), pooledRamMb: null }]
+  return [
+    {
+      ...makeCellResult({ ...first, planned_iterations: null }, iterations),
+      pooledRamMb: null,
+      pooledCells: cells.length,
+    },
+  ]
 }
 
 /** `256 MB 100M`, or `100M` of any RAM. */

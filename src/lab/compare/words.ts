@@ -1,5 +1,6 @@
 /** Verdicts in sentences. */
-import { RECOMMENDED_ITERATIONS, SOUGHT_DIFFERENCE, type Estimate } from '../statistics/estimate.ts'
+import type { Estimate } from '../statistics/estimate.ts'
+import { RECOMMENDED_ITERATIONS, SOUGHT_DIFFERENCE } from '../statistics/power.ts'
 import type { CellComparison } from './comparison.ts'
 
 export function formatRatio({ ratio, interval: [low, high] }: Estimate): string {
@@ -13,18 +14,18 @@ export function formatPercent(fraction: number): string {
 }
 
 /** What was found, and where nothing was, what could have been. */
-export function describeVerdict({ verdict, estimate }: CellComparison): string {
-  if (!estimate) return 'no difference shown: no data'
+export function describeVerdict({ verdict, detectable }: CellComparison): string {
+  if (detectable === null) return 'no difference shown: no data'
   if (verdict !== 'no difference shown') return verdict
-  if (!Number.isFinite(estimate.detectable)) return 'no difference shown (too few pairs for any)'
-  return `no difference shown (could have shown ${formatPercent(estimate.detectable)})`
+  if (!Number.isFinite(detectable)) return 'no difference shown (too few pairs for any)'
+  return `no difference shown (could have shown ${formatPercent(detectable)})`
 }
 
 /** How many iterations would settle it, or null when it is settled. */
-export function adviceFor({ verdict, estimate }: CellComparison): string | null {
+export function adviceFor({ verdict, estimate, detectable, advisedIterations }: CellComparison): string | null {
   if (!estimate || verdict !== 'no difference shown' || estimate.unseenFactor > 1) return null
-  const { samples, advisedSamples } = estimate
-  if (advisedSamples !== null && advisedSamples <= samples) return null
-  const wanted = advisedSamples ?? RECOMMENDED_ITERATIONS
+  if (detectable !== null && detectable <= SOUGHT_DIFFERENCE) return null
+  const wanted = advisedIterations ?? (estimate.samples < RECOMMENDED_ITERATIONS ? RECOMMENDED_ITERATIONS : null)
+  if (wanted === null) return null
   return `about ${wanted} iterations would find a difference of ${SOUGHT_DIFFERENCE * 100} %`
 }

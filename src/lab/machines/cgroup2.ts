@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, randomId } from '../../base/index.ts'
-import { localMachine } from './local-machine.ts'
+import { freeBytes, localMachine } from './local-machine.ts'
 import type { BootRequest, Machine, MachineDriver } from './machine.ts'
 
 /** What of the host it looks at; given so that a test can show it other hosts. */
@@ -24,11 +24,15 @@ export interface CgroupHost {
 export class Cgroup2Machine implements MachineDriver {
   readonly kind = 'cgroup2'
   readonly limitsMemory = true
-  readonly isFresh = false
+  readonly bringsProgram = true
   readonly #host: CgroupHost
 
   constructor(host: CgroupHost = thisHost()) {
     this.#host = host
+  }
+
+  roomBytes(folder: string): number {
+    return freeBytes(folder)
   }
 
   async check(): Promise<void> {

@@ -1,7 +1,7 @@
 /** This host as a machine: what `process` and `cgroup2` have in common. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemErrorCode } from '../../base/index.ts'
+import { parseProcessStat, systemErrorCode } from '../../base/index.ts'
 import { freePort } from './free-port.ts'
 import type { BootRequest, Machine } from './machine.ts'
 import { killSession } from './server-process.ts'
@@ -44,6 +44,12 @@ export function localMachine(
   }
 }
 
+/** Free bytes of the disk that a folder is on. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}
+
 function sessionOf(workFolder: string): number | null {
   try {
     return Number(readFileSync(join(workFolder, 'session'), 'utf8'))
@@ -67,11 +73,8 @@ async function survivors(session: number | null): Promise<string[]> {
 
 function isInSession(pid: string, session: number): boolean {
   try {
-    // Fields 3 and 6 of proc(5): state and session, counted from behind the name.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-    return Number(fields[3]) === session && fields[0] !== 'Z'
+    const stat = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    return stat?.session === session && stat.state !== 'Z'
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return false
     throw error

@@ -13,8 +13,10 @@ export interface MachineDriver {
   readonly kind: string
   /** Whether `ramMb` is enforced, or only recorded. */
   readonly limitsMemory: boolean
-  /** Whether each boot begins from the same disk. A machine that is not fresh is shared with whatever ran before. */
-  readonly isFresh: boolean
+  /** How much servers may store at most, bytes, when the machines' files are in `folder`. Infinity: nobody here can tell. */
+  roomBytes(folder: string): number
+  /** Whether `BootRequest.program` is what runs there, rather than what the machine has installed itself. */
+  readonly bringsProgram: boolean
   /** Whether the kind can be had here. @throws MACHINE_UNAVAILABLE with the reason and what to do. */
   check(): Promise<void>
   /**

@@ -5,7 +5,7 @@
  * close (an inherited descriptor keeps it open for as long as the server lives). A small parent in the same session
  * waits for it and keeps its exit status.
  */
-import { HoldfastError } from '../../base/index.ts'
+import { HoldfastError, parseProcessStat } from '../../base/index.ts'
 import type { Machine } from './machine.ts'
 import { quote } from './shell.ts'
 
@@ -45,12 +45,15 @@ export class ServerProcess {
   /** Settles when the server has ended; rejects when the machine can no longer be asked. */
   readonly exited: Promise<ServerExit>
   readonly pid: number
+  /** The machine as it sees itself. */
+  readonly seen: { kernel: string; memoryBytes: number }
   readonly #machine: Machine
   readonly #watching = new AbortController()
 
-  private constructor(machine: Machine, pid: number, oomKillsBefore: number) {
+  private constructor(machine: Machine, pid: number, seen: ServerProcess['seen'], oomKillsBefore: number) {
     this.#machine = machine
     this.pid = pid
+    this.seen = seen
     this.exited = this.#watch(oomKillsBefore)
     // Whoever races against it sees the failure; nobody has to.
     this.exited.catch(() => undefined)
@@ -75,14 +78,16 @@ END_OF_RUN
 ${OOM_KILLS}
 setsid sh run.sh </dev/null >server.log 2>&1 &
 until [ -s pid ]; do sleep 0.02; done
-echo "$(cat pid) $kills"`
+read -r key memory unit </proc/meminfo
+echo "$(cat pid) $kills $memory $(uname -r)"`
     // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
     const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
     signal.throwIfAborted()
-    const [pid = 0, kills = 0] = output.trim().split(' ').map(Number)
+    const [pid = 0, kills = 0, memoryKib = 0] = output.trim().split(' ').map(Number)
+    const seen = { kernel: output.trim().split(' ')[3] ?? '', memoryBytes: memoryKib * 1024 }
     if (!(pid > 1))
       throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
-    return new ServerProcess(machine, pid, kills)
+    return new ServerProcess(machine, pid, seen, kills)
   }
 
   /** The end of what the server wrote. */
@@ -139,19 +144,14 @@ echo "exit $(cat exit 2>/dev/null || echo ${KILLED}) $kills"`
   }
 
   #look(line: string): void {
-    const [, uptime, rssKib, peakKib, ...stat] = line.split(' ')
-    // Fields 14, 15 and 22 of proc(5), counted from behind the command name, which may hold blanks.
-    const fields = stat
-      .join(' ')
-      .replace(/^.*\) /, '')
-      .split(' ')
-      .map(Number)
-    const startedAt = (fields[19] ?? 0) / TICKS_PER_SECOND
+    const [, uptime, rssKib, peakKib, ...words] = line.split(' ')
+    const stat = parseProcessStat(words.join(' '))
+    if (!stat) return
     const look = {
-      atSeconds: Number(uptime) - startedAt,
+      atSeconds: Number(uptime) - stat.started / TICKS_PER_SECOND,
       rssBytes: Number(rssKib) * 1024,
       peakBytes: Number(peakKib) * 1024,
-      cpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND,
+      cpuSeconds: stat.cpuTicks / TICKS_PER_SECOND,
     }
     if (Object.values(look).every(Number.isFinite)) this.usage.push(look)
   }

@@ -25,7 +25,7 @@ const SERVER_PORTS = [20_000, 32_000] as const
 export class SshMachine implements MachineDriver {
   readonly kind: string
   readonly limitsMemory = false
-  readonly isFresh = false
+  readonly bringsProgram = false
   readonly #ssh: readonly string[]
 
   /** @param host as ssh knows it. @param options more of ssh's own, such as `-F FILE`. */
@@ -33,6 +33,10 @@ export class SshMachine implements MachineDriver {
     this.kind = `ssh:${host}`
     // Not -f, not -t: the first leaves a client behind, the second takes the server with it.
     this.#ssh = ['ssh', ...options, ...OPTIONS.flatMap((option) => ['-o', option]), '-T', host]
+  }
+
+  roomBytes(): number {
+    return Infinity
   }
 
   async check(): Promise<void> {

@@ -34,7 +34,13 @@ function facts({ run, cells }: Report): string {
   const [cell] = cells
   if (!cell) return ''
   const { environment: host, platform, upload } = cell
-  const versions = [...new Set(cells.map(({ target }) => `${target.name} ${target.version}`.trim()))].join(', ')
+  const versions = [
+    ...new Set(
+      cells.map(({ target }) =>
+        [target.name, target.version, target.digest && `(${target.digest})`].filter(Boolean).join(' '),
+      ),
+    ),
+  ].join(', ')
   const iterations = cells.reduce((sum, one) => sum + one.num_iterations, 0)
   const items = {
     Run: run,

@@ -15,7 +15,7 @@ export interface Report {
   /** By rising size. */
   fileSizes: string[]
   cells: readonly CellResult[]
-  /** Each other target against the first. */
+  /** Each other target against the first that has any good upload. */
   comparisons: { a: string; b: string; cells: CellComparison[] }[]
   failures: Failure[]
 }
@@ -29,7 +29,9 @@ interface Failure {
 export function makeReport(given: readonly CellResult[]): Report {
   const targets = targetNames(given)
   const cells = given.toSorted((a, b) => a.ram_mb - b.ram_mb || a.file_size_bytes - b.file_size_bytes)
-  const [first = '', ...others] = targets
+  const hasData = (name: string) => given.some(({ target, stats }) => target.name === name && stats.success_count > 0)
+  const first = targets.find(hasData) ?? targets[0] ?? ''
+  const others = targets.filter((name) => name !== first)
   const comparisons = others.map((name) => ({
     a: first,
     b: name,
@@ -58,7 +60,8 @@ function headlineOf(cells: readonly CellResult[], comparisons: Report['compariso
   const reasons = [...new Set(failed.map(({ exit_reason: reason }) => reason.replaceAll('_', ' ')))].join(', ')
   const sentences = [`${held} of ${cells.length} cells held${reasons ? ` (the others: ${reasons})` : ''}.`]
   for (const { a, b, cells: compared } of comparisons) {
-    const count = (verdict: string) => compared.filter((cell) => cell.verdict === verdict).length
+    const known = compared.filter((cell) => cell.estimate !== null)
+    const count = (verdict: string) => known.filter((cell) => cell.verdict === verdict).length
     const parts = (['faster', 'slower', 'equivalent'] as const).flatMap((verdict) =>
       count(verdict) > 0 ? [`${verdict} in ${count(verdict)}`] : [],
     )
@@ -72,8 +75,8 @@ function headlineOf(cells: readonly CellResult[], comparisons: Report['compariso
 }
 
 function detectable(compared: readonly CellComparison[]): string {
-  const open = compared.flatMap(({ verdict, estimate }) =>
-    verdict === 'no difference shown' && estimate ? [estimate.detectable] : [],
+  const open = compared.flatMap(({ verdict, detectable: size }) =>
+    verdict === 'no difference shown' && size !== null ? [size] : [],
   )
   if (open.length === 0) return ''
   const largest = Math.max(...open)

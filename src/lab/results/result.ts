@@ -45,7 +45,12 @@ const server = z.object({
   rss: z.array(z.object({ at_seconds: seconds, bytes })),
 })
 
-const attempt = z.object({ exit_reason: z.enum(EXIT_REASONS), message: z.string(), duration_seconds: seconds })
+const attempt = z.object({
+  exit_reason: z.enum(EXIT_REASONS),
+  message: z.string(),
+  duration_seconds: seconds,
+  log_tail: z.string().default(''),
+})
 
 export const iterationSchema = z.object({
   iteration: z.number().int().min(1),
@@ -68,6 +73,8 @@ export const iterationSchema = z.object({
   hashed_by: z.enum(['server', 'download']).nullable(),
   boot_time_seconds: seconds.nullable(),
   ready_time_seconds: seconds.nullable(),
+  /** The machine as it sees itself; null when no server was started on it. */
+  machine: z.object({ kernel: z.string(), memory_bytes: bytes }).nullable().default(null),
   server,
   host_before: host,
   host_after: host,
@@ -122,11 +129,20 @@ export const cellResultSchema = z.object({
   ram_limited: z.boolean(),
   file_size: z.string(),
   file_size_bytes: bytes,
-  target: z.object({ name: z.string(), kind: z.string(), version: z.string() }),
+  target: z.object({
+    name: z.string(),
+    kind: z.string(),
+    /** Empty when nobody can tell. */
+    version: z.string(),
+    /** Begin of a SHA-256 of the program's files, null when they were not seen: tells two builds of one version apart. */
+    digest: z.string().nullable().default(null),
+  }),
   upload: z.enum(['multipart', 'put', 'tus']),
   /** How many cells ran at once; timings of parallel cells disturb each other. */
   parallel: z.number().int(),
   boot_time_seconds: seconds.nullable(),
+  /** How many were asked for; null when nobody knows. Fewer were made of a cell that was interrupted or given up. */
+  planned_iterations: z.number().int().nullable().default(null),
   num_iterations: z.number().int(),
   iterations: z.array(iterationSchema),
   stats: statsSchema,

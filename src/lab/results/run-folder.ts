@@ -13,13 +13,14 @@ import {
   readdirSync,
   readFileSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HoldfastError } from '../../base/index.ts'
 import { parsePlan, type Plan } from '../run/plan.ts'
 import { writeAtomically } from './atomic-file.ts'
+import { fromPicoshareHarness } from './picoshare-harness.ts'
 import { cellResultSchema, iterationSchema, type CellResult } from './result.ts'
 
 const entrySchema = z.object({ step: z.string(), cell: z.string(), result: iterationSchema })
@@ -64,10 +65,10 @@ export class RunFolder {
   append(entry: JournalEntry): void {
     const path = join(this.path, 'journal.ndjson')
     const whole = existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0
-    const file = openSync(path, constants.O_RDWR | constants.O_CREAT)
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND)
     try {
       ftruncateSync(file, whole)
-      writeSync(file, `${JSON.stringify(entry)}\n`, whole)
+      writeFileSync(file, `${JSON.stringify(entry)}\n`)
       fsyncSync(file)
     } finally {
       closeSync(file)
@@ -95,17 +96,22 @@ export function readResults(path: string): CellResult[] {
 }
 
 function readCell(path: string): CellResult {
-  const parsed = cellResultSchema.safeParse(parseLine(readFileSync(path, 'utf8')))
+  const document = parseLine(readFileSync(path, 'utf8'))
+  if (document === undefined) throw unusable(`${path} is no lab result: it is empty, cut short or no JSON`)
+  const parsed = cellResultSchema.safeParse(document)
   if (parsed.success) return parsed.data
+  const foreign = fromPicoshareHarness(document)
+  if (foreign) return foreign
   const issue = parsed.error.issues[0]
   throw unusable(`${path} is no lab result: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`)
 }
 
+/** Undefined for what is no JSON. */
 function parseLine(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch {
-    return null
+    return undefined
   }
 }
 

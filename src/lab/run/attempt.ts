@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { HoldfastError, messageOf, randomId } from '../../base/index.ts'
+import type { Answer } from '../client/exchange.ts'
 import { ShareClient } from '../client/share-client.ts'
 import { hashOf, type SeededFile } from '../client/seeded-file.ts'
 import type { UploadWay } from '../client/uploads.ts'
@@ -42,6 +43,7 @@ export interface Subject {
 export type Attempt = Omit<Iteration, 'iteration' | 'failed_attempts'> & { isTransient: boolean }
 
 const COLLECT_TIMEOUT_MS = 15_000
+const REMOVE_TIMEOUT_MS = 10_000
 const RSS_LOOKS_KEPT = 200
 
 /** Never throws for what the machine or the server does: that is in what it returns. */
@@ -53,7 +55,7 @@ export async function attempt(
 ): Promise<Attempt> {
   const result = blankAttempt()
   const folder = join(conditions.scratchFolder, `machine-${randomId(8)}`)
-  const running: { machine?: Machine; server?: ServerUnderTest } = {}
+  const running: Running = { uploads: [] }
   try {
     await measure({ conditions, subject, phases, signal, folder, running, result })
   } catch (error) {
@@ -75,8 +77,16 @@ interface Measurement {
   phases: Phases
   signal: AbortSignal
   folder: string
-  running: { machine?: Machine; server?: ServerUnderTest }
+  running: Running
   result: Attempt
+}
+
+/** What has to be ended or removed again. */
+interface Running {
+  machine?: Machine
+  server?: ServerUnderTest
+  /** What a server that is not ours was sent, by name. */
+  uploads: { client: ShareClient; filename: string; answer: Answer | null }[]
 }
 
 async function measure(measurement: Measurement): Promise<void> {
@@ -107,7 +117,7 @@ async function measure(measurement: Measurement): Promise<void> {
 }
 
 async function uploadAndVerify(
-  { conditions, subject, phases, signal, result }: Measurement,
+  { conditions, subject, phases, signal, running, result }: Measurement,
   client: ShareClient,
   hash: string,
 ) {
@@ -115,8 +125,11 @@ async function uploadAndVerify(
   const send = async (file: SeededFile) => {
     const limit = AbortSignal.timeout(uploadTimeoutMs)
     const filename = `lab-${randomId(12)}.bin`
+    const record: Running['uploads'][number] = { client, filename, answer: null }
+    if (!subject.target.start) running.uploads.push(record)
     try {
       const answer = await client.upload(upload, filename, file, AbortSignal.any([signal, limit]))
+      record.answer = answer
       if (answer.status >= 200 && answer.status < 300) return { answer, filename }
       result.http_status = answer.status
       throw new Failure(
@@ -128,15 +141,12 @@ async function uploadAndVerify(
       throw new Failure('timeout', `the upload took longer than ${uploadTimeoutMs / 1000} s`, { cause: error })
     }
   }
-  const sent: Awaited<ReturnType<typeof send>>[] = []
   if (warmUpBytes > 0) {
     const file = { seed: `${subject.file.seed} warm up`, sizeBytes: Math.min(warmUpBytes, subject.file.sizeBytes) }
     const warm = await phases.run('warm up', async () => send(file))
     result.warm_up_seconds = warm.answer.durationNs / 1e9
-    sent.push(warm)
   }
   const measured = await phases.run('upload', async () => send(subject.file))
-  sent.push(measured)
   const { durationNs, sentNs, status } = measured.answer
   Object.assign(result, {
     http_status: status,
@@ -154,18 +164,6 @@ async function uploadAndVerify(
   })
   result.throughput_mbps = subject.file.sizeBytes / 1e6 / (durationNs / 1e9)
   Object.assign(result, { exit_reason: 'success', message: null })
-  if (!subject.target.start) await removeUploads(client, sent, signal)
-}
-
-async function removeUploads(
-  client: ShareClient,
-  sent: { answer: Parameters<ShareClient['stored']>[1]; filename: string }[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { answer, filename } of sent) {
-    const { id } = await client.stored(filename, answer, signal)
-    if (id !== null) await client.remove(id, signal)
-  }
 }
 
 /** Whatever breaks in `work` is looked at in the light of what became of the server. */
@@ -190,10 +188,11 @@ function toFailure(error: unknown, signal: AbortSignal): Failure {
   return new Failure(isTooSmall ? 'out_of_memory' : 'machine_failed', messageOf(error), { isTransient, cause: error })
 }
 
-async function collect(result: Attempt, { machine, server }: Measurement['running']): Promise<void> {
+async function collect(result: Attempt, { machine, server }: Running): Promise<void> {
   result.host_after = hostLoad()
   if (!server) return
-  const { usage } = server
+  const { usage, machine: seen } = server
+  result.machine = seen && { kernel: seen.kernel, memory_bytes: seen.memoryBytes }
   const last = usage.at(-1)
   const every = Math.ceil(usage.length / RSS_LOOKS_KEPT)
   result.server = {
@@ -210,8 +209,13 @@ async function collect(result: Attempt, { machine, server }: Measurement['runnin
   if (!machine?.death()) result.log_tail += await server.logTail(AbortSignal.timeout(COLLECT_TIMEOUT_MS))
 }
 
-async function cleanUp({ machine, server }: Measurement['running'], folder: string, result: Attempt): Promise<void> {
+async function cleanUp({ machine, server, uploads }: Running, folder: string, result: Attempt): Promise<void> {
   try {
+    for (const { client, filename, answer } of uploads) {
+      await client
+        .remove(filename, answer, AbortSignal.timeout(REMOVE_TIMEOUT_MS))
+        .catch((error: unknown) => result.leftovers.push(`${filename} on the server: ${messageOf(error)}`))
+    }
     // A server that cannot be told to stop any more ends with its machine, which says what it leaves behind.
     await server?.stop().catch(() => undefined)
     result.leftovers.push(...((await machine?.stop()) ?? []))
@@ -237,6 +241,7 @@ function blankAttempt(): Attempt {
     hashed_by: null,
     boot_time_seconds: null,
     ready_time_seconds: null,
+    machine: null,
     server: { rss_peak_bytes: null, rss_mean_bytes: null, cpu_seconds: null, exit_status: null, rss: [] },
     host_before: load,
     host_after: load,

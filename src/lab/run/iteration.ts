@@ -24,7 +24,10 @@ export async function runIteration(
   const failed: Iteration['failed_attempts'] = []
   for (;;) {
     const startedAt = performance.now()
-    const phases = new Phases((record) => presenter.phase(cell, record.name, record.duration_seconds, record.error))
+    const phases = new Phases(
+      (name) => presenter.phaseBegins(cell, name),
+      (record) => presenter.phase(cell, record.name, record.duration_seconds, record.error),
+    )
     const { isTransient, ...result } = await attempt(conditions, subject, phases, signal)
     if (!isTransient || failed.length >= retry.retries || signal.aborted) {
       return { iteration: cell.iteration, failed_attempts: failed, ...result }
@@ -34,6 +37,7 @@ export async function runIteration(
       exit_reason: result.exit_reason,
       message: result.message ?? '',
       duration_seconds: (performance.now() - startedAt) / 1000,
+      log_tail: result.log_tail,
     })
     presenter.note(`${result.message}; trying again on a fresh machine in ${(waitMs / 1000).toFixed(1)} s`)
     await sleep(waitMs, undefined, { signal }).catch(() => undefined)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { HoldfastError } from '../../base/index.ts'
 import { lockFile } from '../../storage/index.ts'
 import { cacheFolder } from '../cache-folder.ts'
+import { usingFolder } from '../results/folder-errors.ts'
 import { Reaper } from '../reaper.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -18,18 +19,24 @@ export class LabSession implements AsyncDisposable {
   readonly #controller = new AbortController()
   readonly #unlock: () => void
 
-  /** @throws LAB_BUSY when another run uses this machine. */
-  constructor() {
-    mkdirSync(cacheFolder(), { recursive: true })
-    const unlock = lockFile(join(cacheFolder(), 'run.lock'))
+  private constructor(unlock: () => void) {
+    this.#unlock = unlock
+    for (const signal of SIGNALS) process.on(signal, this.#interrupt)
+  }
+
+  /** @throws LAB_BUSY when another run uses this machine; LAB_FOLDER_UNUSABLE when there can be no lock. */
+  static async open(): Promise<LabSession> {
+    const unlock = await usingFolder(cacheFolder(), () => {
+      mkdirSync(cacheFolder(), { recursive: true })
+      return lockFile(join(cacheFolder(), 'run.lock'))
+    })
     if (!unlock) {
       throw new HoldfastError('LAB_BUSY', 'another lab run uses this machine', {
         hint: 'Two runs at once would measure each other. Wait for it to end; use --parallel to run cells side by side.',
         retryable: true,
       })
     }
-    this.#unlock = unlock
-    for (const signal of SIGNALS) process.on(signal, this.#interrupt)
+    return new LabSession(unlock)
   }
 
   /** Aborts when the run is to end early. */

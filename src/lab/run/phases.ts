@@ -6,14 +6,17 @@ type PhaseRecord = Iteration['phases'][number]
 /** Runs the phases of an attempt and keeps what each took. */
 export class Phases {
   readonly records: PhaseRecord[] = []
+  readonly #onBegin: (name: string) => void
   readonly #onEnd: (record: PhaseRecord) => void
 
-  constructor(onEnd: (record: PhaseRecord) => void) {
+  constructor(onBegin: (name: string) => void, onEnd: (record: PhaseRecord) => void) {
+    this.#onBegin = onBegin
     this.#onEnd = onEnd
   }
 
   /** @throws what `work` throws, once it is recorded. */
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.#onBegin(name)
     const startedAt = new Date().toISOString()
     const start = performance.now()
     const finish = (error: string | null) => {

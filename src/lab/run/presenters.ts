@@ -2,8 +2,12 @@
 import { formatDuration } from '../../base/index.ts'
 import type { Iteration } from '../results/result.ts'
 import { describeCell, type CellName, type Presenter } from './presenter.ts'
+import { roundedSeconds } from './time-left.ts'
+
+const DEFAULT_COLUMNS = 80
 
 interface Output {
+  columns?: number
   write(text: string): unknown
 }
 
@@ -13,6 +17,10 @@ export class LinePresenter implements Presenter {
 
   constructor(out: Output = process.stderr) {
     this.#out = out
+  }
+
+  phaseBegins(): void {
+    // Its line comes when it has ended, with what it took.
   }
 
   phase(cell: CellName, name: string, seconds: number, error: string | null): void {
@@ -47,8 +55,14 @@ export class TerminalPresenter implements Presenter {
     this.#out = out
   }
 
-  phase(cell: CellName, name: string): void {
-    this.#out.write(`\r\u001B[K${this.#status}  ${describeCell(cell)}: ${name}`)
+  phaseBegins(cell: CellName, name: string): void {
+    const line = [this.#status, `${describeCell(cell)}: ${name} ...`].filter(Boolean).join('  ')
+    // A line that is wrapped could not be taken back.
+    this.#out.write(`\r\u001B[K${line.slice(0, (this.#out.columns ?? DEFAULT_COLUMNS) - 1)}`)
+  }
+
+  phase(): void {
+    // Only what is going on is shown.
   }
 
   iteration(cell: CellName, result: Iteration, progress: Parameters<Presenter['iteration']>[2]): void {
@@ -75,6 +89,6 @@ function outcome(result: Iteration): string {
 
 function progressText({ done, total, secondsLeft }: Parameters<Presenter['iteration']>[2]): string {
   const left =
-    secondsLeft === null || done === total ? '' : `, about ${formatDuration(Math.round(secondsLeft) * 1000)} left`
+    secondsLeft === null || done === total ? '' : `, about ${formatDuration(roundedSeconds(secondsLeft) * 1000)} left`
   return `${done} of ${total}${left}`
 }

@@ -92,6 +92,11 @@ export class ServerUnderTest {
     return this.#process?.usage ?? this.#polled
   }
 
+  /** The machine that it runs on, as that sees itself; null when the server was not started here. */
+  get machine(): ServerProcess['seen'] | null {
+    return this.#process?.seen ?? null
+  }
+
   get exitStatus(): number | null {
     return this.#exit?.status ?? null
   }

@@ -1,4 +1,5 @@
 /** Whether a series moves as time goes by: the mistake that made 26 hours of sequential runs worthless. */
+import { normalTail } from './normal.ts'
 import { median } from './quantiles.ts'
 
 export interface Drift {
@@ -24,11 +25,4 @@ export function findDrift(points: readonly { time: number; value: number }[]): D
   const variance = (n * (n - 1) * (2 * n + 5)) / 18
   const z = variance === 0 ? 0 : (Math.abs(score) - 1) / Math.sqrt(variance)
   return { slope: slopes.length === 0 ? 0 : median(slopes), p: n < 4 || z <= 0 ? 1 : 2 * normalTail(z) }
-}
-
-/** P(Z > z) of the standard normal distribution; Abramowitz and Stegun 26.2.17, absolute error below 7.5e-8. */
-function normalTail(z: number): number {
-  const t = 1 / (1 + 0.2316419 * z)
-  const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-  return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * polynomial
 }

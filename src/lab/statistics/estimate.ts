@@ -14,25 +14,14 @@ export interface Estimate {
   p: number
   /** By how much the machine itself may have differed between A and B without a trace in the data; 1 is not at all. */
   unseenFactor: number
-  /** A true difference of this size would be found in 80 % of runs like this one; 0.1 is 10 %. Infinity: none of any size. */
-  detectable: number
-  /** How many samples would find a difference of {@link SOUGHT_DIFFERENCE} in 90 % of runs; null below 4 samples. */
-  advisedSamples: number | null
+  /** The smallest p that so many samples can give, however far apart the sides are. */
+  smallestP: number
 }
 
 /** With fewer pairs no pattern of signs is rare enough for p < 0.05. */
 export const MIN_SAMPLES = 6
-/** The difference that the advice is for: below 10 % few users of a file share would care. */
-export const SOUGHT_DIFFERENCE = 0.1
-/** Iterations that find it in 90 % of runs on a machine with 4 % of noise, bursts and a drift of three times. */
-export const RECOMMENDED_ITERATIONS = 20
-
-/** Normal quantiles: 97.5 % (a 95 % interval), and 80 % and 90 % for power. */
-const Z_975 = 1.96
-const Z_80 = 0.842
-const Z_90 = 1.282
-/** An interval out of a few samples is itself uncertain; advice errs to the safe side by this factor of its width. */
-const SAFETY = 1.25
+/** Of a test, over all cells that are looked at together. */
+export const SIGNIFICANCE = 0.05
 
 interface Evidence {
   samples: number
@@ -41,28 +30,17 @@ interface Evidence {
   /** The same of resamples, in rising order. */
   bootstrapped: ArrayLike<number>
   p: number
+  smallestP: number
   unseenFactor: number
 }
 
-export function estimateFrom({ samples, effect, bootstrapped, p, unseenFactor }: Evidence): Estimate {
-  const [low, high] = interval(bootstrapped, 0.95)
-  const halfWidth = (high - low) / 2
+export function estimateFrom({ effect, bootstrapped, ...known }: Evidence): Estimate {
   return {
-    samples,
+    ...known,
     ratio: Math.exp(effect),
-    interval: [Math.exp(low), Math.exp(high)],
+    interval: exponential(interval(bootstrapped, 0.95)),
     equivalenceInterval: exponential(interval(bootstrapped, 0.9)),
-    p,
-    unseenFactor,
-    detectable: samples < MIN_SAMPLES ? Infinity : unseenFactor * Math.exp((halfWidth * (Z_975 + Z_80)) / Z_975) - 1,
-    advisedSamples: samples < 4 ? null : advise(samples, halfWidth),
   }
-}
-
-/** An interval narrows with the root of the number of samples; this many make it narrow enough. */
-function advise(samples: number, halfWidth: number): number {
-  const needed = (Math.log(1 + SOUGHT_DIFFERENCE) * Z_975) / (Z_975 + Z_90)
-  return Math.max(RECOMMENDED_ITERATIONS / 2, Math.ceil(samples * ((SAFETY * halfWidth) / needed) ** 2))
 }
 
 function exponential([low, high]: Interval): Interval {

@@ -23,6 +23,8 @@ export function estimatePairs(pairs: readonly Pair[], random: Random, resamples 
     effect: median(differences),
     bootstrapped: bootstrapMedians(differences, random, resamples),
     p: signFlipP(differences),
+    // Of the patterns of signs only the two with one sign throughout.
+    smallestP: 2 ** (1 - pairs.length),
     unseenFactor: 1,
   })
 }

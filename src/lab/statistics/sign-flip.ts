@@ -3,13 +3,14 @@
  * first, each difference could as well have had the other sign: so the distribution is known exactly, whatever the noise.
  */
 
+import { doubledRanks } from './ranks.ts'
+
 /**
  * Two-sided p-value, exact for any number of differences: all sign patterns are counted, by dynamic programming over the
  * sums of ranks. Zeroes say nothing and are left out; ties share their ranks. 1 for no differences.
  */
 export function signFlipP(differences: readonly number[]): number {
   const values = differences.filter((value) => value !== 0)
-  // Doubled, so that shared ranks (such as 2.5) are whole numbers.
   const ranks = doubledRanks(values.map(Math.abs))
   const total = ranks.reduce((sum, rank) => sum + rank, 0)
   const positive = ranks.reduce((sum, rank, index) => sum + ((values[index] ?? 0) > 0 ? rank : 0), 0)
@@ -18,18 +19,6 @@ export function signFlipP(differences: readonly number[]): number {
   let tail = 0
   for (let sum = 0; sum <= extreme; sum++) tail += chances[sum] ?? 0
   return Math.min(1, 2 * tail)
-}
-
-function doubledRanks(values: readonly number[]): number[] {
-  const order = values.map((_, index) => index).toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0))
-  const ranks = Array.from(values, () => 0)
-  for (let from = 0; from < order.length;) {
-    let to = from
-    while (to < order.length && values[order[to] ?? 0] === values[order[from] ?? 0]) to++
-    for (let index = from; index < to; index++) ranks[order[index] ?? 0] = from + 1 + to
-    from = to
-  }
-  return ranks
 }
 
 /** Chance of each sum of the ranks whose coin shows heads. */

@@ -5,6 +5,7 @@
 import { RESAMPLES } from './bootstrap.ts'
 import { estimateFrom, type Estimate } from './estimate.ts'
 import { median } from './quantiles.ts'
+import { doubledRanks } from './ranks.ts'
 import { shuffled, type Random } from './random.ts'
 
 /**
@@ -30,24 +31,32 @@ export function estimateUnpaired(
     samples: Math.min(a.length, b.length),
     effect,
     bootstrapped,
-    p: permutationP(a, b, effect, random, resamples),
+    p: permutationP(a, b, random, resamples),
+    smallestP: Math.max(1 / (resamples + 1), 2 / ways(a.length + b.length, a.length)),
     unseenFactor: isAnchored ? 1 : TIMES_OF_DAY_FACTOR,
   })
 }
 
-/** How often a random split of all the samples differs as much (Fisher 1935); never 0 (Phipson and Smyth 2010). */
-function permutationP(
-  a: readonly number[],
-  b: readonly number[],
-  effect: number,
-  random: Random,
-  permutations: number,
-): number {
-  const all = [...a, ...b]
+/**
+ * How often a random split of all the samples differs as much (Fisher 1935) in its sums of ranks (Wilcoxon 1945; unlike
+ * medians they bear ties); never 0 (Phipson and Smyth 2010).
+ */
+function permutationP(a: readonly number[], b: readonly number[], random: Random, permutations: number): number {
+  const ranks = doubledRanks([...a, ...b])
+  const expected = a.length * (a.length + b.length + 1)
+  const difference = (mixed: readonly number[]) =>
+    Math.abs(mixed.slice(0, a.length).reduce((sum, rank) => sum + rank, 0) - expected)
+  const observed = difference(ranks)
   let asExtreme = 1
   for (let count = 0; count < permutations; count++) {
-    const mixed = shuffled(all, random)
-    if (Math.abs(median(mixed.slice(0, a.length)) - median(mixed.slice(a.length))) >= Math.abs(effect)) asExtreme++
+    if (difference(shuffled(ranks, random)) >= observed) asExtreme++
   }
   return asExtreme / (permutations + 1)
+}
+
+/** In how many ways `count` of `total` can be chosen. */
+function ways(total: number, count: number): number {
+  let product = 1
+  for (let index = 1; index <= count; index++) product *= (total - count + index) / index
+  return product
 }

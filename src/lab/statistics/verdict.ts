@@ -1,11 +1,10 @@
 /** What may be said about a cell. Never a winner out of noise. */
-import { MIN_SAMPLES, type Estimate } from './estimate.ts'
+import { MIN_SAMPLES, SIGNIFICANCE, type Estimate } from './estimate.ts'
 import { adjustForMany } from './false-discovery.ts'
 
 /** `equivalent`: shown to differ by less than the margin. `no difference shown`: the data cannot tell. */
 export type Verdict = 'faster' | 'slower' | 'equivalent' | 'no difference shown'
 
-const SIGNIFICANCE = 0.05
 /** Smaller differences than this are no difference to anyone; 0.05 is 5 %. */
 export const MARGIN = 0.05
 

@@ -44,14 +44,23 @@ async function build(signal: AbortSignal): Promise<string> {
     await runTool('go', ['install', MODULE], { signal, env: { GOBIN: folder } })
   } catch (error) {
     signal.throwIfAborted()
-    throw missing(messageOf(error), error)
+    throw missing(`Go cannot build it: ${goError(messageOf(error))}`, error)
   }
   return binary
 }
 
+/** What Go says last is the reason; before it come the modules that it was loading. */
+function goError(text: string): string {
+  const lines = text.split('\n').filter((line) => line.startsWith('go: ') && !line.startsWith('go: downloading'))
+  return lines.at(-1) ?? text
+}
+
 function missing(why: string, cause?: unknown): HoldfastError {
   return new HoldfastError('TARGET_UNAVAILABLE', `there is no PicoShare here: ${why}`, {
-    hint: 'Put a picoshare binary on the PATH, or give another --target.',
+    hint: `Build it from its source and put it on the PATH, then try again:
+  git clone --branch ${VERSION} --depth 1 https://github.com/mtlynch/picoshare && cd picoshare
+  go build -o ~/.local/bin/picoshare ./cmd/picoshare
+That takes Go 1.26 or later. One that runs elsewhere can be measured by its address: --target http://HOST:4001`,
     cause,
   })
 }

@@ -44,7 +44,7 @@ function parseTarget(text: string): Target | null {
   if (text === 'holdfast') return new HoldfastTarget()
   if (text === 'picoshare') return new PicoshareTarget()
   if (/^command:\s*\S/.test(text)) return new CommandTarget(text.slice('command:'.length))
-  if (/^https?:\/\/[^\s/]+/.test(text)) {
+  if (/^https?:\/\/[^\s/]+/.test(text) && URL.canParse(text)) {
     return new UrlTarget(text, process.env.HOLDFAST_SHARED_SECRET || process.env.PS_SHARED_SECRET || '')
   }
   return null

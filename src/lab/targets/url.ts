@@ -1,4 +1,11 @@
+import { z } from 'zod'
+import { HoldfastError, messageOf } from '../../base/index.ts'
+import { exchange } from '../client/exchange.ts'
+import { parseJson, ShareClient } from '../client/share-client.ts'
 import type { PreparedTarget, Target } from './target.ts'
+
+const ANSWER_TIMEOUT_MS = 10_000
+const health = z.object({ version: z.string() })
 
 /** A server that runs already, anywhere. Nothing is started or ended; what is uploaded is removed again. */
 export class UrlTarget implements Target {
@@ -11,7 +18,19 @@ export class UrlTarget implements Target {
     this.secret = secret
   }
 
-  async prepare(): Promise<PreparedTarget> {
-    return { version: '', program: null, start: null, url: this.#url }
+  /** Logs in once: a wrong address or secret is better told now than as a failure of every cell. */
+  async prepare(signal: AbortSignal): Promise<PreparedTarget> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)])
+    try {
+      const { text } = await exchange({ method: 'GET', url: `${this.#url}/api/health`, signal: limit })
+      await ShareClient.logIn(this.#url, this.secret, limit)
+      const version = health.safeParse(parseJson(text)).data?.version ?? ''
+      return { version, program: null, start: null, url: this.#url }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof HoldfastError) throw error
+      const why = limit.aborted ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : messageOf(error)
+      throw new HoldfastError('TARGET_UNAVAILABLE', `${this.#url} cannot be reached: ${why}`, { cause: error })
+    }
   }
 }

@@ -28,8 +28,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.setHeader('set-cookie', 'sharedSecret=x; Path=/').end()
   } else if (url.startsWith('/api/files?')) {
     response.end(JSON.stringify({ files }))
+  } else if (request.method === 'DELETE') {
+    const index = files.findIndex(({ id }) => url.endsWith(`/${id}`))
+    if (index >= 0) files.splice(index, 1)
+    response.end()
   } else if (request.method === 'PUT') {
-    await receive(request, response, url.split('/').at(-1) ?? '')
+    if (fault === 'refuses-early') response.writeHead(413).end('too much')
+    else await receive(request, response, url.split('/').at(-1) ?? '')
   } else {
     response.statusCode = 404
     response.end()

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CellResult } from '../../../src/lab/index.ts'
+import { cellResultSchema, type CellResult } from '../../../src/lab/results/result.ts'
 
 const HOLDFAST = join(import.meta.dirname, '../../../bin/holdfast')
 export const FAKE_SERVER = join(import.meta.dirname, 'fake-server.ts')
@@ -64,11 +64,11 @@ export class LabRun {
     }
   }
 
-  /** The result file that run-test names on standard output. */
+  /** The result file that run-test names on standard output, which is of the published form. */
   async result(): Promise<CellResult> {
     await this.end()
     try {
-      return JSON.parse(readFileSync(this.stdout.trim(), 'utf8')) as CellResult
+      return cellResultSchema.strict().parse(JSON.parse(readFileSync(this.stdout.trim(), 'utf8')))
     } catch (error) {
       throw new Error(`there is no result:\n${this.stdout}\n${this.stderr}`, { cause: error })
     }

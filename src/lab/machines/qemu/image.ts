@@ -21,7 +21,8 @@ import { findMissing, runTool } from '../../tools.ts'
 import { INITRAMFS_INIT, MODULES, ROOT_INIT } from './guest.ts'
 
 const ROOT_DISK_SIZE = '400M'
-const DATA_DISK_SIZE = '24G'
+/** Sparse: it takes what is written to it. */
+export const DATA_DISK_BYTES = 24 * 2 ** 30
 /** Names of the folders of images, of earlier versions too. */
 const IMAGE = /^image(-[0-9a-f]{12})?$/
 const TOOLS = ['apt-get', 'apt-cache', 'dpkg', 'mkfs.ext4', 'busybox', 'ldd', 'truncate']
@@ -67,7 +68,7 @@ export async function buildImage(say: (step: string) => void, signal: AbortSigna
     say('making the root disk')
     await makeRootDisk(work, image.rootDisk, signal)
     say('making the data disk')
-    await makeDisk(image.dataDisk, DATA_DISK_SIZE, [], signal)
+    await makeDisk(image.dataDisk, String(DATA_DISK_BYTES), [], signal)
     for (const name of readdirSync(cacheFolder())) {
       if (IMAGE.test(name)) rmSync(join(cacheFolder(), name), { recursive: true })
     }

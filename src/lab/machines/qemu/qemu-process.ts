@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export const QEMU = 'qemu-system-x86_64'
 const LOOK_EVERY_MS = 50
-const TAIL_LINES = 40
+/** A kernel's report of being out of memory alone is some hundred lines. */
+const TAIL_LINES = 200
 
 /** One QEMU without devices of its own accord, its serial console kept in a file. */
 export class QemuProcess {

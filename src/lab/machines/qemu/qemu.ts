@@ -5,11 +5,12 @@
 import { HoldfastError } from '../../../base/index.ts'
 import { findMissing, runTool } from '../../tools.ts'
 import { freePort } from '../free-port.ts'
+import { freeBytes } from '../local-machine.ts'
 import type { BootRequest, Machine, MachineDeath, MachineDriver } from '../machine.ts'
 import { quote, SocketShell } from '../shell.ts'
 import { clockParameters, findAccelerator, type Accelerator } from './accelerator.ts'
 import { READY_LINE, SERVER_PORT, SHELL_PORT } from './guest.ts'
-import { findImage, type Image } from './image.ts'
+import { DATA_DISK_BYTES, findImage, type Image } from './image.ts'
 import { programDisk } from './program-disk.ts'
 import { QEMU, QemuProcess } from './qemu-process.ts'
 
@@ -21,7 +22,11 @@ const MIN_RAM_MB = 72
 export class QemuMachine implements MachineDriver {
   readonly kind = 'qemu'
   readonly limitsMemory = true
-  readonly isFresh = true
+  readonly bringsProgram = true
+
+  roomBytes(folder: string): number {
+    return Math.min(DATA_DISK_BYTES, freeBytes(folder))
+  }
 
   async check(): Promise<void> {
     const missing = findMissing([QEMU, 'qemu-img', 'mkfs.ext4'])

@@ -1,0 +1,24 @@
+import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
+
+const DISK_FULL = ['ENOSPC', 'EDQUOT']
+const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO']
+
+/**
+ * Does `work`, which writes to `folder`, and says for a person what is the matter with that folder.
+ * @throws LAB_FOLDER_UNUSABLE when it cannot be written or its disk is full, besides what `work` throws.
+ */
+export async function usingFolder<T>(folder: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = systemErrorCode(error) ?? ''
+    if (!DISK_FULL.includes(code) && !NOT_ALLOWED.includes(code)) throw error
+    const hint = DISK_FULL.includes(code)
+      ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. What was measured is kept.'
+      : 'It must be a folder that can be written to; --out and XDG_CACHE_HOME name others.'
+    throw new HoldfastError('LAB_FOLDER_UNUSABLE', `the lab cannot use ${folder}: ${messageOf(error)}`, {
+      hint,
+      cause: error,
+    })
+  }
+}
