@@ -14,6 +14,7 @@ import type { Recorder } from './recorder.ts'
 import { exitStatusOf, type RunFolder } from './run-folder.ts'
 import { StepOutput } from './step-output.ts'
 import { afterEvent, completed, ended, runningStep, withOutput, type Failure } from './steps.ts'
+import { removeTempFolder } from './temp-folder.ts'
 
 /** How long what a dead Packer left behind may take to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
@@ -63,6 +64,8 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.
     await reader.take(watch.read())
+    const isKept = failure?.status === 'failed' && metadataOf(recorder.build)?.run.isKept === true
+    if (!isKept || membersOf(group).length === 0) removeTempFolder(run)
     if (!failure) return await reader.complete()
     await recorder.commit(reader.failed(failure))
     return failure
@@ -156,9 +159,10 @@ class RunReader {
   }
 }
 
-/** Ends what a build left running, machines that were kept for somebody to look at included. */
-export async function endLeftovers(group: ProcessGroup): Promise<number> {
+/** Ends what a build left running, machines that were kept for somebody to look at included. @returns how many processes. */
+export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise<number> {
   const left = membersOf(group).length
   if (left > 0) await endGroup(group, LEFTOVER_GRACE_MS)
+  removeTempFolder(run)
   return left
 }

@@ -46,9 +46,13 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   const version = /Packer v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
   if (version === undefined) {
     const said = firstLine(stdout + stderr)
-    throw new HoldfastError('PACKER_MISSING', `${path} is not HashiCorp's Packer: 'packer version' says '${said}'.`, {
-      hint: HOW_TO_INSTALL,
-    })
+    throw new HoldfastError(
+      'PACKER_MISSING',
+      `${path} does not answer as HashiCorp's Packer does: 'packer version' says '${said}'.`,
+      {
+        hint: HOW_TO_INSTALL,
+      },
+    )
   }
   return { path, version }
 }

@@ -12,6 +12,7 @@ import { metadataOf } from './record.ts'
 import { createRunFolder, type RunFolder } from './run-folder.ts'
 import { templatePath, type SourceTerms } from './source-terms.ts'
 import { ended, type Failure } from './steps.ts'
+import { tmpdirOf } from './temp-folder.ts'
 import { deriveTemplate, DerivedFile } from './template/index.ts'
 import { transientReason } from './transient.ts'
 
@@ -97,7 +98,8 @@ class SourceBuild {
     const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
     const qemu = await store?.prepare(run, checkpointSteps(this.#terms), plan.baseImage)
     const files = { eventsFile: run.events, manifestFile: run.manifest }
-    const derived = deriveTemplate(template, source, { from: plan.from, ...files, ...(qemu && { qemu }) })
+    const tmpdir = tmpdirOf(this.#terms.input.env)
+    const derived = deriveTemplate(template, source, { from: plan.from, ...files, tmpdir, ...(qemu && { qemu }) })
     await using file = await DerivedFile.write(template.folder, derived)
     const group = await this.#begin(plan, run, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
     const { input, onLine } = this.#terms
