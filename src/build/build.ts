@@ -12,6 +12,7 @@ import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
 import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
+import { requireSameTemplate } from './same-template.ts'
 import { sensitiveTexts } from './secrets.ts'
 import { buildSource, type SourceResult } from './source-build.ts'
 import { templatePath, type OperationTerms } from './source-terms.ts'
@@ -89,7 +90,7 @@ interface Wanted {
 /**
  * Builds the sources of a template that are not up to date.
  * @returns an outcome for each, in the template's order.
- * @throws PACKER_MISSING, TEMPLATE_INVALID, ... before anything is locked or recorded; LOCK_HELD, LOCK_TIMEOUT; LOCK_LOST
+ * @throws PACKER_MISSING, TEMPLATE_INVALID, BUILD_NAME_TAKEN, ... before anything is recorded; LOCK_HELD, LOCK_TIMEOUT; LOCK_LOST
  * with Packer ended; BUILD_NOT_RESUMABLE. A build that fails is an outcome, not an error.
  */
 export async function buildTemplate(
@@ -103,7 +104,9 @@ export async function buildTemplate(
   const sources = selectSources(template, request)
   const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder) }
   const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
-  listener.begin(wanted.map(({ name }) => name))
+  const names = wanted.map(({ name }) => name)
+  await requireSameTemplate(manager, templatePath(template), names)
+  listener.begin(names)
   const upToDate = await allUpToDate(manager, template, wanted, request)
   if (upToDate) {
     for (const outcome of upToDate) listener.ended(outcome)
@@ -113,6 +116,8 @@ export async function buildTemplate(
   const secrets = await sensitiveTexts(template, options)
   const lock = await takeLock(manager, template, request, listener)
   try {
+    // Whoever had the lock may have recorded its first build.
+    await requireSameTemplate(manager, templatePath(template), names)
     const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)

@@ -1,7 +1,7 @@
 /** `holdfast build` with the real packer, as a shell runs it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { metadataOf } from '../../src/build/index.ts'
@@ -91,6 +91,58 @@ describe('a build with three steps', () => {
     assert.equal(shop.read('count'), 'first\nsecond\n')
     await shop.build('scripts.pkr.hcl', '-force')
     assert.equal(shop.read('count'), 'first\nsecond\nsecond\n')
+  })
+})
+
+describe('two templates of one name', () => {
+  const template = (command: string) =>
+    `source "null" "x" { communicator = "none" }\nbuild {\n  sources = ["null.x"]\n  provisioner "shell-local" { inline = ["${command}"] }\n}\n`
+
+  it('do not take each other’s place: the second is refused, unless it is the first one moved or linked to', async () => {
+    const shop = new Workshop()
+    for (const name of ['a', 'b']) mkdirSync(join(shop.folder, name))
+    const [a, b] = ['a', 'b'].map((name) => shop.write(`${name}/web.pkr.hcl`, template(`echo ${name} >>count`)))
+    assert.ok(a && b)
+    assert.equal((await shop.build('a/web.pkr.hcl')).status, 0)
+    const before = await shop.record('web/null.x')
+    for (const flags of [[], ['--force']]) {
+      const { status, err } = await shop.build(...flags, 'b/web.pkr.hcl')
+      assert.equal(status, 65)
+      assert.match(err, new RegExp(`web/null.x in the state default is a build of ${a}, and ${b} would`))
+      assert.match(err, /--state NAME/)
+    }
+    assert.deepEqual(await shop.record('web/null.x'), before)
+    assert.equal((await shop.build('--state', 'b', 'b/web.pkr.hcl')).status, 0)
+    assert.equal(shop.read('count'), 'a\nb\n')
+
+    symlinkSync('a', join(shop.folder, 'link'))
+    assert.equal((await shop.build('link/web.pkr.hcl')).status, 0)
+    rmSync(a)
+    const moved = await shop.build('b/web.pkr.hcl')
+    assert.equal(moved.status, 0, moved.err)
+    assert.match(moved.out, /its last build was made from/)
+  })
+
+  it('that begin at once do not either', async () => {
+    const shop = new Workshop()
+    for (const name of ['a', 'b']) {
+      mkdirSync(join(shop.folder, name))
+      shop.write(`${name}/web.pkr.hcl`, template(`echo ${name} >>count`))
+    }
+    const held = finish(
+      shop.start('lock', 'acquire', 'state/default', '--', 'sh', '-c', 'until test -e go; do sleep 0.05; done'),
+    )
+    await until(async () => JSON.parse((await shop.run('lock', 'list', '--json')).out || '[]').length === 1)
+    // Neither finds a record; then both wait.
+    const both = ['a', 'b'].map((name) => finish(shop.start('build', '--lock-timeout=1m', `${name}/web.pkr.hcl`)))
+    await until(async () =>
+      /"waiting": \[[^\]]*"build"[^\]]*"build"/.test((await shop.run('lock', 'list', '--json')).out),
+    )
+    shop.write('go', '')
+    await held
+    const results = await Promise.all(both)
+    assert.deepEqual(new Set(results.map(({ status }) => status)), new Set([0, 65]))
+    assert.match(shop.read('count'), /^[ab]\n$/)
   })
 })
 
