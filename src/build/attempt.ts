@@ -72,6 +72,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
   } catch (error) {
     if (!signals.lost.aborted) throw error
     await endGroup(group, CLEANUP_GRACE_MS)
+    removeTempFolder(run)
     throw signals.lost.reason
   } finally {
     signals.stop.removeEventListener('abort', stop)

@@ -64,6 +64,26 @@ describe('temporary files of a Packer that was killed', { concurrency: 2 }, () =
     assert.deepEqual(readdirSync(shop.tmp), [])
   })
 
+  it('are gone when its lock was broken, and when Holdfast was killed while Packer looked at the template', async () => {
+    const shop = shopWithTmp()
+    shop.writeSteps(['echo one >>count', 'sleep 60'])
+    const ended = finish(shop.start('build', 'steps.pkr.hcl'))
+    await until(() => shop.read('count') !== '')
+    const [lock] = JSON.parse((await shop.run('lock', 'list', '--json')).out) as { name: string; id: string }[]
+    await shop.run('lock', 'force-unlock', lock?.name ?? '', lock?.id ?? '')
+    assert.equal((await ended).status, 75)
+    assert.deepEqual(readdirSync(shop.tmp), [])
+
+    for (let round = 0; round < 3; round += 1) {
+      const child = shop.start('build', '--force', 'steps.pkr.hcl')
+      await until(() => readdirSync(shop.tmp).some((name) => name.startsWith('packer-log')))
+      const asked = finish(child)
+      child.kill('SIGKILL')
+      await asked
+      await until(() => readdirSync(shop.tmp).length === 0)
+    }
+  })
+
   it('stay as long as the machine of a failed build does', async () => {
     const shop = shopWithTmp()
     shop.writeSteps(['sleep 300 >/dev/null 2>&1 </dev/null & echo started'], ['false'])
@@ -145,6 +165,6 @@ build {
     shop.env = { TMPDIR: join(shop.folder, 'nowhere') }
     const missing = await shop.build('--force', 'steps.pkr.hcl')
     assert.equal(missing.status, 69)
-    assert.match(missing.err, /does not answer .*nowhere.* no such file/)
+    assert.match(missing.err, /could not be run: .*no such file.*nowhere/)
   })
 })
