@@ -6,7 +6,7 @@ import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { publisherTo } from './publish.ts'
-import { dataFolderOf, printJson, type DataOptions } from './state-output.ts'
+import { dataFolderOf, outerLocks, printJson, type DataOptions } from './state-output.ts'
 
 interface BuildFlags extends DataOptions {
   state: string
@@ -81,7 +81,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
   const note = (text: string) => progress.note(null, text)
   using signals = catchSignals(note)
   const dataFolder = dataFolderOf(flags)
-  const manager = await StateManager.open(dataFolder, { name: flags.state })
+  const manager = await StateManager.open(dataFolder, { name: flags.state, within: outerLocks() })
   try {
     const {
       var: vars = [],

@@ -1,7 +1,7 @@
 /** What the commands that work on one state have in common. */
 import { InvalidArgumentError, type Command } from 'commander'
 import { StateManager } from '../state/index.ts'
-import { dataFolderOf, type DataOptions } from './state-output.ts'
+import { dataFolderOf, outerLocks, type DataOptions } from './state-output.ts'
 
 export interface StateOptions extends DataOptions {
   state: string
@@ -22,7 +22,7 @@ export function stateCommand(parent: Command, usage: string, description: string
 /** Opens the state for `use`, and closes it whatever happens. @throws as `StateManager.open`, and what `use` throws. */
 export async function withState(options: StateOptions, use: (manager: StateManager) => Promise<void>): Promise<void> {
   const { state: name, autoRestore = false } = options
-  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore })
+  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore, within: outerLocks() })
   await use(manager)
 }
 

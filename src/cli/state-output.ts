@@ -12,6 +12,12 @@ export function dataFolderOf({ data }: DataOptions): string {
   return loadConfig({ flags: { data } }).dataFolder
 }
 
+/** Ids of the locks under which this command was started: by `holdfast lock acquire`, maybe more than one within another. */
+export function outerLocks(): string[] {
+  const { HOLDFAST_LOCK_ID: innermost = '', HOLDFAST_LOCK_IDS: all = '' } = process.env
+  return `${all} ${innermost}`.split(' ').filter((id) => id !== '')
+}
+
 export function printJson(value: unknown): void {
   log(JSON.stringify(value, null, 2))
 }

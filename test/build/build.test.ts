@@ -310,6 +310,21 @@ build {
   })
 })
 
+describe('a build under a lock of its state that somebody took for it', () => {
+  it('runs, is no hindrance to itself, and keeps out the next one under the same lock', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo ran >>count', 'while ! test -e go; do sleep 0.05; done'])
+    const self = `"${process.execPath}" "${join(import.meta.dirname, '../../src/cli/main.ts')}"`
+    const two = `${self} build steps.pkr.hcl & until test -e count; do sleep 0.05; done; ${self} build --force steps.pkr.hcl; touch go; wait`
+    const { status, out, err } = await shop.run('lock', 'acquire', 'state/default', '--', 'sh', '-c', two)
+    assert.equal(status, 0, err)
+    assert.match(err, /held by \S+ \(pid \d+\) since \S+ for "build"/)
+    assert.match(out, /steps\/null\.a: complete/)
+    assert.equal(shop.read('count'), 'ran\n')
+    assert.equal((await shop.build('steps.pkr.hcl')).out, 'steps/null.a: up to date\n')
+  })
+})
+
 describe('two builds of one state at once', () => {
   it('do not meet: the second fails with the name of the first, or waits for it', async () => {
     const shop = new Workshop()
