@@ -200,12 +200,14 @@ async function packerConsole(packer: Packer, template: string, input: PackerInpu
 }
 
 function parsed({ stdout, failed }: Answer): Evaluated {
-  const text = stdout.trim()
+  // Warnings (of a value for a variable that is not there) stand before it.
+  const text = failed ? stdout.trim() : (stdout.trim().split('\n').at(-1) ?? '')
   if (failed || hidden(text)) return refused(text)
   try {
     return { value: JSON.parse(text) as unknown }
   } catch {
-    return text === '<unknown>' ? { error: 'its value is only known during a run', sensitive: false } : refused(text)
+    const isUnknown = text === '<unknown>'
+    return isUnknown ? { error: 'its value is only known during a run', sensitive: false } : refused(stdout.trim())
   }
 }
 
@@ -219,9 +221,12 @@ function refused(text: string): { error: string; sensitive: boolean } {
 
 function reason(text: string): string {
   if (hidden(text)) return 'it holds the value of a sensitive variable'
-  const lines = text.split('\n').map((line) => line.trim())
+  const lines = text
+    .slice(Math.max(0, text.indexOf('Error: ')))
+    .split('\n')
+    .map((line) => line.trim())
   const telling = lines.filter((line) => line !== '' && !/^(on <|\(source code|\?+: Interpolation)/.test(line))
-  return telling.slice(0, 3).join(' ') || 'Packer gives no reason'
+  return telling.slice(0, 3).join(' ').replace(/\.+$/, '') || 'Packer gives no reason'
 }
 
 function firstLine(text: string): string {

@@ -37,7 +37,7 @@ export function registerBuild(program: Command): void {
       'build what a Packer template describes, if it is not built already; go on where the last build stopped',
     )
     .addArgument(new Argument('<template>', 'a .pkr.hcl or .json file, or a folder of .pkr.hcl files'))
-    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", collect)
+    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", variable)
     .option('--var-file <file>', "a file of variables, as Packer's -var-file (can be repeated)", collect)
     .option('--only <names>', "build these sources only, as Packer's -only", collect)
     .option('--except <names>', "leave these out, as Packer's -except", collect)
@@ -162,6 +162,11 @@ function catchSignals(note: (text: string) => void) {
 function resumeMode(flag: boolean | undefined): ResumeMode {
   if (flag === undefined) return 'auto'
   return flag ? 'must' : 'never'
+}
+
+function variable(given: string, earlier: readonly string[] = []): string[] {
+  if (/^[^=]+=/.test(given)) return collect(given, earlier)
+  throw new InvalidArgumentError(`${JSON.stringify(given)} is not of the form name=value.`)
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {

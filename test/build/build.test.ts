@@ -251,6 +251,25 @@ describe('variables', () => {
     assert.equal(shop.read('said'), 'default-a given-b env-c file-d\ndefault-a given-b other-c file-d\n')
   })
 
+  it('that the template does not have are no hindrance in a file, and a clear mistake elsewhere', async () => {
+    const shop = new Workshop()
+    shop.write('vars.pkr.hcl', VARIABLES)
+    shop.write('shared.pkrvars.hcl', 'b = "file-b"\nother = "of another template"\n')
+    shop.env = { PKR_VAR_c: 'env-c' }
+    const args = ['-var-file=shared.pkrvars.hcl', 'vars.pkr.hcl']
+    assert.equal((await shop.build(...args)).status, 0)
+    assert.equal(shop.read('said'), 'default-a file-b env-c default-d\n')
+    assert.equal((await shop.build(...args)).out, 'vars/null.v: up to date\n')
+    const unknown = await shop.build('-var', 'nope=1', ...args)
+    assert.equal(unknown.status, 65)
+    assert.match(unknown.err, /^holdfast: Packer does not take what was given to vars\.pkr\.hcl: .*"nope"[^\n]*\n$/)
+    const formless = await shop.build('-var', 'nope', ...args)
+    assert.notEqual(formless.status, 0)
+    assert.match(formless.err, /"nope" is not of the form name=value/)
+    shop.write('vars.pkr.hcl', VARIABLES.replace('var.d', 'var.dd'))
+    assert.match((await shop.build(...args)).err, /vars\.pkr\.hcl has no variable "dd"; it has: a, b, c, d\./)
+  })
+
   it('that are sensitive stand nowhere in the state and its logs', async () => {
     const shop = new Workshop()
     shop.write(
