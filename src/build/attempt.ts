@@ -63,7 +63,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     const failure = reader.failure(exitStatusOf(run))
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.
-    await reader.take(watch.read())
+    for (const news of watch.read()) await reader.take(news)
     const isKept = failure?.status === 'failed' && metadataOf(recorder.build)?.run.isKept === true
     if (!isKept || membersOf(group).length === 0) removeTempFolder(run)
     if (!failure) return await reader.complete()

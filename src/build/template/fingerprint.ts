@@ -176,7 +176,7 @@ function declaredVariables(template: LoadedTemplate): string[] {
   return template.files
     .flatMap((file) => file.body.blocks)
     .flatMap((block) => {
-      if (block.type === 'variables') return [...block.attributes.keys()]
+      if (block.type === 'variables') return Array.from(block.attributes.keys())
       return block.type === 'variable' ? block.labels.slice(0, 1) : []
     })
 }
