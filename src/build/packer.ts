@@ -259,6 +259,8 @@ export async function runPacker(
       // Without CHECKPOINT_DISABLE it asks the network for a newer version first.
       env: { ...env, CHECKPOINT_DISABLE: '1', PACKER_LOG: '' },
       timeout: ANSWER_TIMEOUT_MS,
+      // Ctrl-C is for us: half an answer would be taken for Packer's.
+      detached: true,
       stdio: ['pipe', stdout.fd, stderr.fd],
     })
     // One that ends before it has read all says why in its output.
