@@ -85,6 +85,7 @@ interface Wanted {
   readonly source: TemplateSource
   readonly name: string
   readonly fingerprint: Fingerprint
+  readonly refingerprint: () => Promise<Fingerprint>
 }
 
 /**
@@ -128,8 +129,13 @@ export async function buildTemplate(
 }
 
 async function want(template: LoadedTemplate, source: TemplateSource, options: FingerprintOptions): Promise<Wanted> {
-  const fingerprint = await fingerprintSource(template, source, options)
-  return { source, name: recordName(template.name, source.fullName), fingerprint }
+  const refingerprint = () => fingerprintSource(template, source, options)
+  return {
+    source,
+    name: recordName(template.name, source.fullName),
+    fingerprint: await refingerprint(),
+    refingerprint,
+  }
 }
 
 /** The outcomes when there is nothing to do at all, which then needs no lock; otherwise null. */
@@ -213,7 +219,7 @@ async function buildAll(operation: Operation, wanted: readonly Wanted[]): Promis
 async function buildOne(
   operation: Operation,
   terms: OperationTerms,
-  { source, name, fingerprint }: Wanted,
+  { source, name, fingerprint, refingerprint }: Wanted,
 ): Promise<SourceOutcome> {
   const { manager, lock, listener } = operation
   const recorded = await manager.get(name)
@@ -233,7 +239,7 @@ async function buildOne(
     if (missing === undefined) listener.line(name, text)
     else onNote(missing)
   }
-  const result = await buildSource({ ...terms, source, fingerprint, recorder, recorded, onNote, onLine })
+  const result = await buildSource({ ...terms, source, fingerprint, refingerprint, recorder, recorded, onNote, onLine })
   const outcome = await publish(operation, recorder, { name, build: recorder.build, ...result })
   listener.ended(outcome)
   return outcome

@@ -146,6 +146,41 @@ describe('two templates of one name', () => {
   })
 })
 
+describe('a script that changes while it is built', () => {
+  const TEMPLATE = `source "null" "a" { communicator = "none" }
+build {
+  sources = ["null.a"]
+  provisioner "shell-local" { inline = ["echo one >>count"] }
+  provisioner "shell-local" { inline = ["touch began; while ! test -e go; do sleep 0.05; done"] }
+  provisioner "shell-local" { script = "three.sh" }
+  provisioner "shell-local" { inline = ["test ! -e bad"] }
+}
+`
+  const three = (what: string) => `#!/bin/sh\necho ${what} >>count\n`
+
+  for (const isFailure of [false, true]) {
+    it(`is not taken for what it was before, when the build ${isFailure ? 'fails' : 'is complete'}`, async () => {
+      const shop = new Workshop()
+      shop.write('late.pkr.hcl', TEMPLATE)
+      chmodSync(shop.write('three.sh', three('old')), 0o755)
+      if (isFailure) shop.write('bad', '')
+      const first = finish(shop.start('build', 'late.pkr.hcl'))
+      await until(() => existsSync(join(shop.folder, 'began')))
+      shop.write('three.sh', three('new'))
+      shop.write('go', '')
+      const { status, out } = await first
+      assert.equal(status, isFailure ? 1 : 0, out)
+      assert.match(out, /something that it refers to changed while it was built/)
+      shop.write('three.sh', three('old'))
+      rmSync(join(shop.folder, 'bad'), { force: true })
+      const again = await shop.build('late.pkr.hcl')
+      assert.equal(again.status, 0, again.out)
+      assert.equal(shop.read('count'), isFailure ? 'one\nnew\nold\n' : 'one\nnew\none\nold\n')
+      assert.equal((await shop.build('late.pkr.hcl')).out, 'late/null.a: up to date\n')
+    })
+  }
+})
+
 const FILE = `source "file" "f" {
   content = "hello"
   target  = "out.txt"
