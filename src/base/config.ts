@@ -31,7 +31,13 @@ export interface ConfigSources {
 }
 
 /** Variables that are ours, yet no option. */
-const OTHER_VARIABLES = ['HOLDFAST_CONFIG', 'HOLDFAST_PACKER', 'HOLDFAST_LOCK_ID', 'HOLDFAST_LOCK_TOKEN']
+const OTHER_VARIABLES = [
+  'HOLDFAST_CONFIG',
+  'HOLDFAST_PACKER',
+  'HOLDFAST_LOCK_ID',
+  'HOLDFAST_LOCK_IDS',
+  'HOLDFAST_LOCK_TOKEN',
+]
 
 /** Parses the configuration; never throws for a mistake in it. */
 export function parseConfig({

@@ -94,6 +94,12 @@ export const ERROR_CODES = {
     meaning: 'A build failed; the message names its source, its step, its exit status and its log.',
   },
   BUILD_NOT_RESUMABLE: { http: 409, exit: 65, meaning: 'A build cannot go on where it stopped; the message says why.' },
+  BUILD_NAME_TAKEN: {
+    http: 409,
+    exit: 65,
+    meaning:
+      'A state has a build of that name from another template; the message names both, and --state keeps them apart.',
+  },
   ARTIFACT_DAMAGED: { http: 500, exit: 74, meaning: 'A file that a build made is missing or has changed.' },
   COMMAND_FAILED: { http: 500, exit: 69, meaning: 'A command to be run under a lock could not be started.' },
   PACKER_MISSING: {

@@ -14,6 +14,7 @@ import type { Recorder } from './recorder.ts'
 import { exitStatusOf, type RunFolder } from './run-folder.ts'
 import { StepOutput } from './step-output.ts'
 import { afterEvent, completed, ended, runningStep, withOutput, type Failure } from './steps.ts'
+import { removeTempFolder } from './temp-folder.ts'
 
 /** How long what a dead Packer left behind may take to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
@@ -62,13 +63,16 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     const failure = reader.failure(exitStatusOf(run))
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.
-    await reader.take(watch.read())
+    for (const news of watch.read()) await reader.take(news)
+    const isKept = failure?.status === 'failed' && metadataOf(recorder.build)?.run.isKept === true
+    if (!isKept || membersOf(group).length === 0) removeTempFolder(run)
     if (!failure) return await reader.complete()
     await recorder.commit(reader.failed(failure))
     return failure
   } catch (error) {
     if (!signals.lost.aborted) throw error
     await endGroup(group, CLEANUP_GRACE_MS)
+    removeTempFolder(run)
     throw signals.lost.reason
   } finally {
     signals.stop.removeEventListener('abort', stop)
@@ -156,9 +160,10 @@ class RunReader {
   }
 }
 
-/** Ends what a build left running, machines that were kept for somebody to look at included. */
-export async function endLeftovers(group: ProcessGroup): Promise<number> {
+/** Ends what a build left running, machines that were kept for somebody to look at included. @returns how many processes. */
+export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise<number> {
   const left = membersOf(group).length
   if (left > 0) await endGroup(group, LEFTOVER_GRACE_MS)
+  removeTempFolder(run)
   return left
 }

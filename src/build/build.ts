@@ -12,6 +12,7 @@ import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
 import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
+import { requireSameTemplate } from './same-template.ts'
 import { sensitiveTexts } from './secrets.ts'
 import { buildSource, type SourceResult } from './source-build.ts'
 import { templatePath, type OperationTerms } from './source-terms.ts'
@@ -84,12 +85,13 @@ interface Wanted {
   readonly source: TemplateSource
   readonly name: string
   readonly fingerprint: Fingerprint
+  readonly refingerprint: () => Promise<Fingerprint>
 }
 
 /**
  * Builds the sources of a template that are not up to date.
  * @returns an outcome for each, in the template's order.
- * @throws PACKER_MISSING, TEMPLATE_INVALID, ... before anything is locked or recorded; LOCK_HELD, LOCK_TIMEOUT; LOCK_LOST
+ * @throws PACKER_MISSING, TEMPLATE_INVALID, BUILD_NAME_TAKEN, ... before anything is recorded; LOCK_HELD, LOCK_TIMEOUT; LOCK_LOST
  * with Packer ended; BUILD_NOT_RESUMABLE. A build that fails is an outcome, not an error.
  */
 export async function buildTemplate(
@@ -103,7 +105,9 @@ export async function buildTemplate(
   const sources = selectSources(template, request)
   const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder) }
   const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
-  listener.begin(wanted.map(({ name }) => name))
+  const names = wanted.map(({ name }) => name)
+  await requireSameTemplate(manager, templatePath(template), names)
+  listener.begin(names)
   const upToDate = await allUpToDate(manager, template, wanted, request)
   if (upToDate) {
     for (const outcome of upToDate) listener.ended(outcome)
@@ -113,6 +117,8 @@ export async function buildTemplate(
   const secrets = await sensitiveTexts(template, options)
   const lock = await takeLock(manager, template, request, listener)
   try {
+    // Whoever had the lock may have recorded its first build.
+    await requireSameTemplate(manager, templatePath(template), names)
     const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)
@@ -123,8 +129,13 @@ export async function buildTemplate(
 }
 
 async function want(template: LoadedTemplate, source: TemplateSource, options: FingerprintOptions): Promise<Wanted> {
-  const fingerprint = await fingerprintSource(template, source, options)
-  return { source, name: recordName(template.name, source.fullName), fingerprint }
+  const refingerprint = () => fingerprintSource(template, source, options)
+  return {
+    source,
+    name: recordName(template.name, source.fullName),
+    fingerprint: await refingerprint(),
+    refingerprint,
+  }
 }
 
 /** The outcomes when there is nothing to do at all, which then needs no lock; otherwise null. */
@@ -208,7 +219,7 @@ async function buildAll(operation: Operation, wanted: readonly Wanted[]): Promis
 async function buildOne(
   operation: Operation,
   terms: OperationTerms,
-  { source, name, fingerprint }: Wanted,
+  { source, name, fingerprint, refingerprint }: Wanted,
 ): Promise<SourceOutcome> {
   const { manager, lock, listener } = operation
   const recorded = await manager.get(name)
@@ -228,7 +239,7 @@ async function buildOne(
     if (missing === undefined) listener.line(name, text)
     else onNote(missing)
   }
-  const result = await buildSource({ ...terms, source, fingerprint, recorder, recorded, onNote, onLine })
+  const result = await buildSource({ ...terms, source, fingerprint, refingerprint, recorder, recorded, onNote, onLine })
   const outcome = await publish(operation, recorder, { name, build: recorder.build, ...result })
   listener.ended(outcome)
   return outcome

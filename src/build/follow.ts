@@ -1,5 +1,5 @@
 /** Watches a run of Packer by its folder: the same for the run that was just started and for one found running. */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { parseStepEvent } from './events.ts'
 import { LineTail } from './line-tail.ts'
 import { parsePackerLine, type PackerLine } from './packer-log.ts'
@@ -8,6 +8,8 @@ import { exitStatusOf, type RunFolder } from './run-folder.ts'
 import type { StepEvent } from './template/index.ts'
 
 const POLL_MS = 100
+/** Of a log: what is in memory at once. */
+const PORTION_BYTES = 4 * 1024 * 1024
 
 export interface RunNews {
   /** Starts and ends of provisioners, in their order. */
@@ -28,11 +30,13 @@ export class RunWatch {
     this.#log = new LineTail(run.log)
   }
 
-  /** What was written since the last call. */
-  read(): RunNews {
-    const events = [...this.#events.lines()].map(parseStepEvent).filter((event) => event !== null)
-    const lines = [...this.#log.lines()].map(parsePackerLine).filter((line) => line !== null)
-    return { events, lines }
+  /** What was written since the last call, in portions. */
+  *read(): Generator<RunNews> {
+    do {
+      const events = [...this.#events.lines()].map(parseStepEvent).filter((event) => event !== null)
+      const lines = [...this.#log.lines(PORTION_BYTES)].map(parsePackerLine).filter((line) => line !== null)
+      if (events.length > 0 || lines.length > 0) yield { events, lines }
+    } while (!this.#log.isAtEnd)
   }
 
   /** All that is there, then all that comes, until Packer has ended or every process of the run is gone. */
@@ -40,8 +44,11 @@ export class RunWatch {
     for (;;) {
       signal.throwIfAborted()
       const isOver = exitStatusOf(this.#run) !== null || !isAlive(this.#group)
-      const news = this.read()
-      if (news.events.length > 0 || news.lines.length > 0) yield news
+      for (const news of this.read()) {
+        yield news
+        // The lock is to be renewed however much there is.
+        await setImmediate()
+      }
       if (isOver) return
       await sleep(POLL_MS, undefined, { signal })
     }

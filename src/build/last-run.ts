@@ -6,6 +6,7 @@ import { metadataOf, type BuildMetadata } from './record.ts'
 import { openRunFolder, processOf } from './run-folder.ts'
 import type { SourceTerms } from './source-terms.ts'
 import { ended, type Failure } from './steps.ts'
+import { removeTempFolder } from './temp-folder.ts'
 
 export interface LastRun {
   /** As it is in the state now, or null when it is not there. */
@@ -19,13 +20,15 @@ export async function finishLastRun(terms: SourceTerms): Promise<LastRun> {
   const { recorded: build, recorder, onNote } = terms
   if (!build || build.status === 'complete') return { build, followed: null }
   const last = metadataOf(build)
-  const group = last && processOf(openRunFolder(last.run.folder))
+  const run = last && openRunFolder(last.run.folder)
+  const group = run && processOf(run)
   if (build.status === 'failed' || build.status === 'interrupted') {
-    const left = group && last.run.isKept ? await endLeftovers(group) : 0
+    const left = group && last.run.isKept ? await endLeftovers(run, group) : 0
     if (left > 0) onNote(`ended what its last build had left running (${left} processes)`)
     return { build, followed: null }
   }
   if (group) return finish(terms, last, group)
+  if (run) removeTempFolder(run)
   const failure: Failure = { status: 'interrupted', error: 'its Holdfast ended before Packer began', exitStatus: null }
   await recorder.commit(ended(build, new Date().toISOString(), failure))
   return { build: recorder.build, followed: null }

@@ -8,6 +8,7 @@ import { HoldfastError, messageOf } from '../base/index.ts'
 import { groupOf, type ProcessGroup } from './process-group.ts'
 import type { RunFolder } from './run-folder.ts'
 import { hidingScript } from './secrets.ts'
+import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
 
 /**
  * Says who it is, unless somebody has declared the run void (the file is there then), runs Packer, and leaves its exit
@@ -45,12 +46,13 @@ export async function launch(
   const output = openSync(run.log, 'a', 0o600)
   const script = secrets.length > 0 ? openUnlinked(join(run.path, 'hide'), hidingScript(secrets)) : null
   try {
+    const tmpdir = makeTempFolder(run, env, cwd)
     const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, ...command], {
       detached: true,
       stdio: ['ignore', output, output, ...(script === null ? [] : [script])],
       cwd,
       // Without it Packer asks the network for a newer version first.
-      env: { ...env, CHECKPOINT_DISABLE: '1' },
+      env: { ...env, TMPDIR: tmpdir, CHECKPOINT_DISABLE: '1' },
     })
     await once(child, 'spawn')
     child.unref()
@@ -63,6 +65,7 @@ export async function launch(
     if (group) return group
     throw new Error(readFileSync(run.log, 'utf8').trim() || 'it ended at once')
   } catch (error) {
+    removeTempFolder(run)
     throw new HoldfastError('PACKER_FAILED', `packer could not be started in ${run.path}: ${messageOf(error)}`, {
       cause: error,
     })

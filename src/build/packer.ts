@@ -1,8 +1,11 @@
 /** The Packer binary: where it is, which version, and what it makes of an expression. Runs of builds are not here. */
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { HoldfastError } from '../base/index.ts'
+import { HoldfastError, messageOf, randomId } from '../base/index.ts'
 
 export interface Packer {
   /** Absolute, or as HOLDFAST_PACKER gives it. */
@@ -46,9 +49,13 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   const version = /Packer v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
   if (version === undefined) {
     const said = firstLine(stdout + stderr)
-    throw new HoldfastError('PACKER_MISSING', `${path} is not HashiCorp's Packer: 'packer version' says '${said}'.`, {
-      hint: HOW_TO_INSTALL,
-    })
+    throw new HoldfastError(
+      'PACKER_MISSING',
+      `${path} does not answer as HashiCorp's Packer does: 'packer version' says '${said}'.`,
+      {
+        hint: HOW_TO_INSTALL,
+      },
+    )
   }
   return { path, version }
 }
@@ -193,12 +200,14 @@ async function packerConsole(packer: Packer, template: string, input: PackerInpu
 }
 
 function parsed({ stdout, failed }: Answer): Evaluated {
-  const text = stdout.trim()
+  // Warnings (of a value for a variable that is not there) stand before it.
+  const text = failed ? stdout.trim() : (stdout.trim().split('\n').at(-1) ?? '')
   if (failed || hidden(text)) return refused(text)
   try {
     return { value: JSON.parse(text) as unknown }
   } catch {
-    return text === '<unknown>' ? { error: 'its value is only known during a run', sensitive: false } : refused(text)
+    const isUnknown = text === '<unknown>'
+    return isUnknown ? { error: 'its value is only known during a run', sensitive: false } : refused(stdout.trim())
   }
 }
 
@@ -212,9 +221,12 @@ function refused(text: string): { error: string; sensitive: boolean } {
 
 function reason(text: string): string {
   if (hidden(text)) return 'it holds the value of a sensitive variable'
-  const lines = text.split('\n').map((line) => line.trim())
+  const lines = text
+    .slice(Math.max(0, text.indexOf('Error: ')))
+    .split('\n')
+    .map((line) => line.trim())
   const telling = lines.filter((line) => line !== '' && !/^(on <|\(source code|\?+: Interpolation)/.test(line))
-  return telling.slice(0, 3).join(' ') || 'Packer gives no reason'
+  return telling.slice(0, 3).join(' ').replace(/\.+$/, '') || 'Packer gives no reason'
 }
 
 function firstLine(text: string): string {
@@ -227,24 +239,57 @@ interface Ran {
   failed: boolean
 }
 
-/** Runs it to its end for an answer. @throws PACKER_FAILED when it cannot be run, or takes longer than a minute. */
+/**
+ * Runs it to its end for an answer, which it writes into files: at a broken pipe it would end at once, and leave its temporary
+ * files for ever, when we are killed. @throws PACKER_FAILED when it cannot be run, or takes longer than a minute.
+ */
 export async function runPacker(
   path: string,
   args: readonly string[],
   stdin: string,
   { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Ran> {
-  // Without CHECKPOINT_DISABLE it asks the network for a newer version first.
-  const options = { cwd, env: { ...env, CHECKPOINT_DISABLE: '1', PACKER_LOG: '' }, timeout: ANSWER_TIMEOUT_MS }
-  return new Promise((resolve, reject) => {
-    const child = execFile(path, args, { ...options, maxBuffer: OUTPUT_BYTES }, (error, stdout, stderr) => {
-      if (error && (error.killed === true || typeof error.code !== 'number')) {
-        const message = `'${path} ${args[0]}' could not be run: ${error.message}`
-        reject(new HoldfastError('PACKER_FAILED', message, { cause: error }))
-      } else resolve({ stdout, stderr, failed: error !== null })
+  const failed = (why: string, cause?: unknown) =>
+    new HoldfastError('PACKER_FAILED', `'${path} ${args[0]}' could not be run: ${why}`, { cause })
+  try {
+    using stdout = new AnswerFile()
+    using stderr = new AnswerFile()
+    const child = spawn(path, args, {
+      cwd,
+      // Without CHECKPOINT_DISABLE it asks the network for a newer version first.
+      env: { ...env, CHECKPOINT_DISABLE: '1', PACKER_LOG: '' },
+      timeout: ANSWER_TIMEOUT_MS,
+      // Ctrl-C is for us: half an answer would be taken for Packer's.
+      detached: true,
+      stdio: ['pipe', stdout.fd, stderr.fd],
     })
     // One that ends before it has read all says why in its output.
     child.stdin?.on('error', () => child.stdin?.destroy())
     child.stdin?.end(stdin)
-  })
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    if (code === null) throw failed(`it was ended by ${signal}`)
+    return { stdout: stdout.read(), stderr: stderr.read(), failed: code !== 0 }
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : failed(messageOf(error), error)
+  }
+}
+
+/** A file without a name. */
+class AnswerFile implements Disposable {
+  readonly fd: number
+
+  constructor() {
+    const path = join(tmpdir(), `holdfast-answer-${randomId(10)}`)
+    this.fd = openSync(path, 'wx+', 0o600)
+    rmSync(path)
+  }
+
+  read(): string {
+    const bytes = Buffer.alloc(Math.min(fstatSync(this.fd).size, OUTPUT_BYTES))
+    return bytes.toString('utf8', 0, readSync(this.fd, bytes, 0, bytes.length, 0))
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.fd)
+  }
 }

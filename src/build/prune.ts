@@ -65,10 +65,10 @@ export async function pruneBuilds(manager: StateManager, dataFolder: string, opt
 async function endMachine({ run }: BuildMetadata, isFinished: boolean, isDry: boolean): Promise<number | null> {
   const folder = openRunFolder(run.folder)
   const group = processOf(folder)
-  if (!group || !isAlive(group)) return 0
-  if (!isFinished && exitStatusOf(folder) === null) return null
+  if (!group) return 0
+  if (isAlive(group) && !isFinished && exitStatusOf(folder) === null) return null
   if (isFinished && !run.isKept) return 0
-  return isDry ? membersOf(group).length : endLeftovers(group)
+  return isDry ? membersOf(group).length : endLeftovers(folder, group)
 }
 
 /** Removes all but the newest run folders of each build. Names of runs sort by time. */

@@ -24,6 +24,8 @@ export interface RunFolder {
   readonly base: string
   /** Where its machine listens for QMP, when it is one of QEMU's: of no use once it has ended. */
   readonly monitorSocket: string
+  /** Names the folder for Packer's temporary files; see temp-folder.ts. */
+  readonly temp: string
   /** The first process of the group: its line in /proc. Made by that process, or by who forbids it to begin. */
   readonly process: string
 }
@@ -53,6 +55,7 @@ export function openRunFolder(path: string): RunFolder {
     exit: join(path, 'exit'),
     base: join(path, 'base'),
     monitorSocket: socketOf(path),
+    temp: join(path, 'temp'),
     process: join(path, 'process'),
   }
 }

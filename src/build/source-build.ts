@@ -3,6 +3,7 @@ import { createGuard, HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { followToEnd } from './attempt.ts'
 import { finishLastRun, type LastRun } from './last-run.ts'
+import { firstChange, withoutTrustFrom } from './late-changes.ts'
 import { launch } from './launch.ts'
 import { ownsOutputs } from './outputs.ts'
 import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
@@ -12,6 +13,7 @@ import { metadataOf } from './record.ts'
 import { createRunFolder, type RunFolder } from './run-folder.ts'
 import { templatePath, type SourceTerms } from './source-terms.ts'
 import { ended, type Failure } from './steps.ts'
+import { tmpdirOf } from './temp-folder.ts'
 import { deriveTemplate, DerivedFile } from './template/index.ts'
 import { transientReason } from './transient.ts'
 
@@ -97,15 +99,30 @@ class SourceBuild {
     const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
     const qemu = await store?.prepare(run, checkpointSteps(this.#terms), plan.baseImage)
     const files = { eventsFile: run.events, manifestFile: run.manifest }
-    const derived = deriveTemplate(template, source, { from: plan.from, ...files, ...(qemu && { qemu }) })
+    const tmpdir = tmpdirOf(this.#terms.input.env)
+    const derived = deriveTemplate(template, source, { from: plan.from, ...files, tmpdir, ...(qemu && { qemu }) })
     await using file = await DerivedFile.write(template.folder, derived)
     const group = await this.#begin(plan, run, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
     const { input, onLine } = this.#terms
     const onRead = () => file.remove()
     const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
+    await this.#distrustChanges()
     this.#recorded = recorder.build
     if (failure?.status === 'failed' && this.#terms.keepOnFailure) this.#tellWhatIsKept(group)
     return failure
+  }
+
+  /** A step that ran after its files had changed is not the one that was fingerprinted. */
+  async #distrustChanges(): Promise<void> {
+    const { fingerprint, refingerprint, recorder, checkpoints, source, onNote, signals } = this.#terms
+    if (signals.kill.aborted) return
+    const step = await firstChange(fingerprint, refingerprint)
+    if (step === null) return
+    const suspect = recorder.build.provisioners.slice(step).some(({ status }) => status === 'complete')
+    if (!suspect && recorder.build.status !== 'complete') return
+    onNote('something that it refers to changed while it was built: the next build makes anew what may come of that')
+    checkpoints[source.builderType]?.retire(checkpointSteps(this.#terms).slice(step))
+    await recorder.commit(withoutTrustFrom(step, recorder.build))
   }
 
   /** Records the run, and then starts it: never the other way round. */

@@ -31,6 +31,8 @@ export interface OperationTerms {
 export interface SourceTerms extends OperationTerms {
   readonly source: TemplateSource
   readonly fingerprint: Fingerprint
+  /** The fingerprint as it is now. */
+  readonly refingerprint: () => Promise<Fingerprint>
   readonly recorder: Recorder
   /** As it is in the state, or null when it is not there. */
   readonly recorded: Build | null

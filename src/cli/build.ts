@@ -6,7 +6,7 @@ import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { publisherTo } from './publish.ts'
-import { dataFolderOf, printJson, type DataOptions } from './state-output.ts'
+import { dataFolderOf, outerLocks, printJson, type DataOptions } from './state-output.ts'
 
 interface BuildFlags extends DataOptions {
   state: string
@@ -37,7 +37,7 @@ export function registerBuild(program: Command): void {
       'build what a Packer template describes, if it is not built already; go on where the last build stopped',
     )
     .addArgument(new Argument('<template>', 'a .pkr.hcl or .json file, or a folder of .pkr.hcl files'))
-    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", collect)
+    .option('--var <name=value>', "a variable, as Packer's -var (can be repeated)", variable)
     .option('--var-file <file>', "a file of variables, as Packer's -var-file (can be repeated)", collect)
     .option('--only <names>', "build these sources only, as Packer's -only", collect)
     .option('--except <names>', "leave these out, as Packer's -except", collect)
@@ -81,7 +81,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
   const note = (text: string) => progress.note(null, text)
   using signals = catchSignals(note)
   const dataFolder = dataFolderOf(flags)
-  const manager = await StateManager.open(dataFolder, { name: flags.state })
+  const manager = await StateManager.open(dataFolder, { name: flags.state, within: outerLocks() })
   try {
     const {
       var: vars = [],
@@ -162,6 +162,11 @@ function catchSignals(note: (text: string) => void) {
 function resumeMode(flag: boolean | undefined): ResumeMode {
   if (flag === undefined) return 'auto'
   return flag ? 'must' : 'never'
+}
+
+function variable(given: string, earlier: readonly string[] = []): string[] {
+  if (/^[^=]+=/.test(given)) return collect(given, earlier)
+  throw new InvalidArgumentError(`${JSON.stringify(given)} is not of the form name=value.`)
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {

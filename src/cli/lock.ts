@@ -6,7 +6,15 @@ import { constants } from 'node:os'
 import { InvalidArgumentError, type Command } from 'commander'
 import { formatDuration, HoldfastError, parseDuration } from '../base/index.ts'
 import { LockManager, type HeldLock, type Lock, type LockInfo } from '../lock/index.ts'
-import { dataFolderOf, existingDataFolder, printJson, printTable, shortTime, type DataOptions } from './state-output.ts'
+import {
+  dataFolderOf,
+  existingDataFolder,
+  outerLocks,
+  printJson,
+  printTable,
+  shortTime,
+  type DataOptions,
+} from './state-output.ts'
 
 interface AcquireFlags extends DataOptions {
   wait: number
@@ -111,7 +119,12 @@ async function acquire(locks: LockManager, name: string, options: AcquireFlags, 
 
 /** @returns the command's exit code, or 128 and the number of the signal that ended it, as a shell has it. */
 async function runCommand([file = '', ...args]: readonly string[], lock: Lock): Promise<number> {
-  const env = { ...process.env, HOLDFAST_LOCK_ID: lock.id, HOLDFAST_LOCK_TOKEN: String(lock.fencingToken) }
+  const env = {
+    ...process.env,
+    HOLDFAST_LOCK_ID: lock.id,
+    HOLDFAST_LOCK_TOKEN: String(lock.fencingToken),
+    HOLDFAST_LOCK_IDS: [...new Set([...outerLocks(), lock.id])].join(' '),
+  }
   const child = spawn(file, args, { stdio: 'inherit', env })
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
   const stop = () => {
@@ -146,7 +159,7 @@ async function withLocks(options: DataOptions, use: (locks: LockManager) => Prom
 }
 
 async function withLocksIn(folder: string, use: (locks: LockManager) => Promise<void>): Promise<void> {
-  const locks = await LockManager.open(folder)
+  const locks = await LockManager.open(folder, { within: outerLocks() })
   try {
     await use(locks)
   } finally {

@@ -1,7 +1,7 @@
 /** What the commands that work on one state have in common. */
 import { InvalidArgumentError, type Command } from 'commander'
 import { StateManager } from '../state/index.ts'
-import { dataFolderOf, type DataOptions } from './state-output.ts'
+import { dataFolderOf, outerLocks, type DataOptions } from './state-output.ts'
 
 export interface StateOptions extends DataOptions {
   state: string
@@ -29,7 +29,8 @@ export async function withState(
   { mustExist = true } = {},
 ): Promise<void> {
   const { state: name, autoRestore = false } = options
-  await using manager = await StateManager.open(dataFolderOf(options), { name, autoRestore, mustExist })
+  const folder = dataFolderOf(options)
+  await using manager = await StateManager.open(folder, { name, autoRestore, mustExist, within: outerLocks() })
   await use(manager)
 }
 

@@ -17,7 +17,7 @@ import {
 } from '../state/index.ts'
 import { readWhole, writeNew } from './document-file.ts'
 import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
-import { dataFolderOf, existingDataFolder, printJson, printTable, shortTime } from './state-output.ts'
+import { dataFolderOf, existingDataFolder, outerLocks, printJson, printTable, shortTime } from './state-output.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -144,7 +144,7 @@ function registerCare(state: Command): void {
   stateCommand(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
     async (from: string | undefined, options: StateOptions) => {
       const folder = existingDataFolder(options)
-      const locks = await LockManager.open(folder)
+      const locks = await LockManager.open(folder, { within: outerLocks() })
       try {
         const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
         if (options.json) return printJson(restored)

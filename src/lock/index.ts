@@ -5,4 +5,5 @@ export { LOCK_STATUSES, type HeldLock, type LockInfo, type LockStatus } from './
 export { LockManager, type AcquireOptions, type LockManagerOptions } from './lock-manager.ts'
 export type { Grant, LockRequest, LockStore, LockStoreCapabilities } from './lock-store.ts'
 export { Lock } from './lock.ts'
+export { withinLock, type LockFence } from './nested-lock.ts'
 export { registerLockMetrics, type LockMetrics } from './metrics.ts'

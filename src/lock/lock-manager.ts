@@ -8,6 +8,7 @@ import { LockHeldError, LockTimeoutError } from './errors.ts'
 import type { HeldLock, LockInfo } from './lock-info.ts'
 import type { Grant, LockRequest, LockStore } from './lock-store.ts'
 import { Lock } from './lock.ts'
+import { findPlace, isOuterHeld, NestedStore, withinLock } from './nested-lock.ts'
 import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 
 const DEFAULT_TTL_MS = 30_000
@@ -23,6 +24,11 @@ export interface LockManagerOptions {
   metrics?: Metrics
   /** For the times in LockInfo only: expiry is counted by the machine's monotonic clock. */
   clock?: Clock
+  /**
+   * Ids of locks that are held by who started this process, as `holdfast lock acquire` tells them to the command that it runs:
+   * they are no hindrance, see nested-lock.ts. Default none.
+   */
+  within?: readonly string[]
 }
 
 export interface AcquireOptions {
@@ -54,15 +60,17 @@ export class LockManager implements AsyncDisposable {
   readonly #clock: Clock
   readonly #log: Log | null
   readonly #metrics: LockMetrics | null
+  readonly #within: ReadonlySet<string>
   readonly #held = new Set<Lock>()
   #timer: NodeJS.Timeout | null = null
   #nextRoundMs = 0
   readonly #who = `${userName()}@${hostname()} (pid ${process.pid})`
 
-  constructor(store: LockStore, { log, metrics, clock = systemClock }: LockManagerOptions = {}) {
+  constructor(store: LockStore, { log, metrics, clock = systemClock, within = [] }: LockManagerOptions = {}) {
     this.#store = store
     this.#clock = clock
     this.#log = log ?? null
+    this.#within = new Set(within)
     this.#metrics = metrics ? registerLockMetrics(metrics) : null
   }
 
@@ -101,6 +109,13 @@ export class LockManager implements AsyncDisposable {
   /** The lock's holder and who waits, or null when it is free. */
   read(name: string): Promise<HeldLock | null> {
     return this.#store.read(name)
+  }
+
+  /** Who acts under the lock: its holder, or who took it again under that one; null when it is free. */
+  async readInnermost(name: string): Promise<HeldLock | null> {
+    const holder = await this.#store.read(name)
+    const inner = holder?.status === 'held' ? await this.readInnermost(withinLock(name)) : null
+    return inner?.status === 'held' ? inner : holder
   }
 
   /** All held locks by name. */
@@ -142,11 +157,19 @@ export class LockManager implements AsyncDisposable {
     const { waitMs = 0, isDetached = false } = options
     const ttlMs = Math.max(options.ttlMs ?? DEFAULT_TTL_MS, this.#store.capabilities.minTtlMs)
     const { operation, info = '', onWait } = options
+    const place = await findPlace(this.#store, name, this.#within)
+    const [outer] = place.outer
+    if (outer && isDetached) {
+      throw new HoldfastError('LOCK_HELD', `the lock ${name} is held by the command that this one runs under`, {
+        hint: 'Within a lock it can be taken for a command only: what is left behind would outlive it.',
+        details: { holder: outer },
+      })
+    }
     const created = new Date(this.#clock.now()).toISOString()
     const about = { id: randomUUID(), name, operation, who: this.#who, version: VERSION, created, info }
     const grant = await this.#ask(
       {
-        info: about,
+        info: { ...about, name: place.name },
         ttlMs,
         isDetached,
         tokenAbove: options.tokenAbove ?? 0,
@@ -156,15 +179,26 @@ export class LockManager implements AsyncDisposable {
       waitMs,
       options.signal,
     )
+    if (outer && !(await isOuterHeld(this.#store, place))) {
+      await this.#store.release(place.name, about.id)
+      return this.#acquire(name, options)
+    }
     if (grant.abandonedBy) this.#reportAbandoned(name, grant.abandonedBy)
     const expires = new Date(this.#clock.now() + ttlMs).toISOString()
-    const held = { ...about, expires, fencingToken: grant.fencingToken }
-    const terms = { info: held, ttlMs, abandonedBy: grant.abandonedBy }
-    const lock = new Lock(this.#store, terms, this.#log, (ended, lost) => {
-      this.#held.delete(ended)
-      this.#metrics?.held.dec()
-      if (lost) this.#metrics?.failures.inc({ reason: lost.code })
-    })
+    const own = { lock: place.name, token: grant.fencingToken }
+    const fences = [...place.outer.map((one) => ({ lock: one.name, token: one.fencingToken })), own]
+    const held = { ...about, expires, fencingToken: outer?.fencingToken ?? own.token }
+    const terms = { info: held, fences, ttlMs, abandonedBy: grant.abandonedBy }
+    const lock = new Lock(
+      outer ? new NestedStore(this.#store, place) : this.#store,
+      terms,
+      this.#log,
+      (ended, lost) => {
+        this.#held.delete(ended)
+        this.#metrics?.held.dec()
+        if (lost) this.#metrics?.failures.inc({ reason: lost.code })
+      },
+    )
     if (!isDetached) this.#keep(lock)
     this.#metrics?.held.inc()
     return lock

@@ -3,14 +3,20 @@ import { createGuard, HoldfastError, messageOf, type Guard, type Log } from '../
 import { LockLostError } from './errors.ts'
 import type { LockInfo } from './lock-info.ts'
 import type { LockStore } from './lock-store.ts'
+import type { LockFence } from './nested-lock.ts'
 
 /** The first renewal comes early: it tells a store that gave the lock to one in line that it was noticed. */
 const FIRST_RENEWAL_MS = 1000
 /** Tries to release after the first: some seconds, for a disk that is full for a moment. */
 const RELEASE_RETRIES = 12
 
+/** What a lock asks of its store. */
+type Keeper = Pick<LockStore, 'renew' | 'release'>
+
 export interface LockTerms {
   info: LockInfo
+  /** Default: the lock's own name and token. */
+  fences?: readonly LockFence[]
   ttlMs: number
   abandonedBy: LockInfo | null
 }
@@ -27,7 +33,9 @@ export class Lock implements AsyncDisposable {
   readonly info: LockInfo
   /** Who held it before and never released it: dead or out of time. What it did may be half done. */
   readonly abandonedBy: LockInfo | null
-  readonly #store: LockStore
+  /** What whatever the lock guards must check: its own token and, of one within another of the same name, the inner one's. */
+  readonly fences: readonly LockFence[]
+  readonly #store: Keeper
   readonly #ttlMs: number
   readonly #log: Log | null
   readonly #onEnd: EndListener
@@ -36,9 +44,10 @@ export class Lock implements AsyncDisposable {
   #renewAtMs: number
   #release: Promise<void> | null = null
 
-  constructor(store: LockStore, terms: LockTerms, log: Log | null, onEnd: EndListener) {
+  constructor(store: Keeper, terms: LockTerms, log: Log | null, onEnd: EndListener) {
     this.info = terms.info
     this.abandonedBy = terms.abandonedBy
+    this.fences = terms.fences ?? [{ lock: terms.info.name, token: terms.info.fencingToken }]
     this.#store = store
     this.#ttlMs = terms.ttlMs
     this.#log = log

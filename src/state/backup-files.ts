@@ -71,11 +71,12 @@ export function headOfFile(path: string, lock: string): Promise<StateHead | null
 
 /** Keeps those from saving to a state's file who do not know yet that they lost their lock. What cannot be read keeps all out. */
 export async function fenceOff(path: string, lock: Lock): Promise<void> {
-  const fence = { lock: lock.name, token: lock.fencingToken }
   await withFile(
     path,
     lock.name,
-    (store) => store.raiseFence(fence),
+    async (store) => {
+      for (const fence of lock.fences) await store.raiseFence(fence)
+    },
     () => {},
   )
 }

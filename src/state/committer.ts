@@ -169,5 +169,5 @@ function requestOf({ operation }: Update, changes: Changes): SaveRequest {
 
 function fencesOf(lock: Lock, applied: readonly Applied[]): Fence[] {
   const locks = [lock, ...applied.map(({ update }) => update.guard)].filter((held) => held !== null)
-  return [...new Set(locks)].map((held) => ({ lock: held.name, token: held.fencingToken }))
+  return [...new Set(locks)].flatMap(({ fences }) => fences)
 }

@@ -93,7 +93,7 @@ async function prepare(partial: string, newest: number, backup: Backup, lock: Lo
   try {
     const operation = `restore of serial ${backup.serial}`
     const about = { id: randomUUID(), at: Date.now(), who: lock.info.who, operation }
-    const { serial } = await store.skipTo(newest + 1, about, [{ lock: lock.name, token: lock.fencingToken }])
+    const { serial } = await store.skipTo(newest + 1, about, lock.fences)
     return serial
   } finally {
     await store.close()

@@ -3,7 +3,7 @@
  * by the store itself when a later holder of the lock is at work.
  */
 import { HoldfastError, type Log, type Metrics } from '../base/index.ts'
-import { LockTimeoutError, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
+import { LockTimeoutError, withinLock, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
@@ -39,6 +39,8 @@ export interface StateManagerOptions {
   /** Restore the newest good backup when the state is found damaged at open. Default false. */
   autoRestore?: boolean
   log?: Log
+  /** As `LockManagerOptions.within`. */
+  within?: readonly string[]
   /** Where to register the metrics of the state and of its locks. Default: they are not counted. */
   metrics?: Metrics
 }
@@ -77,6 +79,7 @@ export class StateManager implements AsyncDisposable {
   readonly #committer: Committer
   readonly #log: Log | null
   readonly #metrics: StateMetrics | null
+  readonly #isWithin: boolean
   readonly #backups: BackupKeeper
   readonly #upkeep: Upkeep
   readonly #free: UpdateQueue
@@ -90,6 +93,7 @@ export class StateManager implements AsyncDisposable {
     this.#log = options.log ?? null
     this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
     this.#metrics?.sources.set(this.name, store)
+    this.#isWithin = (options.within ?? []).length > 0
     this.#backups = backups
     this.#upkeep = new Upkeep({ name: this.name, store, backups, locks, log: this.#log, metrics: this.#metrics })
     this.#committer = new Committer(store, (head, startedAtMs) => this.#saved(head, startedAtMs))
@@ -105,6 +109,7 @@ export class StateManager implements AsyncDisposable {
     const locks = new LocksOnDemand(dataFolder, {
       ...(log && { log }),
       ...(options.metrics && { metrics: options.metrics }),
+      ...(options.within && { within: options.within }),
     })
     const metrics = options.metrics ? registerStateMetrics(options.metrics) : null
     const watch = {
@@ -215,11 +220,11 @@ export class StateManager implements AsyncDisposable {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
     // Our own saves may still have it for a moment.
     await this.#free.turnOver()
-    const tokenAbove = await this.#store.fenceOf(name)
+    const tokenAbove = await this.#tokenAbove(name)
     const locks = await this.#locks.get()
     const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
     try {
-      await this.#store.raiseFence({ lock: name, token: lock.fencingToken })
+      for (const fence of lock.fences) await this.#store.raiseFence(fence)
       return lock
     } catch (error) {
       await lock.release()
@@ -227,10 +232,13 @@ export class StateManager implements AsyncDisposable {
     }
   }
 
-  /** Who has the lock of the whole state, or had it and is gone; null when nobody does. Holders of parts are not told. */
+  /**
+   * Who has the lock of the whole state, or had it and is gone; null when nobody does. Of those who have it within one another
+   * the innermost. Holders of parts are not told.
+   */
   async holder(): Promise<HeldLock | null> {
     const locks = await this.#locks.get()
-    return locks.read(lockOfState(this.name))
+    return locks.readInnermost(lockOfState(this.name))
   }
 
   /** The saves that are kept, newest first; only those that changed `build`, if given. */
@@ -381,15 +389,21 @@ export class StateManager implements AsyncDisposable {
     return queue
   }
 
+  /** The highest token that was seen with the lock or, where we may be within it, with the one within. */
+  async #tokenAbove(name: string): Promise<number> {
+    const own = await this.#store.fenceOf(name)
+    return this.#isWithin ? Math.max(own, await this.#store.fenceOf(withinLock(name))) : own
+  }
+
   /** A turn with the state's lock, taken for one commit. */
   async #enter(signal: AbortSignal): Promise<Turn> {
-    const { fencingToken } = await this.#store.head()
+    const tokenAbove = await this.#tokenAbove(lockOfState(this.name))
     const locks = await this.#locks.get()
     const lock = await locks.acquire(lockOfState(this.name), {
       operation: 'save',
       waitMs: Infinity,
       signal,
-      tokenAbove: fencingToken,
+      tokenAbove,
     })
     return {
       commit: (batch) => this.#committer.commit(batch, lock),

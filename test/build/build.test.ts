@@ -1,7 +1,7 @@
 /** `holdfast build` with the real packer, as a shell runs it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { metadataOf } from '../../src/build/index.ts'
@@ -92,6 +92,93 @@ describe('a build with three steps', () => {
     await shop.build('scripts.pkr.hcl', '-force')
     assert.equal(shop.read('count'), 'first\nsecond\nsecond\n')
   })
+})
+
+describe('two templates of one name', () => {
+  const template = (command: string) =>
+    `source "null" "x" { communicator = "none" }\nbuild {\n  sources = ["null.x"]\n  provisioner "shell-local" { inline = ["${command}"] }\n}\n`
+
+  it('do not take each other’s place: the second is refused, unless it is the first one moved or linked to', async () => {
+    const shop = new Workshop()
+    for (const name of ['a', 'b']) mkdirSync(join(shop.folder, name))
+    const [a, b] = ['a', 'b'].map((name) => shop.write(`${name}/web.pkr.hcl`, template(`echo ${name} >>count`)))
+    assert.ok(a && b)
+    assert.equal((await shop.build('a/web.pkr.hcl')).status, 0)
+    const before = await shop.record('web/null.x')
+    for (const flags of [[], ['--force']]) {
+      const { status, err } = await shop.build(...flags, 'b/web.pkr.hcl')
+      assert.equal(status, 65)
+      assert.match(err, new RegExp(`web/null.x in the state default is a build of ${a}, and ${b} would`))
+      assert.match(err, /--state NAME/)
+    }
+    assert.deepEqual(await shop.record('web/null.x'), before)
+    assert.equal((await shop.build('--state', 'b', 'b/web.pkr.hcl')).status, 0)
+    assert.equal(shop.read('count'), 'a\nb\n')
+
+    symlinkSync('a', join(shop.folder, 'link'))
+    assert.equal((await shop.build('link/web.pkr.hcl')).status, 0)
+    rmSync(a)
+    const moved = await shop.build('b/web.pkr.hcl')
+    assert.equal(moved.status, 0, moved.err)
+    assert.match(moved.out, /its last build was made from/)
+  })
+
+  it('that begin at once do not either', async () => {
+    const shop = new Workshop()
+    for (const name of ['a', 'b']) {
+      mkdirSync(join(shop.folder, name))
+      shop.write(`${name}/web.pkr.hcl`, template(`echo ${name} >>count`))
+    }
+    const held = finish(
+      shop.start('lock', 'acquire', 'state/default', '--', 'sh', '-c', 'until test -e go; do sleep 0.05; done'),
+    )
+    await until(async () => JSON.parse((await shop.run('lock', 'list', '--json')).out || '[]').length === 1)
+    // Neither finds a record; then both wait.
+    const both = ['a', 'b'].map((name) => finish(shop.start('build', '--lock-timeout=1m', `${name}/web.pkr.hcl`)))
+    await until(async () =>
+      /"waiting": \[[^\]]*"build"[^\]]*"build"/.test((await shop.run('lock', 'list', '--json')).out),
+    )
+    shop.write('go', '')
+    await held
+    const results = await Promise.all(both)
+    assert.deepEqual(new Set(results.map(({ status }) => status)), new Set([0, 65]))
+    assert.match(shop.read('count'), /^[ab]\n$/)
+  })
+})
+
+describe('a script that changes while it is built', () => {
+  const TEMPLATE = `source "null" "a" { communicator = "none" }
+build {
+  sources = ["null.a"]
+  provisioner "shell-local" { inline = ["echo one >>count"] }
+  provisioner "shell-local" { inline = ["touch began; while ! test -e go; do sleep 0.05; done"] }
+  provisioner "shell-local" { script = "three.sh" }
+  provisioner "shell-local" { inline = ["test ! -e bad"] }
+}
+`
+  const three = (what: string) => `#!/bin/sh\necho ${what} >>count\n`
+
+  for (const isFailure of [false, true]) {
+    it(`is not taken for what it was before, when the build ${isFailure ? 'fails' : 'is complete'}`, async () => {
+      const shop = new Workshop()
+      shop.write('late.pkr.hcl', TEMPLATE)
+      chmodSync(shop.write('three.sh', three('old')), 0o755)
+      if (isFailure) shop.write('bad', '')
+      const first = finish(shop.start('build', 'late.pkr.hcl'))
+      await until(() => existsSync(join(shop.folder, 'began')))
+      shop.write('three.sh', three('new'))
+      shop.write('go', '')
+      const { status, out } = await first
+      assert.equal(status, isFailure ? 1 : 0, out)
+      assert.match(out, /something that it refers to changed while it was built/)
+      shop.write('three.sh', three('old'))
+      rmSync(join(shop.folder, 'bad'), { force: true })
+      const again = await shop.build('late.pkr.hcl')
+      assert.equal(again.status, 0, again.out)
+      assert.equal(shop.read('count'), isFailure ? 'one\nnew\nold\n' : 'one\nnew\none\nold\n')
+      assert.equal((await shop.build('late.pkr.hcl')).out, 'late/null.a: up to date\n')
+    })
+  }
 })
 
 const FILE = `source "file" "f" {
@@ -199,6 +286,25 @@ describe('variables', () => {
     assert.equal(shop.read('said'), 'default-a given-b env-c file-d\ndefault-a given-b other-c file-d\n')
   })
 
+  it('that the template does not have are no hindrance in a file, and a clear mistake elsewhere', async () => {
+    const shop = new Workshop()
+    shop.write('vars.pkr.hcl', VARIABLES)
+    shop.write('shared.pkrvars.hcl', 'b = "file-b"\nother = "of another template"\n')
+    shop.env = { PKR_VAR_c: 'env-c' }
+    const args = ['-var-file=shared.pkrvars.hcl', 'vars.pkr.hcl']
+    assert.equal((await shop.build(...args)).status, 0)
+    assert.equal(shop.read('said'), 'default-a file-b env-c default-d\n')
+    assert.equal((await shop.build(...args)).out, 'vars/null.v: up to date\n')
+    const unknown = await shop.build('-var', 'nope=1', ...args)
+    assert.equal(unknown.status, 65)
+    assert.match(unknown.err, /^holdfast: Packer does not take what was given to vars\.pkr\.hcl: .*"nope"[^\n]*\n$/)
+    const formless = await shop.build('-var', 'nope', ...args)
+    assert.notEqual(formless.status, 0)
+    assert.match(formless.err, /"nope" is not of the form name=value/)
+    shop.write('vars.pkr.hcl', VARIABLES.replace('var.d', 'var.dd'))
+    assert.match((await shop.build(...args)).err, /vars\.pkr\.hcl has no variable "dd"; it has: a, b, c, d\./)
+  })
+
   it('that are sensitive stand nowhere in the state and its logs', async () => {
     const shop = new Workshop()
     shop.write(
@@ -255,6 +361,21 @@ build {
     assert.equal((await shop.build('-only=null.a', 'two.pkr.hcl')).out, 'two/null.a: up to date\n')
     assert.equal((await shop.build('-except', 'null.b', 'two.pkr.hcl')).out, 'two/null.a: up to date\n')
     assert.equal((await shop.build('-only', 'null.c', 'two.pkr.hcl')).status, 65)
+  })
+})
+
+describe('a build under a lock of its state that somebody took for it', () => {
+  it('runs, is no hindrance to itself, and keeps out the next one under the same lock', async () => {
+    const shop = new Workshop()
+    shop.writeSteps(['echo ran >>count', 'while ! test -e go; do sleep 0.05; done'])
+    const self = `"${process.execPath}" "${join(import.meta.dirname, '../../src/cli/main.ts')}"`
+    const two = `${self} build steps.pkr.hcl & until test -e count; do sleep 0.05; done; ${self} build --force steps.pkr.hcl; touch go; wait`
+    const { status, out, err } = await shop.run('lock', 'acquire', 'state/default', '--', 'sh', '-c', two)
+    assert.equal(status, 0, err)
+    assert.match(err, /held by \S+ \(pid \d+\) since \S+ for "build"/)
+    assert.match(out, /steps\/null\.a: complete/)
+    assert.equal(shop.read('count'), 'ran\n')
+    assert.equal((await shop.build('steps.pkr.hcl')).out, 'steps/null.a: up to date\n')
   })
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseStepEvent } from '../../src/build/events.ts'
@@ -98,6 +98,26 @@ describe('a file that grows', () => {
     assert.deepEqual([...tail.lines()], ['two', ''])
     appendFileSync(path, `${'x'.repeat(600_000)}\n`)
     assert.deepEqual([...tail.lines()], [`ü${'x'.repeat(600_000)}`])
+  })
+
+  it('may have lines without an end, of which the middle is left out, and is read in portions', () => {
+    const path = join(folder, 'long')
+    const tail = new LineTail(path)
+    const file = openSync(path, 'w')
+    writeSync(file, 'begin ')
+    for (let count = 0; count < 40; count += 1) writeSync(file, Buffer.alloc(1024 * 1024, 'x'))
+    writeSync(file, ' end\nnext\n')
+    closeSync(file)
+    const lines: string[] = []
+    let portions = 0
+    do {
+      lines.push(...tail.lines(1024 * 1024))
+      portions += 1
+    } while (!tail.isAtEnd)
+    assert.ok(portions >= 40)
+    assert.deepEqual([lines.length, lines[1]], [2, 'next'])
+    assert.ok((lines[0] ?? '').length < 2 * 1024 * 1024)
+    assert.match(lines[0] ?? '', /^begin x+ \[\.\.\.\] x+ end$/)
   })
 })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { evaluateHcl, findPacker, renderJson } from '../../src/build/packer.ts'
+import { evaluateHcl, findPacker, renderJson, runPacker } from '../../src/build/packer.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { project, realPacker } from './template/support/project.ts'
 
@@ -32,6 +32,18 @@ describe('finding packer', () => {
     writeFileSync(other, '#!/bin/sh\necho cracklib\n')
     chmodSync(other, 0o755)
     await assert.rejects(findPacker({ env: { PATH: folder } }), { code: 'PACKER_MISSING', message: /says 'cracklib'/ })
+  })
+})
+
+describe('a question to packer', () => {
+  it('is not cut short by a Ctrl-C that is meant for us', async () => {
+    const script = 'trap "echo stopped" INT; kill -INT 0; echo answer'
+    const { stdout, failed } = await runPacker('/bin/sh', ['-c', `cut -d' ' -f5 /proc/self/stat`], '', input)
+    const ours = readFileSync('/proc/self/stat', 'latin1').split(' ')[4]
+    assert.notEqual(stdout.trim(), ours)
+    assert.equal(failed, false)
+    // Only now is it safe to try: it would meet us, too.
+    assert.equal((await runPacker('/bin/sh', ['-c', script], '', input)).stdout, 'stopped\nanswer\n')
   })
 })
 

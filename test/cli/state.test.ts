@@ -19,7 +19,11 @@ interface Result {
 
 function holdfast(data: string, ...args: string[]): Result {
   const env = { ...process.env, HOLDFAST_DATA: data }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: 'utf8',
+    env,
+    timeout: 60_000,
+  })
   return { status, out: stdout, err: stderr }
 }
 
@@ -162,6 +166,27 @@ describe('holdfast lock', () => {
     const { status, out, err } = holdfast(fresh(), 'lock', 'acquire', 'x', '--', process.execPath, MAIN, 'lock', 'list')
     assert.equal(status, 0, err)
     assert.match(out, /^x /m)
+  })
+
+  it('lets the command take the same lock, and other commands of its own under it', () => {
+    const data = fresh()
+    const file = join(folder, 'under.json')
+    writeFileSync(file, STATE_FILE)
+    const self = `"${process.execPath}" "${MAIN}"`
+    const script = [
+      `${self} state import "${file}"`,
+      `${self} lock acquire other -- ${self} lock acquire state/default -- ${self} state rollback 0`,
+      `! ${self} lock acquire state/default`,
+    ].join(' && ')
+    const { status, err } = holdfast(data, 'lock', 'acquire', 'state/default', '--', 'sh', '-c', script)
+    assert.equal(status, 0, err)
+    assert.match(err, /lock state\/default is held by the command that this one runs under/)
+    const history = JSON.parse(holdfast(data, 'state', 'history', '--json').out) as { operation: string }[]
+    assert.deepEqual(
+      history.map(({ operation }) => operation),
+      ['rollback to 0', 'import'],
+    )
+    assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
   })
 
   it('takes, shows, releases and breaks locks by their ids', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { DatabaseSync } from 'node:sqlite'
-import { rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
@@ -80,7 +80,31 @@ describe('a full disk', () => {
       await using _ = await locks.acquire('held', { operation: 'test' })
     })
   })
+
+  it('is said to be one by locks that are opened on it', async (t) => {
+    await withSmallDisk(t, 'size=1m', async (disk) => {
+      await using locks = await LockManager.open(disk)
+      await (await locks.acquire('x', { operation: 'test' })).release()
+      await locks.close()
+      const file = openSync(join(disk, 'filler'), 'w')
+      // To the last byte: what SQLite needs first is a file of its own beside the database.
+      for (const size of [4096, 1]) while (canWrite(file, size));
+      closeSync(file)
+      await assert.rejects(LockManager.open(disk), { code: 'NO_SPACE' })
+      rmSync(join(disk, 'filler'))
+      await using again = await LockManager.open(disk)
+      await (await again.acquire('x', { operation: 'test' })).release()
+    })
+  })
 })
+
+function canWrite(file: number, size: number): boolean {
+  try {
+    return writeSync(file, Buffer.alloc(size, 1)) === size
+  } catch {
+    return false
+  }
+}
 
 describe('damaged locks', () => {
   it('keep everybody out until they are broken by the id that is shown', async () => {

@@ -44,12 +44,16 @@ export class QemuLayers implements CheckpointStore {
     const plan = { layersFolder: this.#folder, qmpSocket, steps: [...steps] }
     const checkpointCommand = planCheckpoints(join(run.path, 'checkpoints.json'), plan)
     if (baseImage === undefined) {
-      this.#store.retire(new Set(steps.map(({ key }) => key)))
+      this.retire(steps)
       return { monitorFile, checkpointCommand }
     }
     const layer = this.#store.list().find(({ name }) => name === basename(baseImage, '.qcow2'))
     if (!layer) throw new HoldfastError('LAYER_FAILED', `the layer ${baseImage} has been removed`, { retryable: true })
     return { monitorFile, checkpointCommand, baseImage: await this.#store.baseImageFor(layer, run.base) }
+  }
+
+  retire(steps: readonly CheckpointStep[]): void {
+    this.#store.retire(new Set(steps.map(({ key }) => key)))
   }
 
   prune(keys: ReadonlySet<string>, isDry: boolean): { paths: readonly string[]; sizeBytes: number } {

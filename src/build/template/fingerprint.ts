@@ -144,13 +144,7 @@ async function digestOf(ingredients: Ingredients, kitchen: Kitchen): Promise<str
       unknown.push(`The variable ${name} cannot be read: ${value.error}.`)
       return name
     }
-    throw new HoldfastError(
-      'TEMPLATE_INVALID',
-      `The variable ${name} of ${template.path} has no value: ${value.error}.`,
-      {
-        hint: `Give it with -var ${name}=value, in a -var-file or as PKR_VAR_${name}.`,
-      },
-    )
+    throw noValue(template, name, value.error)
   })
   const values = ingredients.values.map((expression) => {
     const value = evaluated.get(expression) ?? NO_ANSWER
@@ -161,6 +155,30 @@ async function digestOf(ingredients: Ingredients, kitchen: Kitchen): Promise<str
   const files: string[] = []
   for (const mention of ingredients.files) files.push(...(await hashMention(mention, kitchen)))
   return sha256(JSON.stringify([ingredients.tokens, variables, values, files]))
+}
+
+function noValue(template: LoadedTemplate, name: string, error: string): HoldfastError {
+  if (error.includes('-var variable')) {
+    return new HoldfastError('TEMPLATE_INVALID', `Packer does not take what was given to ${template.path}: ${error}.`)
+  }
+  const declared = declaredVariables(template)
+  if (!declared.includes(name)) {
+    const have = declared.toSorted().join(', ') || 'none'
+    return new HoldfastError('TEMPLATE_INVALID', `${template.path} has no variable "${name}"; it has: ${have}.`)
+  }
+  return new HoldfastError('TEMPLATE_INVALID', `The variable ${name} of ${template.path} has no value: ${error}.`, {
+    hint: `Give it with -var ${name}=value, in a -var-file or as PKR_VAR_${name}.`,
+  })
+}
+
+function declaredVariables(template: LoadedTemplate): string[] {
+  if (template.format === 'json') return Object.keys(template.document.variables ?? {})
+  return template.files
+    .flatMap((file) => file.body.blocks)
+    .flatMap((block) => {
+      if (block.type === 'variables') return Array.from(block.attributes.keys())
+      return block.type === 'variable' ? block.labels.slice(0, 1) : []
+    })
 }
 
 async function hashMention(

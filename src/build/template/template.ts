@@ -53,6 +53,8 @@ export interface DeriveOptions {
   readonly eventsFile: string
   /** Where Packer's manifest post-processor writes. Absolute. */
   readonly manifestFile: string
+  /** The user's TMPDIR ('' for none), for local steps and `env("TMPDIR")`, where Packer itself has another. */
+  readonly tmpdir?: string
   /** For qemu. */
   readonly qemu?: {
     /** The disk image (qcow2) to go on from, in the place of the source's own. Absolute. */

@@ -11,14 +11,21 @@ const FULL = 13
 const CANTOPEN = 14
 const PROTOCOL = 15
 const NOTADB = 26
+/** A kind of IOERR: no space for the memory that the connections of a database share, a file beside it. */
+const IOERR_SHMSIZE = IOERR | (19 << 8)
 
 /** Of files: conditions of the machine that pass. A full disk (ENOSPC) is none: it needs a person. */
 const TRANSIENT_FILE_ERRORS = ['EAGAIN', 'EBUSY', 'EINTR', 'EIO', 'EMFILE', 'ENFILE', 'ETIMEDOUT']
 
 function sqliteCode(error: unknown): number | null {
-  if (systemErrorCode(error) !== 'ERR_SQLITE_ERROR') return null
+  const code = extendedCode(error)
   // The low byte is the primary code, the rest says which kind of it.
-  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
+  return code === null ? null : code & 0xff
+}
+
+function extendedCode(error: unknown): number | null {
+  if (systemErrorCode(error) !== 'ERR_SQLITE_ERROR') return null
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : null
 }
 
 /** Another connection has the database: trying again is all that is needed. */
@@ -38,11 +45,12 @@ export function isCorrupt(error: unknown): boolean {
 
 export function isDiskFull(error: unknown): boolean {
   const code = systemErrorCode(error)
-  return sqliteCode(error) === FULL || code === 'ENOSPC' || code === 'EDQUOT'
+  return sqliteCode(error) === FULL || extendedCode(error) === IOERR_SHMSIZE || code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 /** A failure of the disk or of the machine that may pass. */
 export function isTransientFailure(error: unknown): boolean {
+  if (isDiskFull(error)) return false
   const code = sqliteCode(error)
   if (code !== null) return code === IOERR || code === CANTOPEN
   return TRANSIENT_FILE_ERRORS.includes(systemErrorCode(error) ?? '')

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { metadataOf } from '../../../src/build/index.ts'
 import { membersOf } from '../../../src/build/process-group.ts'
 import { openRunFolder, processOf } from '../../../src/build/run-folder.ts'
+import { removeTempFolder } from '../../../src/build/temp-folder.ts'
 import { StateManager, type Build } from '../../../src/state/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
 
@@ -99,8 +100,10 @@ export class Workshop {
     if (!existsSync(runs)) return
     for (const id of readdirSync(runs)) {
       for (const name of readdirSync(join(runs, id))) {
-        const group = processOf(openRunFolder(join(runs, id, name)))
+        const run = openRunFolder(join(runs, id, name))
+        const group = processOf(run)
         for (const pid of group ? membersOf(group) : []) process.kill(pid, 'SIGKILL')
+        removeTempFolder(run)
       }
     }
   }

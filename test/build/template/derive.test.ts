@@ -292,6 +292,8 @@ it('keeps all provisioners in their order, whatever the template is made of', as
     'provisioner "shell-local" {\n  except = ["null.a"]\n  inline = ["no"]\n}',
     'provisioner "shell-local" {\n  inline = ["${upper("}")} %{ if true }x%{ endif } $${y}"]\n}',
     'post-processor "checksum" {}',
+    'post-processor "shell-local" { inline = ["echo 2"] }',
+    'provisioner "shell-local" {\n  environment_vars = ["A=b" /* ] */,\n    "C=d", # end\n  ]\n  inline = ["echo 3"]\n}',
     'post-processors {\n  post-processor "compress" { except = ["null.a"] }\n}',
   )
   const head = 'source "null" "a" { communicator = "none" }\nbuild {\n  sources = ["null.a"]\n'
@@ -305,7 +307,12 @@ it('keeps all provisioners in their order, whatever the template is made of', as
         const template = await loadText(folder, crlf ? text.replaceAll('\n', '\r\n') : text)
         const source = sourceNamed(template, 'null.a')
         const from = Math.min(start, source.provisioners.length)
-        const derived = deriveTemplate(template, source, { from, eventsFile: '/e', manifestFile: '/m' })
+        const derived = deriveTemplate(template, source, {
+          from,
+          eventsFile: '/e',
+          manifestFile: '/m',
+          tmpdir: '/t',
+        })
         const again = sourceNamed(await loadText(folder, derived.text), 'null.a')
         const plain = (names: readonly { name: string }[]) => names.map(({ name }) => name.replace(/ \(\d+\)$/, ''))
         const left = plain(again.provisioners)

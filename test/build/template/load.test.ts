@@ -95,6 +95,11 @@ describe('a template in HCL2', () => {
 
   const REFUSED = {
     'an unknown source': ['build { sources = ["null.nope"] }', 'TEMPLATE_INVALID', /"null.nope".*has: none/],
+    'two builds of one name': [
+      'source "null" "a" {}\nbuild { sources = ["null.a"] }\nbuild { sources = ["null.a"] }',
+      'TEMPLATE_UNSUPPORTED',
+      /:3: this is a second build of null\.a/,
+    ],
     'no build': ['source "null" "a" {}', 'TEMPLATE_INVALID', /builds nothing/],
     'computed sources': ['build { sources = var.x }', 'TEMPLATE_UNSUPPORTED', /"sources" must be written out/],
     'dynamic provisioners': [

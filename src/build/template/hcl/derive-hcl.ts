@@ -2,7 +2,7 @@
 import { goTemplateText, markerCommands } from '../marker.ts'
 import type { DeriveOptions } from '../template.ts'
 import type { HclSource, HclTemplate } from './hcl-template.ts'
-import { literalString, type HclAttribute, type HclBlock, type HclFile } from './parser.ts'
+import { literalString, nodesOf, tupleElements, type HclAttribute, type HclBlock, type HclFile } from './parser.ts'
 
 interface Edit {
   readonly file: HclFile
@@ -17,6 +17,7 @@ export function deriveHcl(template: HclTemplate, source: HclSource, options: Der
     ...provisionerEdits(source, options),
     ...manifestEdits(source, options.manifestFile),
     ...(options.qemu ? qemuEdits(source, options.qemu) : []),
+    ...(options.tmpdir === undefined ? [] : tmpdirEdits(template, source, options.from, options.tmpdir)),
   ]
   return template.files
     .map((file) =>
@@ -103,6 +104,35 @@ function setting(source: HclSource, name: string, expression: string): Edit[] {
   const found = attributeOf(source, name)
   const text = `${name} = ${expression}\n`
   return found ? [replacing(found.block, text, found.attribute)] : atTheEnd(source.block, text)
+}
+
+/** Packer's own TMPDIR is not the user's: what the user wrote goes on to see the latter. */
+function tmpdirEdits({ files }: HclTemplate, source: HclSource, from: number, tmpdir: string): Edit[] {
+  const steps = source.provisioners.slice(from).map(({ block }) => block)
+  const postProcessors = source.chains.flatMap((chain) => chain.postProcessors)
+  const local = [...steps, ...postProcessors].filter(({ labels }) => labels[0] === 'shell-local')
+  const own = hclString(`TMPDIR=${goTemplateText(tmpdir)}`)
+  return [...local.flatMap((block) => environmentEdits(block, own)), ...tmpdirCalls(files, tmpdir)]
+}
+
+/** The step's own variables stand behind, where they win. */
+function environmentEdits(block: HclBlock, own: string): Edit[] {
+  const attribute = block.attributes.get('environment_vars')
+  if (!attribute) return atTheEnd(block, `environment_vars = [${own}]\n`)
+  const { text } = attribute.expression
+  const isWritten = tupleElements(attribute.expression) !== null
+  // One that is computed may be no list, or null.
+  const expression = isWritten ? `concat([${own}], ${text}\n)` : `try(concat([${own}], ${text}\n), ${text}\n)`
+  return [replacing(block, `environment_vars = ${expression}\n`, attribute)]
+}
+
+function tmpdirCalls(files: readonly HclFile[], tmpdir: string): Edit[] {
+  const variables = files.flatMap(({ body }) => body.blocks.filter(({ type }) => type === 'variable'))
+  return variables.flatMap((block) =>
+    nodesOf(block.node, 'function_call')
+      .filter((node) => /^env\s*\(\s*"TMPDIR"\s*\)$/.test(node.text))
+      .map((node) => replacing(block, hclString(tmpdir), { node })),
+  )
 }
 
 function usesSsh(source: HclSource): boolean {

@@ -33,7 +33,16 @@ export function readSources(files: readonly HclFile[]): HclSource[] {
   const blocks = files.flatMap((file) => file.body.blocks)
   const known = new Map<string, HclBlock>()
   for (const block of blocks) if (block.type === 'source') known.set(block.labels.join('.'), block)
-  return blocks.filter((block) => block.type === 'build').flatMap((build) => readBuild(build, known))
+  const sources = blocks.filter((block) => block.type === 'build').flatMap((build) => readBuild(build, known))
+  const twice = sources.find(({ fullName }, index) => sources.findIndex((one) => one.fullName === fullName) < index)
+  if (!twice) return sources
+  throw new HoldfastError(
+    'TEMPLATE_UNSUPPORTED',
+    `${locationOf(twice.build)}: this is a second build of ${twice.fullName}, which cannot be told from the first.`,
+    {
+      hint: 'Give a build block a name (name = "...") or a source within it one of its own, and Packer names its builds after that.',
+    },
+  )
 }
 
 function readBuild(build: HclBlock, known: ReadonlyMap<string, HclBlock>): HclSource[] {

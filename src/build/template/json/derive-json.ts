@@ -5,21 +5,22 @@ import type { JsonPlugin, JsonSource, JsonTemplate } from './json-template.ts'
 
 /** The user's document with what runs for this source; the other builders stay, because overrides may name them. */
 export function deriveJson(template: JsonTemplate, source: JsonSource, options: DeriveOptions): string {
-  const { qemu } = options
+  const { qemu, tmpdir } = options
   const manifest: JsonPlugin = { type: 'manifest', output: options.manifestFile }
   const chains = source.chains.length > 0 ? source.chains : [[]]
   const derived = {
     ...template.document,
+    ...(template.document.variables && { variables: withTmpdirWritten(template.document.variables, tmpdir) }),
     builders: template.document.builders.map((one) =>
       qemu && one === source.builder ? qemuBuilder(source.builder, qemu) : one,
     ),
     provisioners: provisioners(source, options),
-    'post-processors': chains.map((chain) => chain.concat(manifest)),
+    'post-processors': chains.map((chain) => chain.map((one) => withTmpdir(one, tmpdir)).concat(manifest)),
   }
   return `${JSON.stringify(derived, null, 2)}\n`
 }
 
-function provisioners(source: JsonSource, { from, eventsFile, qemu }: DeriveOptions): JsonPlugin[] {
+function provisioners(source: JsonSource, { from, eventsFile, qemu, tmpdir }: DeriveOptions): JsonPlugin[] {
   const marker = (steps: { ended?: number; started?: number }): JsonPlugin => ({
     type: 'shell-local',
     inline: markerCommands(eventsFile, steps, qemu?.checkpointCommand),
@@ -32,10 +33,28 @@ function provisioners(source: JsonSource, { from, eventsFile, qemu }: DeriveOpti
     if (index < from) continue
     if (index === from) all.push(marker({ started: index }))
     const next = index < last ? { ended: index, started: index + 1 } : { ended: index }
-    all.push(body, ...sync, marker(next))
+    all.push(withTmpdir(body, tmpdir), ...sync, marker(next))
   }
   return all
 }
+
+/** Packer's own TMPDIR is not the user's: what the user wrote goes on to see the latter. The step's own variables win. */
+function withTmpdir(plugin: JsonPlugin, tmpdir: string | undefined): JsonPlugin {
+  const { type, environment_vars: given = [] } = plugin
+  if (type !== 'shell-local' || tmpdir === undefined || !Array.isArray(given)) return plugin
+  return { ...plugin, environment_vars: [`TMPDIR=${goTemplateText(tmpdir)}`, ...(given as unknown[])] }
+}
+
+function withTmpdirWritten(variables: Readonly<Record<string, unknown>>, tmpdir: string | undefined) {
+  if (tmpdir === undefined) return variables
+  const written = Object.entries(variables).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.replace(TMPDIR_CALL, () => goTemplateText(tmpdir)) : value,
+  ])
+  return Object.fromEntries(written) as Record<string, unknown>
+}
+
+const TMPDIR_CALL = /\{\{-?\s*env\s+(?:`TMPDIR`|"TMPDIR")\s*-?\}\}/g
 
 function qemuBuilder(builder: JsonPlugin, { baseImage, monitorFile }: NonNullable<DeriveOptions['qemu']>): JsonPlugin {
   const given = Array.isArray(builder['qemuargs']) ? (builder['qemuargs'] as unknown[]) : []

@@ -1,0 +1,37 @@
+/**
+ * What changed of a build's inputs while it was built: what came of it is neither that of before nor that of after, and must
+ * not be taken for either when the files are put back.
+ */
+import { HoldfastError } from '../base/index.ts'
+import type { Build } from '../state/index.ts'
+import { metadataOf } from './record.ts'
+import type { Fingerprint } from './template/index.ts'
+
+/** Stands in the place of a hash, and equals none. */
+const UNCERTAIN = 'changed while it was built'
+
+/** @returns the first step that differs (their number: only what comes after them), or null when all is as it was. */
+export async function firstChange(before: Fingerprint, again: () => Promise<Fingerprint>): Promise<number | null> {
+  const now = await again().catch((error: unknown) => {
+    // A script that was used and then removed: the next build says so.
+    if (error instanceof HoldfastError) return before
+    throw error
+  })
+  if (now.final === before.final) return null
+  if (now.base !== before.base) return 0
+  const step = now.steps.findIndex((hash, index) => hash !== before.steps[index])
+  return step === -1 ? before.steps.length : step
+}
+
+/** The record of a build that is made anew from that step on. */
+export function withoutTrustFrom(step: number, build: Build): Build {
+  const metadata = metadataOf(build)
+  if (!metadata) return build
+  const { base, steps } = metadata.fingerprint
+  const fingerprint = {
+    base: step === 0 ? UNCERTAIN : base,
+    steps: steps.map((hash, index) => (index < step ? hash : UNCERTAIN)),
+    final: UNCERTAIN,
+  }
+  return { ...build, templateHash: UNCERTAIN, metadata: { ...metadata, fingerprint } }
+}

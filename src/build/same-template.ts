@@ -1,0 +1,42 @@
+/** Builds are named after their template's file, so two templates can want one name: one record must not become the other's. */
+import { realpath } from 'node:fs/promises'
+import { HoldfastError, systemErrorCode } from '../base/index.ts'
+import type { StateManager } from '../state/index.ts'
+import { metadataOf } from './record.ts'
+
+/**
+ * Sees to it that none of the builds is of another template. One that is not there any more has moved, or was given up: its builds
+ * are this template's then. Links lead to the same template.
+ * @param template As records name it.
+ * @throws BUILD_NAME_TAKEN.
+ */
+export async function requireSameTemplate(
+  manager: StateManager,
+  template: string,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    const build = await manager.get(name)
+    const other = build && metadataOf(build)?.template
+    if (!other || other === template) continue
+    const place = await realPathOf(other)
+    if (place === null || place === (await realPathOf(template))) continue
+    throw new HoldfastError(
+      'BUILD_NAME_TAKEN',
+      `${name} in the state ${manager.name} is a build of ${other}, and ${template} would take its place.`,
+      {
+        hint: 'Builds are named after the file of their template: rename one, or build this one with --state NAME.',
+        details: { build: name, recorded: other, template },
+      },
+    )
+  }
+}
+
+async function realPathOf(path: string): Promise<string | null> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return null
+    throw error
+  }
+}
