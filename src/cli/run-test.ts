@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HoldfastError } from '../base/index.ts'
+import { makeFolders } from '../storage/index.ts'
 import {
   cellKey,
   EXIT_INTERRUPTED,
@@ -38,7 +38,7 @@ export function registerRunTest(program: Command): void {
       )
     }
     const out = resolve(flags.out)
-    await usingFolder(out, () => mkdirSync(out, { recursive: true }))
+    await usingFolder(out, () => makeFolders(out))
     await using session = await LabSession.open()
     const presenter = new LinePresenter()
     const driver = parseMachine(plan.machine)

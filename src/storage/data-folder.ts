@@ -46,19 +46,28 @@ export function inspectDataFolder(given: string): DataFolder {
   return { path, databasePath, release: () => {} }
 }
 
+/** Makes a folder (0700) and those above it, if they are missing. @throws DATA_FOLDER_UNUSABLE */
+export function makeFolder(path: string): void {
+  try {
+    makeFolders(path, 0o700)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
 /**
- * Makes a folder (0700) and those above it, if they are missing; others may be making it too. Not Node's recursive mkdir:
- * that one never ends where the system says ENOENT although the parent exists, as in /proc.
- * @throws DATA_FOLDER_UNUSABLE
+ * Makes a folder and those above it, if they are missing; others may be making it too. Not Node's recursive mkdir: that one
+ * never ends where the system says ENOENT although the parent exists, as in /proc.
+ * @throws what mkdir(2) says.
  */
-export function makeFolder(given: string): void {
+export function makeFolders(given: string, mode = 0o777): void {
   const path = resolve(given)
   if (existsSync(path)) return
-  makeFolder(dirname(path))
+  makeFolders(dirname(path), mode)
   try {
-    mkdirSync(path, { mode: 0o700 })
+    mkdirSync(path, { mode })
   } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw unusable(path, error)
+    if (systemErrorCode(error) !== 'EEXIST') throw error
   }
 }
 

@@ -1,6 +1,6 @@
 export type { BlobStore, BlobWriter, ByteRange, ChunkSink, FinishedBlob, ResumableWriter } from './blobs/blob-store.ts'
 export { FilesystemBlobs } from './blobs/filesystem.ts'
-export { inspectDataFolder, makeFolder, openDataFolder } from './data-folder.ts'
+export { inspectDataFolder, makeFolder, makeFolders, openDataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'
 export { foldCase, openSqlite } from './database/sqlite.ts'
 export { isBusy, isCorrupt, isDiskFull, isTransientFailure } from './database/sqlite-errors.ts'

@@ -122,6 +122,16 @@ describe('a report', () => {
 })
 
 describe('a folder of runs', () => {
+  it('that cannot be is told at once, also where the system denies that its parent exists', async () => {
+    for (const out of ['/proc/runs', '/dev/null/runs']) {
+      using workplace = new Workplace()
+      const words = ['run-test', '--ram', '64', '--file-size', '1M', '--iterations', '1']
+      const run = workplace.start([...words, ...fakeFlags(workplace), '--out', out])
+      assert.equal(await run.end(), 74, run.stderr)
+      assert.match(run.stderr, new RegExp(`the lab cannot use ${out}`))
+    }
+  })
+
   it('on a full disk is named, with what to do', async () => {
     const error = { code: 'LAB_FOLDER_UNUSABLE', message: /the lab cannot use \/runs: ENOSPC/, hint: /--resume/ }
     await assert.rejects(

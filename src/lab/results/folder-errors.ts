@@ -1,7 +1,7 @@
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 
 const DISK_FULL = ['ENOSPC', 'EDQUOT']
-const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO']
+const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO', 'ENOENT']
 
 /**
  * Does `work`, which writes to `folder`, and says for a person what is the matter with that folder.

@@ -8,7 +8,6 @@ import {
   existsSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HoldfastError } from '../../base/index.ts'
+import { makeFolders } from '../../storage/index.ts'
 import { parsePlan, type Plan } from '../run/plan.ts'
 import { writeAtomically } from './atomic-file.ts'
 import { fromPicoshareHarness } from './picoshare-harness.ts'
@@ -36,7 +36,7 @@ export class RunFolder {
   }
 
   static create(path: string, plan: Plan): RunFolder {
-    mkdirSync(join(path, 'cells'), { recursive: true })
+    makeFolders(join(path, 'cells'))
     writeAtomically(join(path, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
     return new RunFolder(path, plan)
   }

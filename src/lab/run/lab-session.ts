@@ -2,10 +2,9 @@
  * What a run holds while it goes on: the lock that keeps a second run off the machine, the reaper, the signals. All of it
  * is given back however the run ends.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { HoldfastError } from '../../base/index.ts'
-import { lockFile } from '../../storage/index.ts'
+import { lockFile, makeFolders } from '../../storage/index.ts'
 import { cacheFolder } from '../cache-folder.ts'
 import { usingFolder } from '../results/folder-errors.ts'
 import { Reaper } from '../reaper.ts'
@@ -27,7 +26,7 @@ export class LabSession implements AsyncDisposable {
   /** @throws LAB_BUSY when another run uses this machine; LAB_FOLDER_UNUSABLE when there can be no lock. */
   static async open(): Promise<LabSession> {
     const unlock = await usingFolder(cacheFolder(), () => {
-      mkdirSync(cacheFolder(), { recursive: true })
+      makeFolders(cacheFolder())
       return lockFile(join(cacheFolder(), 'run.lock'))
     })
     if (!unlock) {
