@@ -11,8 +11,9 @@ import { freePort } from '../../src/lab/machines/free-port.ts'
 import type { BootRequest } from '../../src/lab/machines/machine.ts'
 import { ProcessMachine } from '../../src/lab/machines/process.ts'
 import { QemuMachine } from '../../src/lab/machines/qemu/qemu.ts'
+import { killSession } from '../../src/lab/machines/server-process.ts'
 import { SshMachine } from '../../src/lab/machines/ssh.ts'
-import { checkMachine, firstStatus, withMachine } from './support/machine-conformance.ts'
+import { checkMachine, firstStatus, until, withMachine } from './support/machine-conformance.ts'
 import { FAKE_SERVER } from './support/lab-run.ts'
 import { Sshd, SSHD } from './support/sshd.ts'
 
@@ -31,6 +32,20 @@ describe('a machine of kind', () => {
 
   it('qemu does what machines owe, with the memory that it was given', { skip: noQemu }, async () => {
     await checkMachine(new QemuMachine())
+  })
+})
+
+describe('a server that is being started', () => {
+  it('is not waited for when the folder of its machine is gone, as after the lab was killed', async () => {
+    await withMachine(new ProcessMachine(), 256, async ({ machine, serve }) => {
+      // The pid cannot be written.
+      mkdirSync(join(machine.workFolder, 'pid.new'))
+      const starting = serve()
+      await until(() => existsSync(join(machine.workFolder, 'session')))
+      await machine.shell.run(killSession(machine.workFolder), { signal: new AbortController().signal })
+      rmSync(machine.workFolder, { recursive: true })
+      await assert.rejects(starting, { code: 'MACHINE_FAILED', message: /the server's pid was not told/ })
+    })
   })
 })
 

@@ -34,6 +34,8 @@ export interface ServerExit {
 
 const LOG_LINES = 40
 const STOP_TIMEOUT_SECONDS = 10
+/** Looks for the pid of a server that was started, some 20 s: nobody would end a shell that waits for ever when the lab is killed. */
+const START_LOOKS = 1000
 /** Status of a server whose end nobody saw: 128 + SIGKILL. */
 const KILLED = 137
 /** USER_HZ, which is 100 on every Linux architecture that Node runs on. */
@@ -77,9 +79,10 @@ echo $? >exit.new && mv exit.new exit
 END_OF_RUN
 ${OOM_KILLS}
 setsid sh run.sh </dev/null >server.log 2>&1 &
-until [ -s pid ]; do sleep 0.02; done
+n=0
+until [ -s pid ] || [ ! -e run.sh ] || [ $((n += 1)) -gt ${START_LOOKS} ]; do sleep 0.02; done
 read -r key memory unit </proc/meminfo
-echo "$(cat pid) $kills $memory $(uname -r)"`
+echo "$(cat pid 2>/dev/null || echo 0) $kills $memory $(uname -r)"`
     // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
     const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
     signal.throwIfAborted()
