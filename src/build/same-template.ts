@@ -25,7 +25,7 @@ export async function requireSameTemplate(
       'BUILD_NAME_TAKEN',
       `${name} in the state ${manager.name} is a build of ${other}, and ${template} would take its place.`,
       {
-        hint: 'Builds are named after the file of their template: rename one, or build this one with --state NAME.',
+        hint: 'Builds are named after the file of their template: rename one, build this one with --state NAME, or forget the other with: holdfast state remove.',
         details: { build: name, recorded: other, template },
       },
     )

@@ -13,6 +13,7 @@ import {
   readDocument,
   restoreState,
   type BuildDiff,
+  type Draft,
   type StateManager,
 } from '../state/index.ts'
 import { readWhole, writeNew } from './document-file.ts'
@@ -23,6 +24,7 @@ export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
   registerReading(state)
   registerHistory(state)
+  registerRemoval(state)
   registerCare(state)
   registerTransfer(state)
 }
@@ -108,6 +110,21 @@ function registerHistory(state: Command): void {
         log(`The state ${manager.name} is what it was at serial ${to}; its serial is now ${serial}.`)
       }),
     )
+}
+
+function registerRemoval(state: Command): void {
+  stateCommand(state, 'remove <name...>', 'forget builds, by one save; what they built stays').action(
+    (names: string[], options: StateOptions) =>
+      withState(options, async (manager) => {
+        const forget = async (draft: Draft) => {
+          for (const name of names) await draft.remove(name)
+          return draft.serial
+        }
+        const serial = await manager.update(forget, { operation: 'remove' })
+        if (options.json) return printJson({ serial, removed: names })
+        log(`The state ${manager.name} has forgotten ${names.join(', ')}; its serial is now ${serial}.`)
+      }),
+  )
 }
 
 function registerCare(state: Command): void {

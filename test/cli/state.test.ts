@@ -103,6 +103,18 @@ describe('holdfast state', () => {
     assert.deepEqual([again.status, again.err.includes('a.json.zst cannot be written')], [74, true])
   })
 
+  it('forgets builds, all of those that are named or none', () => {
+    const data = fresh()
+    writeFileSync(join(folder, 'e.json'), STATE_FILE)
+    holdfast(data, 'state', 'import', join(folder, 'e.json'))
+    const refused = holdfast(data, 'state', 'remove', 'web', 'nobody')
+    assert.deepEqual([refused.status, refused.err.includes('no build nobody')], [66, true])
+    assert.match(holdfast(data, 'state', 'list').out, /^web/m)
+    assert.match(holdfast(data, 'state', 'remove', 'web', 'db').out, /forgotten web, db; its serial is now 2/)
+    assert.equal(holdfast(data, 'state', 'list').out, 'There are no builds.\n')
+    assert.equal(holdfast(data, 'state', 'rollback', '1').status, 0)
+  })
+
   it('does not make a state, or a folder, that is only looked at', () => {
     const data = fresh()
     for (const words of [['list'], ['show'], ['history'], ['diff', '1'], ['rollback', '1'], ['verify'], ['export']]) {
