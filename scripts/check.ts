@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -17,6 +18,9 @@ const STATIC_CHECKS = [
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
 ]
 const TEST_TIMEOUT_MS = 240_000
+
+// Halves the time that each test file, and each holdfast that one starts, takes to begin.
+process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules/.cache/compiled')
 
 const given = process.argv.slice(2)
 const counts = { passed: 0, failed: 0, skipped: 0 }

@@ -14,8 +14,6 @@ import { tempFolder } from '../../helpers/temp-folder.ts'
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
 const root = tempFolder('build')
-/** Halves the time that each `holdfast` takes to start. */
-const COMPILED = join(root, 'compiled')
 let count = 0
 
 export interface Result {
@@ -58,7 +56,7 @@ export class Workshop {
   }
 
   start(...args: string[]): ChildProcess {
-    const env = { ...process.env, HOLDFAST_DATA: this.data, NODE_COMPILE_CACHE: COMPILED, ...this.env }
+    const env = { ...process.env, HOLDFAST_DATA: this.data, ...this.env }
     const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
     after(() => void child.kill('SIGKILL'))
     return child
