@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Metrics } from '../base/index.ts'
+import { Counter, Gauge, Histogram, HoldfastError, systemErrorCode, type Metrics } from '../base/index.ts'
 
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1, 5]
 
@@ -74,4 +74,9 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
   }
   registered.set(registry, metrics)
   return metrics
+}
+
+/** An error as a label of the metrics. */
+export function outcomeOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.code : (systemErrorCode(error) ?? 'OTHER')
 }

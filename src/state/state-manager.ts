@@ -15,11 +15,11 @@ import type { Draft } from './draft.ts'
 import { noSuchSerial, StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
 import { LocksOnDemand } from './locks-on-demand.ts'
-import { registerStateMetrics, type StateMetrics } from './metrics.ts'
+import { outcomeOf, registerStateMetrics, type StateMetrics } from './metrics.ts'
 import { restoreState } from './restore.ts'
 import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
 import { State } from './state.ts'
-import { outcomeOf, Upkeep } from './upkeep.ts'
+import { Upkeep } from './upkeep.ts'
 import { UpdateQueue, type Turn, type Update } from './update-queue.ts'
 
 const DEFAULT_KEEP_SERIALS = 100

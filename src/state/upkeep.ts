@@ -1,8 +1,8 @@
 /** What a manager does for its state in the background: backups and compaction, now and then after a save. */
-import { HoldfastError, systemErrorCode, type Log } from '../base/index.ts'
+import type { Log } from '../base/index.ts'
 import type { BackupKeeper } from './backups.ts'
 import type { LocksOnDemand } from './locks-on-demand.ts'
-import type { StateMetrics } from './metrics.ts'
+import { outcomeOf, type StateMetrics } from './metrics.ts'
 import type { StateHead, StateStore } from './state-store.ts'
 
 /** Saves between two rounds of compaction. */
@@ -61,9 +61,4 @@ export class Upkeep {
     }
     this.#running = run()
   }
-}
-
-/** An error as a label of the metrics. */
-export function outcomeOf(error: unknown): string {
-  return error instanceof HoldfastError ? error.code : (systemErrorCode(error) ?? 'OTHER')
 }
