@@ -1,7 +1,7 @@
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 
 const DISK_FULL = ['ENOSPC', 'EDQUOT']
-const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO', 'ENOENT']
+const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO']
 
 /**
  * Does `work`, which writes to `folder`, and says for a person what is the matter with that folder.
@@ -12,7 +12,7 @@ export async function usingFolder<T>(folder: string, work: () => Promise<T> | T)
     return await work()
   } catch (error) {
     const code = systemErrorCode(error) ?? ''
-    if (!DISK_FULL.includes(code) && !NOT_ALLOWED.includes(code)) throw error
+    if (!DISK_FULL.includes(code) && !NOT_ALLOWED.includes(code) && !isDenied(error)) throw error
     const hint = DISK_FULL.includes(code)
       ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. What was measured is kept.'
       : 'It must be a folder that can be written to; --out and XDG_CACHE_HOME name others.'
@@ -21,4 +21,11 @@ export async function usingFolder<T>(folder: string, work: () => Promise<T> | T)
       cause: error,
     })
   }
+}
+
+/** In /proc there is no making of folders, and the system says that it is not there. */
+function isDenied(error: unknown): boolean {
+  return (
+    systemErrorCode(error) === 'ENOENT' && error instanceof Error && 'syscall' in error && error.syscall === 'mkdir'
+  )
 }
