@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { systemErrorCode } from './errors.ts'
+
 /** A process as Linux shows it in /proc/PID/stat. See proc(5). */
 export interface ProcessStat {
   pid: number
@@ -24,4 +27,14 @@ export function parseProcessStat(line: string): ProcessStat | null {
     started: Number(fields[19]),
   }
   return [stat.pid, stat.group, stat.session, stat.cpuTicks, stat.started].every(Number.isInteger) ? stat : null
+}
+
+/** Of a process of this machine; null when there is none, or it ended while we looked. */
+export function readProcessStat(pid: number | string): ProcessStat | null {
+  try {
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return null
+    throw error
+  }
 }

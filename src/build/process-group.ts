@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseProcessStat, systemErrorCode, type ProcessStat } from '../base/index.ts'
+import { parseProcessStat, readProcessStat, systemErrorCode } from '../base/index.ts'
 
 export interface ProcessGroup {
   /** Of its first process, and of the group. */
@@ -25,11 +25,11 @@ export function groupOf(statLine: string): ProcessGroup | null {
 export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
   const started = Number(startedAt.slice(startedAt.lastIndexOf('.') + 1))
   if (!startedAt.startsWith(`${place()}.`) || !canSignal(-pid)) return []
-  const leader = readStat(String(pid))
+  const leader = readProcessStat(pid)
   if (leader && leader.started !== started) return []
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(readStat)
+    .map(readProcessStat)
     .filter((stat) => stat !== null)
     .filter((stat) => stat.group === pid && stat.started >= started && !'ZX'.includes(stat.state))
     .map((stat) => stat.pid)
@@ -37,7 +37,7 @@ export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
 
 /** Whether any process of the group lives. */
 export function isAlive(group: ProcessGroup): boolean {
-  const leader = group.startedAt.startsWith(`${place()}.`) ? readStat(String(group.pid)) : null
+  const leader = group.startedAt.startsWith(`${place()}.`) ? readProcessStat(group.pid) : null
   const isLeader = leader !== null && group.startedAt.endsWith(`.${leader.started}`) && !'ZX'.includes(leader.state)
   return isLeader || membersOf(group).length > 0
 }
@@ -68,16 +68,6 @@ export async function endGroup(group: ProcessGroup, graceMs: number): Promise<vo
 function place(): string {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
   return `${boot}.${readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '')}`
-}
-
-function readStat(pid: string): ProcessStat | null {
-  try {
-    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch (error) {
-    // It ended while we looked.
-    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return null
-    throw error
-  }
 }
 
 function canSignal(pid: number): boolean {

@@ -159,12 +159,8 @@ async function withLocks(options: DataOptions, use: (locks: LockManager) => Prom
 }
 
 async function withLocksIn(folder: string, use: (locks: LockManager) => Promise<void>): Promise<void> {
-  const locks = await LockManager.open(folder, { within: outerLocks() })
-  try {
-    await use(locks)
-  } finally {
-    await locks.close()
-  }
+  await using locks = await LockManager.open(folder, { within: outerLocks() })
+  await use(locks)
 }
 
 function since({ created }: HeldLock): string {

@@ -7,7 +7,6 @@ import {
   LabSession,
   LinePresenter,
   parseMachine,
-  parseTargets,
   readResults,
   RECOMMENDED_ITERATIONS,
   RunFolder,
@@ -63,7 +62,6 @@ export function registerRunTestMatrix(program: Command): void {
       runPlan({
         plan,
         driver,
-        targets: parseTargets(plan.targets.map(({ spec }) => spec)),
         session,
         presenter,
         scratchFolder: join(folder.path, 'tmp'),

@@ -8,7 +8,6 @@ import {
   LabSession,
   LinePresenter,
   parseMachine,
-  parseTargets,
   runPlan,
   usingFolder,
   writeAtomically,
@@ -52,7 +51,6 @@ export function registerRunTest(program: Command): void {
       runPlan({
         plan,
         driver,
-        targets: parseTargets(plan.targets.map(({ spec }) => spec)),
         session,
         presenter,
         scratchFolder: join(out, `tmp-${plan.run}`),

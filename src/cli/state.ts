@@ -161,15 +161,11 @@ function registerCare(state: Command): void {
   stateCommand(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
     async (from: string | undefined, options: StateOptions) => {
       const folder = existingDataFolder(options)
-      const locks = await LockManager.open(folder, { within: outerLocks() })
-      try {
-        const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
-        if (options.json) return printJson(restored)
-        log(`The state ${options.state} is that of ${restored.backup.path}; its serial is now ${restored.serial}.`)
-        if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
-      } finally {
-        await locks.close()
-      }
+      await using locks = await LockManager.open(folder, { within: outerLocks() })
+      const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
+      if (options.json) return printJson(restored)
+      log(`The state ${options.state} is that of ${restored.backup.path}; its serial is now ${restored.serial}.`)
+      if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
     },
   )
 }

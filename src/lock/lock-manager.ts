@@ -1,7 +1,7 @@
 /** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
 import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
-import { HoldfastError, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
+import { HoldfastError, MAX_TIMER_MS, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
 import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
 import { LockHeldError, LockTimeoutError } from './errors.ts'
@@ -13,8 +13,6 @@ import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
-/** Longer waits than a timer can count (24 days) are waits without an end. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 /** Shortest time between two rounds of renewals, ms. */
 const RENEWAL_ROUND_MS = 20
 
@@ -205,6 +203,7 @@ export class LockManager implements AsyncDisposable {
   }
 
   async #ask(request: LockRequest, waitMs: number, signal: AbortSignal | undefined): Promise<Grant> {
+    // Longer waits than a timer can count are waits without an end.
     const isBounded = waitMs > 0 && waitMs <= MAX_TIMER_MS
     const timeout = isBounded ? AbortSignal.timeout(waitMs) : null
     const signals = [timeout, signal].filter((given) => given instanceof AbortSignal)

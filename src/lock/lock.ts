@@ -15,8 +15,7 @@ type Keeper = Pick<LockStore, 'renew' | 'release'>
 
 export interface LockTerms {
   info: LockInfo
-  /** Default: the lock's own name and token. */
-  fences?: readonly LockFence[]
+  fences: readonly LockFence[]
   ttlMs: number
   abandonedBy: LockInfo | null
 }
@@ -47,7 +46,7 @@ export class Lock implements AsyncDisposable {
   constructor(store: Keeper, terms: LockTerms, log: Log | null, onEnd: EndListener) {
     this.info = terms.info
     this.abandonedBy = terms.abandonedBy
-    this.fences = terms.fences ?? [{ lock: terms.info.name, token: terms.info.fencingToken }]
+    this.fences = terms.fences
     this.#store = store
     this.#ttlMs = terms.ttlMs
     this.#log = log

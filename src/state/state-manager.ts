@@ -220,7 +220,7 @@ export class StateManager implements AsyncDisposable {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
     // Our own saves may still have it for a moment.
     await this.#free.turnOver()
-    const tokenAbove = await this.#tokenAbove(name)
+    const tokenAbove = await this.#tokenAbove(name, await this.#store.fenceOf(name))
     const locks = await this.#locks.get()
     const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
     try {
@@ -389,15 +389,15 @@ export class StateManager implements AsyncDisposable {
     return queue
   }
 
-  /** The highest token that was seen with the lock or, where we may be within it, with the one within. */
-  async #tokenAbove(name: string): Promise<number> {
-    const own = await this.#store.fenceOf(name)
+  /** The highest token that was seen with the lock, `own`, or, where we may be within it, with the one within. */
+  async #tokenAbove(name: string, own: number): Promise<number> {
     return this.#isWithin ? Math.max(own, await this.#store.fenceOf(withinLock(name))) : own
   }
 
   /** A turn with the state's lock, taken for one commit. */
   async #enter(signal: AbortSignal): Promise<Turn> {
-    const tokenAbove = await this.#tokenAbove(lockOfState(this.name))
+    const { fencingToken } = await this.#store.head()
+    const tokenAbove = await this.#tokenAbove(lockOfState(this.name), fencingToken)
     const locks = await this.#locks.get()
     const lock = await locks.acquire(lockOfState(this.name), {
       operation: 'save',

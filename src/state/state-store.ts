@@ -3,6 +3,7 @@
  * beside this file; `test/state/laws.ts` holds them to it. A store keeps texts: what a build is, who may save when, and
  * what is cached are the manager's business.
  */
+import type { LockFence } from '../lock/index.ts'
 
 /** Where the state stands. */
 export interface StateHead {
@@ -37,10 +38,7 @@ export interface BuildEntry {
 }
 
 /** Proof that the saver holds a lock: refused if the store has seen a greater token of that lock. */
-export interface Fence {
-  lock: string
-  token: number
-}
+export type Fence = LockFence
 
 export interface SaveRequest {
   /** Names the save, so that one whose answer was lost can be asked for again. */

@@ -1,5 +1,6 @@
 /** Updates that wait for the next commit. Those that wait together are committed together. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { MAX_TIMER_MS } from '../base/index.ts'
 import type { Lock } from '../lock/index.ts'
 import type { Draft } from './draft.ts'
 
@@ -19,8 +20,6 @@ const MAX_BATCH = 256
  */
 const TURN_COMMITS = 16
 const TURN_MS = 60
-/** The longest that a timer can count, 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface Update {
   apply(draft: Draft): unknown

@@ -6,7 +6,6 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabSession, makePlan, runPlan } from '../../src/lab/index.ts'
 import { ProcessMachine } from '../../src/lab/machines/process.ts'
-import { parseTargets } from '../../src/lab/targets/targets.ts'
 import { FAKE_SERVER } from './support/lab-run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-lab-plan-'))
@@ -42,7 +41,7 @@ describe('a run of cells side by side', () => {
       recorded += 1
       throw full
     }
-    const terms = { plan, driver: new ProcessMachine(), targets: parseTargets([spec]), session, presenter: silent }
+    const terms = { plan, driver: new ProcessMachine(), session, presenter: silent }
     const scratchFolder = join(folder, 'scratch')
     await assert.rejects(runPlan({ ...terms, scratchFolder, journal: [], earlier: [], record }), full)
     assert.ok(recorded <= 2, 'at most the two that were under way')

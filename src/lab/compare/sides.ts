@@ -28,9 +28,10 @@ export function readSides(a: string, b: string | undefined): [Side, Side] {
   const names = targetNames(cells)
   const [first, second] = names
   if (target !== undefined || names.length !== 2 || first === undefined || second === undefined) {
-    const others = names.filter((name) => name !== target).map((name) => `${path}#${name}`)
+    const chosen = target ?? first
+    const other = names.find((name) => name !== chosen)
     throw new HoldfastError('INVALID_REQUEST', `${a} is not two targets: there is no second side`, {
-      hint: `Name both: holdfast compare ${path}#${target ?? first} ${others.find((one) => one !== `${path}#${target ?? first}`) ?? 'OTHER'}`,
+      hint: `Name both: holdfast compare ${path}#${chosen} ${other === undefined ? 'OTHER' : `${path}#${other}`}`,
     })
   }
   return [sideOf(cells, first), sideOf(cells, second)]

@@ -1,7 +1,7 @@
 /** This host as a machine: what `process` and `cgroup2` have in common. */
 import { mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseProcessStat, systemErrorCode } from '../../base/index.ts'
+import { readProcessStat, systemErrorCode } from '../../base/index.ts'
 import { freePort } from './free-port.ts'
 import type { BootRequest, Machine } from './machine.ts'
 import { killSession } from './server-process.ts'
@@ -72,11 +72,6 @@ async function survivors(session: number | null): Promise<string[]> {
 }
 
 function isInSession(pid: string, session: number): boolean {
-  try {
-    const stat = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-    return stat?.session === session && stat.state !== 'Z'
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return false
-    throw error
-  }
+  const stat = readProcessStat(pid)
+  return stat?.session === session && stat.state !== 'Z'
 }

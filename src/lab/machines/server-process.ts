@@ -86,11 +86,11 @@ echo "$(cat pid 2>/dev/null || echo 0) $kills $memory $(uname -r)"`
     // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
     const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
     signal.throwIfAborted()
-    const [pid = 0, kills = 0, memoryKib = 0] = output.trim().split(' ').map(Number)
-    const seen = { kernel: output.trim().split(' ')[3] ?? '', memoryBytes: memoryKib * 1024 }
-    if (!(pid > 1))
+    const [pid, kills, memoryKib, kernel = ''] = output.trim().split(' ')
+    const seen = { kernel, memoryBytes: Number(memoryKib ?? 0) * 1024 }
+    if (!(Number(pid) > 1))
       throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
-    return new ServerProcess(machine, pid, seen, kills)
+    return new ServerProcess(machine, Number(pid), seen, Number(kills ?? 0))
   }
 
   /** The end of what the server wrote. */

@@ -1,6 +1,6 @@
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
+import { isDiskFull } from '../../storage/index.ts'
 
-const DISK_FULL = ['ENOSPC', 'EDQUOT']
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO']
 
 /**
@@ -11,9 +11,9 @@ export async function usingFolder<T>(folder: string, work: () => Promise<T> | T)
   try {
     return await work()
   } catch (error) {
-    const code = systemErrorCode(error) ?? ''
-    if (!DISK_FULL.includes(code) && !NOT_ALLOWED.includes(code) && !isDenied(error)) throw error
-    const hint = DISK_FULL.includes(code)
+    const isFull = isDiskFull(error)
+    if (!isFull && !NOT_ALLOWED.includes(systemErrorCode(error) ?? '') && !isDenied(error)) throw error
+    const hint = isFull
       ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. What was measured is kept.'
       : 'It must be a folder that can be written to; --out and XDG_CACHE_HOME name others.'
     throw new HoldfastError('LAB_FOLDER_UNUSABLE', `the lab cannot use ${folder}: ${messageOf(error)}`, {

@@ -6,7 +6,7 @@ import { makeCellResult } from '../results/cell.ts'
 import type { CellResult, Environment, Iteration } from '../results/result.ts'
 import type { JournalEntry } from '../results/run-folder.ts'
 import type { PreparedTarget } from '../targets/target.ts'
-import type { NamedTarget } from '../targets/targets.ts'
+import { parseTargets, type NamedTarget } from '../targets/targets.ts'
 import type { Conditions } from './attempt.ts'
 import { environment } from './host.ts'
 import { checkUnchanged, identityOf, UNKNOWN, type Identity } from './identity.ts'
@@ -22,7 +22,6 @@ const GIVE_UP_AFTER = 2
 export interface PlanRun {
   plan: Plan
   driver: MachineDriver
-  targets: readonly NamedTarget[]
   session: LabSession
   presenter: Presenter
   scratchFolder: string
@@ -34,6 +33,11 @@ export interface PlanRun {
   record: (entry: JournalEntry, cell: CellResult) => void
 }
 
+/** With the targets that its plan names. */
+interface Run extends PlanRun {
+  targets: readonly NamedTarget[]
+}
+
 export interface Outcome {
   /** Every cell of the plan, also those without a result yet; none when the run was interrupted before it began. */
   cells: CellResult[]
@@ -41,7 +45,8 @@ export interface Outcome {
 }
 
 /** @throws what stops the whole run: a target that cannot be had, a machine kind that is not there, a full disk. */
-export async function runPlan(run: PlanRun): Promise<Outcome> {
+export async function runPlan(given: PlanRun): Promise<Outcome> {
+  const run: Run = { ...given, targets: parseTargets(given.plan.targets.map(({ spec }) => spec)) }
   const { session, driver, targets } = run
   const prepared = await prepareAll(targets, session.signal)
   if (!prepared) return { cells: [], isInterrupted: true }
@@ -116,7 +121,7 @@ function checkRoom({ plan, driver, scratchFolder }: PlanRun): void {
 }
 
 async function runStep(
-  { plan, driver, session, presenter, scratchFolder, targets }: PlanRun,
+  { plan, driver, session, presenter, scratchFolder, targets }: Run,
   step: Step,
   prepared: ReadonlyMap<string, PreparedTarget>,
 ): Promise<Iteration> {
@@ -143,7 +148,7 @@ async function runStep(
 
 /** What is known of each cell so far. */
 class CellBook {
-  readonly #run: PlanRun
+  readonly #run: Run
   readonly #prepared: ReadonlyMap<string, PreparedTarget>
   readonly #identities: ReadonlyMap<string, Identity>
   readonly #environment: Environment
@@ -152,7 +157,7 @@ class CellBook {
   readonly #times: StepTime[] = []
   readonly #steps: Step[]
 
-  constructor(run: PlanRun, prepared: ReadonlyMap<string, PreparedTarget>, identities: ReadonlyMap<string, Identity>) {
+  constructor(run: Run, prepared: ReadonlyMap<string, PreparedTarget>, identities: ReadonlyMap<string, Identity>) {
     this.#run = run
     this.#prepared = prepared
     this.#identities = identities
