@@ -1,7 +1,6 @@
 /** What a state is made of: builds, their provisioners and artifacts. Values only; how they are kept is not told here. */
 import { z } from 'zod'
-import { HoldfastError } from '../base/index.ts'
-import { deepFreeze, jsonProblem, type Json } from './json.ts'
+import { jsonProblem, type Json } from './json.ts'
 
 export const BUILD_STATUSES = ['pending', 'creating', 'provisioning', 'complete', 'failed', 'interrupted'] as const
 export const PROVISIONER_STATUSES = ['pending', 'running', 'complete', 'failed', 'skipped'] as const
@@ -16,7 +15,7 @@ const MAX_NAME_LENGTH = 512
 /** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it. */
 const time = z.string()
 
-const json = z.custom<Json>((value) => jsonProblem(value, MAX_NESTING) === null, { error: 'is not a JSON value' })
+const json = z.custom<Json>(isJson, { error: 'is not a JSON value' })
 
 const provisionerSchema = z.object({
   name: z.string(),
@@ -43,13 +42,11 @@ const artifactSchema = z.object({
   type: z.string().exactOptional(),
 })
 
-const buildSchema = z.object({
+export const buildSchema = z.object({
   /** Its key in the state: 1 to 512 characters of well-formed Unicode, any but NUL. */
   name: z
     .string()
-    .min(1)
-    .max(MAX_NAME_LENGTH)
-    .refine((name) => !name.includes('\0') && name.isWellFormed(), { error: 'has NUL or half of a surrogate pair' }),
+    .refine(isBuildName, { error: `is not 1 to ${MAX_NAME_LENGTH} characters without NUL or half a surrogate pair` }),
   /** What is built, in the builder's terms: `amazon-ebs.ubuntu`. */
   source: z.string(),
   status: z.enum(BUILD_STATUSES),
@@ -75,65 +72,14 @@ export interface Build extends Readonly<Omit<z.infer<typeof buildSchema>, 'provi
   readonly artifacts: readonly Artifact[]
 }
 
-/**
- * Builds that were parsed once and, being frozen, stay what they are; each with its JSON text until somebody takes that.
- * The text is made before they are frozen: V8 takes three times as long for frozen arrays.
- */
-const proven = new WeakMap<object, string | null>()
-
-/** A build from its name and source and whatever else is known; the rest as in a build that has not begun. */
-export function createBuild(known: Pick<Build, 'name' | 'source'> & Partial<Build>): Build {
-  return parseBuild({
-    status: 'pending',
-    templateHash: null,
-    instance: null,
-    provisioners: [],
-    artifacts: [],
-    error: null,
-    createdAt: new Date().toISOString(),
-    startedAt: null,
-    endedAt: null,
-    metadata: {},
-    ...known,
-  })
+export function isBuildName(text: string): boolean {
+  return text.length > 0 && text.length <= MAX_NAME_LENGTH && !text.includes('\0') && text.isWellFormed()
 }
 
-/**
- * The value as a frozen build. Fields that a build does not have are dropped.
- * @throws INVALID_BUILD, naming the field; NESTING_TOO_DEEP.
- */
-export function parseBuild(value: unknown): Build {
-  if (typeof value === 'object' && value !== null && proven.has(value)) return value as Build
-  const result = buildSchema.safeParse(value)
-  if (result.success) {
-    proven.set(result.data, JSON.stringify(result.data))
-    return deepFreeze(result.data)
-  }
-  const { name = '?', metadata, instance } = typeof value === 'object' && value ? (value as Partial<Build>) : {}
-  const isTooDeep = [metadata, instance].some((part) => jsonProblem(part, MAX_NESTING) === 'too deep')
-  if (isTooDeep) {
-    throw new HoldfastError('NESTING_TOO_DEEP', `the build ${name} has data nested deeper than ${MAX_NESTING} levels`, {
-      hint: 'Keep such data in a file and put its path or its text into the metadata.',
-      details: { limit: MAX_NESTING },
-    })
-  }
-  const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
-  const [first] = issues
-  throw new HoldfastError('INVALID_BUILD', `the build ${name} is not valid: ${first?.path}: ${first?.message}`, {
-    details: { issues },
-  })
+export function isJson(value: unknown): value is Json {
+  return jsonProblem(value, MAX_NESTING) === null
 }
 
-/** The JSON text of a build, to be stored. */
-export function takeText(build: Build): string {
-  const text = proven.get(build)
-  if (text == null) return JSON.stringify(build)
-  proven.set(build, null)
-  return text
-}
-
-function isJsonObject(value: unknown): boolean {
-  return (
-    typeof value === 'object' && !Array.isArray(value) && value !== null && jsonProblem(value, MAX_NESTING) === null
-  )
+export function isJsonObject(value: unknown): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && isJson(value)
 }

@@ -5,8 +5,9 @@
  */
 import { zstdDecompressSync } from 'node:zlib'
 import { HoldfastError, messageOf, type ErrorCode } from '../base/index.ts'
-import { BUILD_STATUSES, createBuild, type Build } from './build.ts'
+import { BUILD_STATUSES, type Build } from './build.ts'
 import type { Json } from './json.ts'
+import { createBuild } from './parse-build.ts'
 import type { SnapshotPage } from './state-store.ts'
 import { STATE_VERSION } from './state.ts'
 

@@ -1,7 +1,8 @@
 /** What an update sees and changes: the state as it is now, with the changes of those before it in the same commit. */
 import { HoldfastError } from '../base/index.ts'
-import { parseBuild, type Build } from './build.ts'
+import type { Build } from './build.ts'
 import type { Changes } from './layered-map.ts'
+import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
 
 export class Draft {

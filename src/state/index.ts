@@ -4,9 +4,7 @@ export { backupFolder, listBackups, type Backup } from './backup-files.ts'
 export type { BackupPolicy } from './backups.ts'
 export {
   BUILD_STATUSES,
-  createBuild,
   MAX_NESTING,
-  parseBuild,
   PROVISIONER_STATUSES,
   type Artifact,
   type Build,
@@ -19,6 +17,7 @@ export { readDocument, type ImportedState } from './document.ts'
 export type { Draft } from './draft.ts'
 export { StaleStateError, StateDamagedError } from './errors.ts'
 export type { Json } from './json.ts'
+export { createBuild, parseBuild } from './parse-build.ts'
 export { registerStateMetrics, type StateMetrics } from './metrics.ts'
 export { restoreState, type Restored, type RestoreOptions } from './restore.ts'
 export { StateManager, type StateLockOptions, type StateManagerOptions, type UpdateOptions } from './state-manager.ts'

@@ -1,7 +1,8 @@
 /** A state as one save left it, wholly in memory. */
 import { HoldfastError } from '../base/index.ts'
-import { parseBuild, type Build } from './build.ts'
+import type { Build } from './build.ts'
 import type { Changes, LayeredMap } from './layered-map.ts'
+import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
 
 /** The version of what builds and states look like to those who use them. */
