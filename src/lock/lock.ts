@@ -11,7 +11,7 @@ const FIRST_RENEWAL_MS = 1000
 const RELEASE_RETRIES = 12
 
 /** What a lock asks of its store. */
-type Keeper = Pick<LockStore, 'renew' | 'release'>
+type Keeper = Pick<LockStore, 'renew' | 'release' | 'read'>
 
 export interface LockTerms {
   info: LockInfo
@@ -78,6 +78,13 @@ export class Lock implements AsyncDisposable {
   assertHeld(): void {
     this.signal.throwIfAborted()
     if (this.#release) throw new LockLostError(this.name, 'it was released')
+  }
+
+  /** Whether a holder who has no need of it should let go: somebody stands in line, or it is lost. */
+  async isWanted(): Promise<boolean> {
+    if (this.#release || this.signal.aborted) return true
+    const held = await this.#store.read(this.name)
+    return held?.id !== this.id || held.waiting.length > 0
   }
 
   /**

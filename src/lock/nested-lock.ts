@@ -43,7 +43,7 @@ export async function isOuterHeld(store: LockStore, { outer }: LockPlace): Promi
 }
 
 /** What a lock needs of its store, for one that is taken at such a place. */
-export class NestedStore implements Pick<LockStore, 'renew' | 'release'> {
+export class NestedStore implements Pick<LockStore, 'renew' | 'release' | 'read'> {
   readonly #store: LockStore
   readonly #place: LockPlace
 
@@ -61,5 +61,9 @@ export class NestedStore implements Pick<LockStore, 'renew' | 'release'> {
 
   release(_name: string, id: string): Promise<boolean> {
     return this.#store.release(this.#place.name, id)
+  }
+
+  read(): Promise<HeldLock | null> {
+    return this.#store.read(this.#place.name)
   }
 }

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { HoldfastError } from '../base/index.ts'
 import { LockLostError, type Lock } from '../lock/index.ts'
-import { takeText, type Build } from './build.ts'
+import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
 import { Draft } from './draft.ts'
 import { deepFreeze } from './json.ts'
 import type { Changes } from './layered-map.ts'
+import { takeText } from './parse-build.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
 
@@ -167,7 +168,8 @@ function requestOf({ operation }: Update, changes: Changes): SaveRequest {
   return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }
 }
 
-function fencesOf(lock: Lock, applied: readonly Applied[]): Fence[] {
-  const locks = [lock, ...applied.map(({ update }) => update.guard)].filter((held) => held !== null)
-  return [...new Set(locks)].flatMap(({ fences }) => fences)
+function fencesOf(lock: Lock, applied: readonly Applied[]): readonly Fence[] {
+  const guards = applied.map(({ update }) => update.guard).filter((guard) => guard !== null)
+  // The same array from save to save, by which the store knows the holder.
+  return guards.length === 0 ? lock.fences : [...new Set([lock, ...guards])].flatMap(({ fences }) => fences)
 }

@@ -384,7 +384,7 @@ export class StateManager implements AsyncDisposable {
       lock.assertHeld()
       await this.#committer.commit(batch, lock)
     }
-    const queue = new UpdateQueue(async () => ({ commit, leave: async () => {} }))
+    const queue = new UpdateQueue(async () => ({ commit, isWanted: async () => false, leave: async () => {} }))
     this.#held.set(lock, queue)
     return queue
   }
@@ -407,6 +407,7 @@ export class StateManager implements AsyncDisposable {
     })
     return {
       commit: (batch) => this.#committer.commit(batch, lock),
+      isWanted: () => lock.isWanted().catch(() => true),
       // Lost or not, what was done under it is over, and the store has refused it if it was.
       leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),
     }

@@ -10,11 +10,17 @@ import type { Draft } from './draft.ts'
  */
 const LINGER_MS = 2
 
+/**
+ * How long commits may follow one another without a turn of the event loop: to whoever saves again as soon as a save is
+ * done such a turn is a good part of the time of a save.
+ */
+const HOLD_LOOP_MS = 2
+
 /** Updates of one commit: bounds what one slow commit holds back. */
 const MAX_BATCH = 256
 
 /**
- * How many batches, and how long, a process may commit one after another before it lets go of the lock. Passing it to
+ * How many batches, and how long, a process may commit one after another before it lets go of the lock if others wait for it. Passing it to
  * another process can take many times as long as a commit where there are more processes than cores; without turns all
  * would wait for that. The count is what makes turns equal; the time bounds how long slow commits keep others waiting.
  */
@@ -39,6 +45,8 @@ export interface Update {
 export interface Turn {
   /** Settles each update of the batch; those that are left when it rejects get its error. */
   commit(batch: readonly Update[]): Promise<void>
+  /** Whether somebody else waits for a turn. Never rejects. */
+  isWanted(): Promise<boolean>
   /** Ends the turn. The next one may be asked for before this has resolved. Never rejects. */
   leave(): Promise<void>
 }
@@ -49,13 +57,16 @@ export class UpdateQueue {
   #running: Promise<void> | null = null
   #entering = new AbortController()
   #turn: Promise<void> = Promise.resolve()
+  #isAskedToLeave = false
   /** Ends the wait for more; null when there is no such wait. */
   #wake: (() => void) | null = null
   /**
-   * The one timer for all deadlines, only there during a wait that can be long: with one for each update it would be among
-   * the dearest parts of a save. `atMs` is Infinity when there is no deadline.
+   * The one timer for all deadlines, kept from turn to turn: one for each update, or for each commit, would be among the
+   * dearest parts of a save. `atMs` is Infinity when there is no deadline.
    */
   #alarm: { atMs: number; timer: NodeJS.Timeout | undefined } | null = null
+  /** Deadlines count in a wait that can be long, not while this process is merely busy. */
+  #isLongWait = false
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -80,6 +91,7 @@ export class UpdateQueue {
 
   /** Resolves when the present turn, if there is one, is over. */
   async turnOver(): Promise<void> {
+    this.#isAskedToLeave = true
     this.#wake?.()
     await this.#turn
   }
@@ -97,6 +109,8 @@ export class UpdateQueue {
     // What is asked for in the same turn of the event loop shares the first commit too.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#takeTurn()
+    clearTimeout(this.#alarm?.timer)
+    this.#alarm = null
     this.#running = null
   }
 
@@ -111,26 +125,44 @@ export class UpdateQueue {
     }
     const over = Promise.withResolvers<void>()
     this.#turn = over.promise
-    const endMs = performance.now() + TURN_MS
-    for (let commits = 1; ; commits++) {
-      await this.#watchDeadlines(commitBatch(turn, this.#waiting.splice(0, MAX_BATCH)))
-      // Callers whose update is done may have the next one.
-      await nextTurn()
-      if (commits >= TURN_COMMITS || performance.now() >= endMs) break
-      if (this.#waiting.length === 0) await this.#linger()
-      if (this.#waiting.length === 0) break
-    }
+    await this.#useTurn(turn)
     // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
     void turn.leave().then(over.resolve)
   }
 
+  /** Commits batch after batch until there is no more to commit or others wait for their turn. */
+  async #useTurn(turn: Turn): Promise<void> {
+    this.#isAskedToLeave = false
+    let commits = 0
+    let sinceMs = performance.now()
+    let loopTurnMs = sinceMs
+    do {
+      const batch = this.#waiting.splice(0, MAX_BATCH)
+      await this.#watchDeadlines(commitBatch(turn, batch))
+      commits += 1
+      // Callers whose update is done may have the next one; a lone one has it by now.
+      if (batch.length !== 1 || this.#waiting.length !== 1) await nextTick()
+      const nowMs = performance.now()
+      if (nowMs - loopTurnMs >= HOLD_LOOP_MS) {
+        await nextTurn()
+        loopTurnMs = performance.now()
+      }
+      if (commits >= TURN_COMMITS || nowMs - sinceMs >= TURN_MS) {
+        if (await turn.isWanted()) return
+        commits = 0
+        sinceMs = nowMs
+      }
+      if (this.#waiting.length === 0) await this.#linger()
+    } while (this.#waiting.length > 0 && !this.#isAskedToLeave)
+  }
+
   async #watchDeadlines<T>(wait: Promise<T>): Promise<T> {
-    this.#setAlarm()
+    this.#isLongWait = true
+    if (!this.#alarm) this.#setAlarm()
     try {
       return await wait
     } finally {
-      clearTimeout(this.#alarm?.timer)
-      this.#alarm = null
+      this.#isLongWait = false
     }
   }
 
@@ -142,12 +174,14 @@ export class UpdateQueue {
   }
 
   #expire(): void {
+    this.#alarm = null
+    if (!this.#isLongWait) return
     const nowMs = performance.now()
     for (const update of this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs)) {
       this.withdraw(update)
       update.expire()
     }
-    if (this.#alarm) this.#setAlarm()
+    this.#setAlarm()
   }
 
   async #linger(): Promise<void> {
@@ -158,6 +192,13 @@ export class UpdateQueue {
     clearTimeout(timer)
     this.#wake = null
   }
+}
+
+/** Resolves when all that is to be done without a turn of the event loop is done. */
+function nextTick(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve)
+  })
 }
 
 async function commitBatch(turn: Turn, batch: readonly Update[]): Promise<void> {

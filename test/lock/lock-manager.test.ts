@@ -71,6 +71,20 @@ describe('LockManager', () => {
     await assert.rejects(others.forceUnlock('broken', lock.id), { code: 'NOT_FOUND' })
   })
 
+  it('says when others want it, or have it', async () => {
+    await using locks = await open()
+    await using others = await open()
+    const lock = await locks.acquire('wanted', { operation: 'build' })
+    assert.equal(await lock.isWanted(), false)
+    const next = others.acquire('wanted', { operation: 'other', waitMs: 60_000 })
+    await until(() => lock.isWanted())
+    await others.forceUnlock('wanted', lock.id)
+    const second = await next
+    assert.deepEqual([await lock.isWanted(), await second.isWanted()], [true, false])
+    await second.release()
+    assert.equal(await second.isWanted(), true)
+  })
+
   it('releases once, whoever asks and however often', async () => {
     await using locks = await open()
     const lock = await locks.acquire('twice', { operation: 'build' })

@@ -28,6 +28,7 @@ describe('a lock that is taken within itself', () => {
     assert.deepEqual([first.name, first.fencingToken], ['x', outer.fencingToken])
     await using sibling = await under(outer.id)
     await assert.rejects(sibling.acquire('x', OPERATION), { code: 'LOCK_HELD' })
+    assert.equal(await first.isWanted(), false)
     await assert.rejects(locks.acquire('x', OPERATION), { code: 'LOCK_HELD' })
     assert.equal((await locks.readInnermost('x'))?.id, first.id)
     await using deeper = await under(outer.id, first.id)

@@ -111,6 +111,33 @@ describe('update', () => {
     assert.equal(await other.get('a'), null)
   })
 
+  it('keeps its turn as long as nobody else wants one', async () => {
+    const data = fresh()
+    await using manager = await open(data)
+    await using other = await open(data)
+    const save = async (of: StateManager, count: number) => {
+      await of.update((draft) => draft.put(counted('x', count)))
+      return (await of.head()).fencingToken
+    }
+    const tokens = new Set<number>()
+    for (let count = 1; count <= 100; count++) tokens.add(await save(manager, count))
+    assert.equal(tokens.size, 1)
+    const ended = new AbortController()
+    const saver = async (_: unknown, index: number) => {
+      for (let count = 0; !ended.signal.aborted; count++) {
+        await manager.update((draft) => draft.put(counted(`b${index}`, count)))
+      }
+    }
+    const saving = Promise.all(Array.from({ length: 3 }, saver))
+    await save(other, 1000)
+    await sleep(20)
+    // Its own callers may want the lock for more than a moment.
+    const lock = await manager.lock({ operation: 'hold' })
+    ended.abort()
+    await lock.release()
+    await saving
+  })
+
   it("fences off the saves of a part's earlier holder", async () => {
     const data = fresh()
     await using manager = await open(data)

@@ -16,7 +16,7 @@ const TRUST_MS = 100
 export class FileInPlace {
   readonly #path: string
   readonly #inode: number
-  #trusted = { holder: '', untilMs: 0 }
+  #trusted: { fences: readonly Fence[] | null; untilMs: number } = { fences: null, untilMs: 0 }
 
   /** @param path Of a file that is open. */
   constructor(path: string) {
@@ -33,12 +33,11 @@ export class FileInPlace {
     })
   }
 
-  /** For a holder of the state's lock, whom no other has all these tokens in common with. @throws STATE_REPLACED. */
+  /** For a holder of the state's lock, who comes with the same array each time. @throws STATE_REPLACED. */
   assertFor(fences: readonly Fence[]): void {
     const nowMs = performance.now()
-    const holder = fences.map(({ lock, token }) => `${token} ${lock}`).join('\n')
-    if (holder === this.#trusted.holder && nowMs < this.#trusted.untilMs) return
+    if (fences === this.#trusted.fences && nowMs < this.#trusted.untilMs) return
     this.assert()
-    this.#trusted = { holder, untilMs: nowMs + TRUST_MS }
+    this.#trusted = { fences, untilMs: nowMs + TRUST_MS }
   }
 }

@@ -20,7 +20,7 @@ export class NewestSave {
   constructor(tables: Tables, fences: Fences) {
     this.#tables = tables
     this.#fences = fences
-    this.#dataVersion = tables.connection.prepare('PRAGMA data_version')
+    this.#dataVersion = tables.connection.prepare('PRAGMA data_version', { returnArrays: true })
   }
 
   row(): SaveRow | null {
@@ -71,6 +71,7 @@ export class NewestSave {
   }
 
   #version(): number {
-    return (this.#dataVersion.get() as { data_version: number }).data_version
+    const [version] = this.#dataVersion.get() as unknown as [number]
+    return version
   }
 }

@@ -257,7 +257,7 @@ export class SqliteState implements StateStore {
     }
   }
 
-  async #write<T>(operation: () => T, holder?: readonly Fence[]): Promise<T> {
+  #write<T>(operation: () => T, holder?: readonly Fence[]): Promise<T> {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
       this.#assertInPlace(holder)

@@ -28,7 +28,7 @@ export class WriteQueue {
   #waiting: Operation[] = []
   #isPumping = false
 
-  /** @param isEager Begins at once, without a turn of the event loop in which more could be asked for. Default false. */
+  /** @param isEager Begins at once, without a turn of the event loop before or after in which more could be asked for. Default false. */
   constructor(connection: DatabaseSync, { isEager = false } = {}) {
     this.#connection = connection
     this.#isEager = isEager
@@ -69,6 +69,7 @@ export class WriteQueue {
         this.#waiting.splice(0, batch.length)
         failures = 0
         for (const tell of settle) tell()
+        if (this.#isEager && this.#waiting.length === 0) break
         await nextTurn()
       } else {
         failures += 1
