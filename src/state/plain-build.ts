@@ -15,8 +15,6 @@ import {
   type ProvisionerStatus,
 } from './build.ts'
 
-/** What may have these fields, and others. */
-type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 const buildStatuses: ReadonlySet<unknown> = new Set(BUILD_STATUSES)
@@ -24,7 +22,7 @@ const provisionerStatuses: ReadonlySet<unknown> = new Set(PROVISIONER_STATUSES)
 
 /** A copy of a value that has all fields of a build, no others, and in each what belongs there; else null. */
 export function copyOfPlainBuild(value: unknown): Build | null {
-  if (!isObject<Build>(value)) return null
+  if (!isObject(value)) return null
   const { name, source, status, templateHash, instance, error, createdAt, startedAt, endedAt, metadata } = value
   if (!isString(name) || !isBuildName(name) || !isString(source) || !isBuildStatus(status)) return null
   if (
@@ -44,7 +42,7 @@ export function copyOfPlainBuild(value: unknown): Build | null {
 }
 
 function copyOfProvisioner(value: unknown): Provisioner | null {
-  if (!isObject<Provisioner>(value)) return null
+  if (!isObject(value)) return null
   const { name, status, error, startedAt, endedAt, exitStatus, output, attempts } = value
   if (!isString(name) || !isProvisionerStatus(status)) return null
   if (!isStringOrNull(error) || !isStringOrNull(startedAt) || !isStringOrNull(endedAt)) return null
@@ -56,7 +54,7 @@ function copyOfProvisioner(value: unknown): Provisioner | null {
 }
 
 function copyOfArtifact(value: unknown): Artifact | null {
-  if (!isObject<Artifact>(value)) return null
+  if (!isObject(value)) return null
   const { path, sizeBytes, sha256, url, type } = value
   if (!isString(path) || !isCount(sizeBytes) || !isString(sha256) || !isStringOrNull(url)) return null
   const copy: Writable<Artifact> = { path, sizeBytes, sha256, url }
@@ -80,7 +78,7 @@ function onlyThese<T extends object>(value: object, copy: T): T | null {
   return Object.keys(value).length === Object.keys(copy).length ? copy : null
 }
 
-function isObject<T>(value: unknown): value is Unchecked<T> {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
