@@ -99,6 +99,18 @@ export const BROKEN_STORES: readonly Broken[] = [
       })),
   },
   {
+    fault: 'gives what was removed meanwhile',
+    law: 'gives what each save changed to one who follows closely',
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        changesSince: async (serial: number, limit: number) => {
+          const news = await inner.changesSince(serial, limit)
+          const gone = serial > 0 && (await inner.getAt(serial - 1, 'x'))
+          return news && gone ? { ...news, builds: [gone, ...news.builds] } : news
+        },
+      })),
+  },
+  {
     fault: 'forgets old versions',
     law: 'keeps old versions of every build',
     wrap: (store) => faulty(store, (inner) => ({ getAt: (_serial: number, name: string) => inner.get(name) })),

@@ -11,13 +11,17 @@ import { counted, countOf } from './counting.ts'
 const folder = tempFolder('state-format')
 const PACKS_PER_SERIAL = 2 ** 20
 
-it('a state of format 1 is opened, read, saved and compacted', async () => {
-  const data = join(folder, 'old')
+for (const format of [1, 2]) {
+  it(`a state of format ${format} is opened, read, saved and compacted`, () => test(format))
+}
+
+async function test(format: number): Promise<void> {
+  const data = join(folder, String(format))
   const before = await StateManager.open(data, { backups: false })
   for (let count = 1; count <= 5; count++) await before.update((draft) => draft.put(counted('x', count)))
   await before.update((draft) => draft.put(counted('y', 1)))
   await before.close()
-  makeFormat1(statePath(data, 'default'))
+  makeOld(statePath(data, 'default'), format)
 
   const [one, two] = await Promise.all([
     StateManager.open(data, { backups: false }),
@@ -33,17 +37,35 @@ it('a state of format 1 is opened, read, saved and compacted', async () => {
   assert.equal(countOf(await one.get('y')), 3)
   await one.close()
   await two.close()
-})
+}
 
-/** The other way round: small packs become rows of `packs`. */
-function makeFormat1(path: string): void {
+function makeOld(path: string, format: number): void {
   const connection = new DatabaseSync(path)
+  simplifyUndo(connection)
+  if (format === 1) moveOutOfSaves(connection)
+  const checksum = crc32(`format=${format}`)
+  connection.prepare("UPDATE meta SET value = ?, checksum = ? WHERE key = 'format'").run(String(format), checksum)
+  connection.close()
+}
+
+/** Until format 2: only what was there before, in a flat list. */
+function simplifyUndo(connection: DatabaseSync): void {
+  const update = connection.prepare('UPDATE saves SET undo = ?, checksum = ? WHERE serial = ?')
+  for (const row of connection.prepare('SELECT * FROM saves').all()) {
+    const entries = JSON.parse(Buffer.from(row.undo as Uint8Array).toString()) as [string, number[] | null][]
+    const undo = Buffer.from(JSON.stringify(entries.map(([name, before]) => [name, ...(before ?? [])])))
+    const { serial, id, at, who, operation, token, builds, digest } = row
+    const checksum = crc32(undo, crc32(JSON.stringify([serial, id, at, who, operation, token, builds, digest])))
+    update.run(undo, checksum, Number(serial))
+  }
+}
+
+/** In format 1 small packs were rows of `packs`. */
+function moveOutOfSaves(connection: DatabaseSync): void {
   const insert = connection.prepare('INSERT INTO packs VALUES (?, ?, 0, NULL, NULL, ?, ?, ?)')
   for (const row of connection.prepare('SELECT serial, live, pack FROM saves').all()) {
     const { serial, live, pack } = row as { serial: number; live: number; pack: Uint8Array }
     insert.run(serial * PACKS_PER_SERIAL, live, pack.length, crc32(pack), pack)
   }
   connection.exec('ALTER TABLE saves DROP COLUMN pack; ALTER TABLE saves DROP COLUMN live')
-  connection.prepare("UPDATE meta SET value = '1', checksum = ? WHERE key = 'format'").run(crc32('format=1'))
-  connection.close()
 }

@@ -192,6 +192,37 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     assert.equal(await since(6), null)
   },
 
+  async 'gives what each save changed to one who follows closely'({ a, b }) {
+    const big = 'x'.repeat(20_000)
+    const steps: { request: SaveRequest; there: Record<string, string> }[] = [
+      { request: save({ x: '1', y: '1' }), there: { x: '1', y: '1' } },
+      { request: save({ x: '2' }), there: { x: '2' } },
+      { request: save({ z: '1' }, ['x']), there: { z: '1' } },
+      { request: save({}, ['y']), there: {} },
+      { request: save({ big, x: '3' }), there: { big, x: '3' } },
+      { request: save({ big: 'small' }), there: { big: 'small' } },
+      { request: save({}, ['z']), there: {} },
+      { request: save({ z: '2' }), there: { z: '2' } },
+      { request: save({}, ['z']), there: {} },
+    ]
+    const since = async (serial: number) => {
+      const news = await b.changesSince(serial, 1000)
+      assert.deepEqual(news?.head, await a.head())
+      return Object.fromEntries(news.builds.map((build) => [build.name, JSON.parse(build.body).text]))
+    }
+    for (const [serial, { request, there }] of steps.entries()) {
+      await a.save(serial, [request], [])
+      assert.deepEqual(await since(serial), there)
+    }
+    assert.deepEqual(await since(7), {})
+    assert.deepEqual(await since(5), { big: 'small' })
+    await a.compact(true)
+    assert.deepEqual(await since(7), {})
+    assert.deepEqual(await since(5), { big: 'small' })
+    assert.deepEqual(await since(4), { big: 'small', x: '3' })
+    assert.equal(JSON.parse((await b.getAt(5, 'big'))?.body ?? '').text, big)
+  },
+
   async 'lists builds by name, in pages, by status'({ a, b }) {
     const builds = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`b${index}`, `${index}`]))
     await a.save(0, [save(builds)], [])

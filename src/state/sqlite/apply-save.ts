@@ -29,7 +29,7 @@ export function applySave(tables: Tables, before: SaveRow | null, request: SaveR
       builds += 1
     }
     digest ^= digestOf(head)
-    undo.push({ name, previous: old })
+    undo.push(small ? { name, previous: old, now: place } : { name, previous: old })
   }
   for (const name of request.remove) {
     const old = heads.get(name)
@@ -37,7 +37,7 @@ export function applySave(tables: Tables, before: SaveRow | null, request: SaveR
     heads.delete(old)
     builds -= 1
     digest ^= digestOf(old)
-    undo.push({ name, previous: old })
+    undo.push({ name, previous: old, now: null })
   }
   const { id, at, who, operation } = request
   const row = { serial, id, at, who, operation, token, builds, digest: digest >>> 0 }

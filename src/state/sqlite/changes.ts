@@ -1,8 +1,11 @@
 /** What changed since a serial. */
+import type { StoredBuild } from '../state-store.ts'
 import type { Head } from './heads.ts'
-import type { SaveRow } from './saves.ts'
-import type { Tables } from './tables.ts'
+import { withUndo, type SaveRow, type StoredRow } from './saves.ts'
+import { loadVersion, type Tables } from './tables.ts'
 
+/** Saves that are read one by one, with what they wrote in them, rather than to look what is new among the heads. */
+const FEW_SAVES = 4
 /** How many heads can be looked through in the time that it takes to read the record of one save. */
 const HEADS_PER_SAVE = 64
 /** How many heads can be looked through in the time that it takes to look one up by its name. */
@@ -17,12 +20,45 @@ export function changedSince({ saves }: Tables, newest: SaveRow | null, serial: 
 }
 
 /**
+ * The builds that were saved after a serial and are still there; null when they are more than `limit`, or not known. Who
+ * follows the state closely has them from the rows of the newest saves alone.
+ */
+export function buildsSince(
+  tables: Tables,
+  newest: SaveRow | StoredRow | null,
+  serial: number,
+  limit: number,
+): StoredBuild[] | null {
+  const now = newest?.serial ?? 0
+  if (serial > now) return null
+  const builds = newest && now - serial <= FEW_SAVES ? buildsInRows(tables, serial, newest) : null
+  if (builds) return builds.length > limit ? null : builds
+  const heads = headsSince(tables, newest, serial, limit)
+  return heads && heads.map((head) => loadVersion(tables, head))
+}
+
+/** Null when one of the saves is too big to have all in its row, or is gone. */
+function buildsInRows(tables: Tables, after: number, newest: SaveRow | StoredRow): StoredBuild[] | null {
+  const isNext = newest.serial === after + 1 && 'undo' in newest
+  const saves = isNext ? [withUndo(newest)] : tables.saves.young(after)
+  if (saves.length !== newest.serial - after) return null
+  const builds = new Map<string, StoredBuild | null>()
+  for (const { serial, undo, pack } of saves) {
+    if (pack) tables.packs.remember(serial, pack)
+    for (const { name, now: place } of undo) {
+      if (place === undefined) return null
+      builds.set(name, place && loadVersion(tables, { name, serial, ...place }))
+    }
+  }
+  return [...builds.values()].filter((build) => build !== null)
+}
+
+/**
  * The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. Null when
  * they are more than `limit`, or not known.
  */
-export function headsSince(tables: Tables, newest: SaveRow | null, serial: number, limit: number): Head[] | null {
+function headsSince(tables: Tables, newest: SaveRow | null, serial: number, limit: number): Head[] | null {
   const { serial: now = 0, builds = 0 } = newest ?? {}
-  if (serial > now) return null
   const scan = () => {
     const heads = tables.heads.since(serial, limit + 1)
     return heads.length > limit ? null : heads

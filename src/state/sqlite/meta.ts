@@ -6,7 +6,7 @@ import { LazyStatement } from '../../storage/index.ts'
 import { HoldfastError } from '../../base/index.ts'
 
 /** Rises when an older Holdfast could no longer read the file. */
-const FORMAT = 2
+const FORMAT = 3
 
 /** Statements that make the table, with the lineage of a new state. */
 export function metaSchema(): string {
@@ -31,7 +31,7 @@ export class Meta {
     this.#get = new LazyStatement(connection, 'SELECT value, checksum FROM meta WHERE key = ?')
     this.#put = new LazyStatement(connection, 'INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
     this.#all = new LazyStatement(connection, 'SELECT key FROM meta')
-    const format = this.#format()
+    const format = this.format()
     if (format > FORMAT) {
       throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
         hint: 'Use the Holdfast that wrote it, or a newer one.',
@@ -40,9 +40,13 @@ export class Meta {
     this.lineage = this.#read('lineage')
   }
 
+  format(): number {
+    return Number(this.#read('format'))
+  }
+
   /** Whether the file is of an older format. */
   isOld(): boolean {
-    return this.#format() < FORMAT
+    return this.format() < FORMAT
   }
 
   setCurrent(): void {
@@ -79,10 +83,6 @@ export class Meta {
   /** Reads every row. */
   check(): void {
     for (const { key } of this.#all.all()) this.#read(String(key))
-  }
-
-  #format(): number {
-    return Number(this.#read('format'))
   }
 
   #read(key: string): string {

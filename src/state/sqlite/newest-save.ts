@@ -2,7 +2,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { StateHead } from '../state-store.ts'
 import type { Fences } from './fences.ts'
-import type { SaveRow } from './saves.ts'
+import type { SaveRow, StoredRow } from './saves.ts'
 import type { Tables } from './tables.ts'
 
 /** No data_version: read again. */
@@ -13,7 +13,8 @@ export class NewestSave {
   readonly #fences: Fences
   /** Changes when another connection writes, not when this one does. */
   readonly #dataVersion: StatementSync
-  #row: SaveRow | null = null
+  /** As it was read, or as this connection wrote it. */
+  #row: SaveRow | StoredRow | null = null
   #head: StateHead | null = null
   #seenVersion = NEVER
 
@@ -23,7 +24,7 @@ export class NewestSave {
     this.#dataVersion = tables.connection.prepare('PRAGMA data_version', { returnArrays: true })
   }
 
-  row(): SaveRow | null {
+  row(): SaveRow | StoredRow | null {
     const version = this.#version()
     if (version !== this.#seenVersion) {
       this.#tables.meta.forgetFences()

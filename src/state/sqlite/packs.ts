@@ -117,6 +117,12 @@ export class Packs {
     return bytes.toString()
   }
 
+  /** Takes the pack of a save's row, which somebody read, into the memory of packs. */
+  remember(serial: number, bytes: Uint8Array): void {
+    const pack = serial * PACKS_PER_SERIAL
+    if (!this.#cache.has(pack)) this.#remember(pack, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  }
+
   /** Reads from the file from now on, not from memory. */
   clearCache(): void {
     this.#cache.clear()

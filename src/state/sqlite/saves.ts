@@ -21,10 +21,13 @@ const COLUMNS = 'serial, id, at, who, operation, token, builds, digest, undo, ch
 const COMPRESS_FROM_BYTES = 1000
 const ZSTD_MAGIC = 0x28
 
-/** A version of a build that a save replaced or removed, or the mere name of one that it created. */
+/** A build that a save wrote or removed. */
 export interface Undo {
   name: string
+  /** The version that was there before; null when there was none. */
   previous: (Place & { serial: number }) | null
+  /** Where its own version is, when that was born in the row of the save; null when it removed the build. */
+  now?: Place | null
 }
 
 export interface SaveRow {
@@ -41,10 +44,15 @@ export interface SaveRow {
   digest: number
 }
 
-interface StoredRow extends SaveRow {
+/** A row of the log, checked. */
+export interface StoredRow extends SaveRow {
   undo: Uint8Array
   checksum: number
+  /** Of a row that was read with its pack: null when that is not, or no longer, in the row. */
+  pack?: Uint8Array | null
 }
+
+export type Save = SaveRow & { undo: Undo[]; pack?: Uint8Array | null }
 
 /** A row of the log that is not as it was written. */
 export class SaveDamage extends Error {
@@ -60,28 +68,30 @@ export class SaveLog {
   readonly #insert: LazyStatement
   readonly #oldest: LazyStatement
   readonly #after: LazyStatement
+  readonly #young: LazyStatement
   readonly #downwards: LazyStatement
   readonly #delete: LazyStatement
 
   constructor(connection: DatabaseSync) {
     const prepare = (text: string) => new LazyStatement(connection, text)
-    this.#newest = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial DESC LIMIT 1`)
+    this.#newest = prepare(`SELECT ${COLUMNS}, pack FROM saves ORDER BY serial DESC LIMIT 1`)
     this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#oldest = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial LIMIT 1`)
     this.#after = prepare(`SELECT ${COLUMNS} FROM saves WHERE serial > ? ORDER BY serial`)
+    this.#young = prepare(`SELECT ${COLUMNS}, pack FROM saves WHERE serial > ? ORDER BY serial`)
     this.#downwards = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial DESC`)
     this.#delete = prepare('DELETE FROM saves WHERE serial = ?')
   }
 
   /** @throws SaveDamage, as all that read here. */
-  newest(): SaveRow | null {
+  newest(): StoredRow | null {
     const row = this.#newest.get() as StoredRow | undefined
     return row ? checked(row) : null
   }
 
-  oldest(): (SaveRow & { undo: Undo[] }) | null {
+  oldest(): Save | null {
     const row = this.#oldest.get() as StoredRow | undefined
-    return row ? withUndo(row) : null
+    return row ? withUndo(checked(row)) : null
   }
 
   /** @param small The texts of the save, when they are so few that they go into its row. */
@@ -97,14 +107,19 @@ export class SaveLog {
   }
 
   /** Saves after a serial, oldest first. */
-  *after(serial: number): Iterable<SaveRow & { undo: Undo[] }> {
-    for (const row of this.#after.iterate(serial)) yield withUndo(row as unknown as StoredRow)
+  *after(serial: number): Iterable<Save> {
+    for (const row of this.#after.iterate(serial)) yield withUndo(checked(row as unknown as StoredRow))
+  }
+
+  /** As `after`, with the packs that are in the rows. */
+  young(serial: number): Save[] {
+    return (this.#young.all(serial) as unknown as StoredRow[]).map((row) => withUndo(checked(row)))
   }
 
   /** All saves, newest first. */
   *downwards(): Iterable<SaveRecord> {
     for (const stored of this.#downwards.iterate()) {
-      const { serial, id, at, who, operation, builds, undo } = withUndo(stored as unknown as StoredRow)
+      const { serial, id, at, who, operation, builds, undo } = withUndo(checked(stored as unknown as StoredRow))
       yield { serial, id, at, who, operation, buildCount: builds, changed: undo.map(({ name }) => name) }
     }
   }
@@ -115,18 +130,24 @@ function checked(row: StoredRow): StoredRow {
   return row
 }
 
-function withUndo(row: StoredRow): SaveRow & { undo: Undo[] } {
-  return { ...checked(row), undo: decode(row.undo) }
+export function withUndo(row: StoredRow): Save {
+  return { ...row, undo: decode(row.undo) }
 }
 
 function checksumOf({ serial, id, at, who, operation, token, builds, digest }: SaveRow, undo: Uint8Array): number {
   return crc32(undo, crc32(JSON.stringify([serial, id, at, who, operation, token, builds, digest])))
 }
 
-/** JSON: `[name]` of a build that is new, else `[name, serial, pack, start, size, checksum]` of what was there before. */
+type PlaceRow = [pack: number, start: number, size: number, checksum: number]
+type UndoRow = [name: string, previous: [serial: number, ...PlaceRow] | null, now?: PlaceRow | null]
+/** As formats 1 and 2 have it. */
+type OldUndoRow = [name: string] | [name: string, serial: number, ...PlaceRow]
+
+/** JSON: `[name, previous, now]`, without `now` when that is not told. */
 function encode(undo: readonly Undo[]): Uint8Array {
-  const rows = undo.map(({ name, previous: place }) => {
-    return place ? [name, place.serial, place.pack, place.start, place.size, place.checksum] : [name]
+  const rows = undo.map(({ name, previous, now }): UndoRow => {
+    const before: UndoRow[1] = previous && [previous.serial, ...placeRow(previous)]
+    return now === undefined ? [name, before] : [name, before, now && placeRow(now)]
   })
   const bytes = Buffer.from(JSON.stringify(rows))
   return bytes.length < COMPRESS_FROM_BYTES ? bytes : zstdCompressSync(bytes)
@@ -134,8 +155,31 @@ function encode(undo: readonly Undo[]): Uint8Array {
 
 function decode(bytes: Uint8Array): Undo[] {
   const text = bytes[0] === ZSTD_MAGIC ? zstdDecompressSync(bytes) : bytes
-  const rows = JSON.parse(Buffer.from(text).toString()) as [string, ...number[]][]
-  return rows.map(([name, serial, pack = 0, start = 0, size = 0, checksum = 0]) => {
-    return { name, previous: serial === undefined ? null : { serial, pack, start, size, checksum } }
-  })
+  const rows = JSON.parse(Buffer.from(text).toString()) as (UndoRow | OldUndoRow)[]
+  return rows.map((row) => (isOld(row) ? undoOf([row[0], previousOfOld(row)]) : undoOf(row)))
+}
+
+function undoOf([name, before, now]: UndoRow): Undo {
+  const previous = before && versionOf(before)
+  return now === undefined ? { name, previous } : { name, previous, now: now && placeOf(now) }
+}
+
+function isOld(row: UndoRow | OldUndoRow): row is OldUndoRow {
+  return row.length === 1 || typeof row[1] === 'number'
+}
+
+function previousOfOld([, ...before]: OldUndoRow): UndoRow[1] {
+  return before.length > 0 ? (before as [number, ...PlaceRow]) : null
+}
+
+function versionOf([serial, ...place]: [serial: number, ...PlaceRow]): Place & { serial: number } {
+  return { serial, ...placeOf(place) }
+}
+
+function placeRow({ pack, start, size, checksum }: Place): PlaceRow {
+  return [pack, start, size, checksum]
+}
+
+function placeOf([pack, start, size, checksum]: PlaceRow): Place {
+  return { pack, start, size, checksum }
 }

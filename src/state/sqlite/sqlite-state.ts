@@ -22,7 +22,7 @@ import type {
   StoredBuild,
 } from '../state-store.ts'
 import { applySave } from './apply-save.ts'
-import { changedSince, headsSince } from './changes.ts'
+import { buildsSince, changedSince } from './changes.ts'
 import { COMPACTION } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
@@ -122,8 +122,8 @@ export class SqliteState implements StateStore {
       const known = this.#newest.known()
       if (known?.serial === serial) return { head: known, builds: [] }
       return this.#inTransaction(() => {
-        const heads = headsSince(this.#tables, this.#newest.row(), serial, limit)
-        return heads && { head: this.#newest.head(), builds: heads.map((head) => loadVersion(this.#tables, head)) }
+        const builds = buildsSince(this.#tables, this.#newest.row(), serial, limit)
+        return builds && { head: this.#newest.head(), builds }
       })
     })
   }
@@ -226,7 +226,7 @@ export class SqliteState implements StateStore {
     const { connection, meta } = this.#tables
     // Another process may have been quicker.
     if (!meta.isOld()) return
-    connection.exec(MISSING_IN_FORMAT_1)
+    if (meta.format() === 1) connection.exec(MISSING_IN_FORMAT_1)
     meta.setCurrent()
   }
 
