@@ -52,7 +52,10 @@ describe('a state after random saves', () => {
           }
         })
         if ((await manager.head()).serial === models.length) models.push(model)
-        if (random(5) === 0) await manager.load()
+        if (random(3) === 0) {
+          const builds = [...(await manager.load()).builds()]
+          assert.deepEqual(new Map(builds.map((build) => [build.name, build.metadata.text])), model)
+        }
         if (random(7) === 0) await manager.compact()
         if (random(11) === 0) {
           await manager.close()

@@ -206,6 +206,18 @@ describe('load and save', () => {
 })
 
 describe('history', () => {
+  it('sees what others changed by saves that are kept no longer', async () => {
+    const data = fresh()
+    const openWith = () => StateManager.open(data, { backups: false, keepSerials: 1 })
+    await using writer = await openWith()
+    await using reader = await openWith()
+    for (const count of [1, 2]) {
+      for (const name of ['x', 'y', 'z']) await writer.update((draft) => draft.put(counted(name, count)))
+      await writer.compact()
+      assert.deepEqual([...(await reader.load()).builds()].map(countOf), [count, count, count])
+    }
+  })
+
   it('tells differences and goes back, by a new save', async () => {
     await using manager = await open(fresh())
     const web = createBuild({ name: 'web', source: 'qemu' })
