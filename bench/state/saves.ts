@@ -49,11 +49,12 @@ async function saveOne(folder: string): Promise<Row> {
 }
 
 async function hundred(folder: string): Promise<Row[]> {
-  const sets = Array.from({ length: 10 }, (_, version) =>
+  const SAVES = 100
+  const sets = Array.from({ length: SAVES + SAVES / 10 + 1 }, (_, version) =>
     Array.from({ length: 100 }, (_build, index) => sampleBuild(index, version)),
   )
-  const pick = (turn: number) => sets[turn % sets.length] ?? []
-  const [first = []] = sets
+  const [first = [], ...later] = sets
+  const pick = (turn: number) => later[turn] ?? []
   const manager = await openWith(join(folder, 'ours'), first)
   const peers = await fill(
     { raw: rawSqlite(join(folder, 'raw')), json: jsonFile(join(folder, 'json')), lmdb: lmdb(join(folder, 'lmdb')) },
@@ -67,7 +68,7 @@ async function hundred(folder: string): Promise<Row[]> {
       raw: (turn) => peers.raw.saveAll(pick(turn)),
       lmdb: (turn) => peers.lmdb.saveAll(pick(turn)),
     },
-    100,
+    SAVES,
   )
   const loadAll = async () => {
     const other = await StateManager.open(join(folder, 'ours'), { backups: false })

@@ -6,10 +6,20 @@ const MAX_MOVE = 300
 /** Versions of builds that are dropped in one step. */
 const MAX_FORGET = 500
 
-/** Each step is for a transaction of its own, and says whether there is more of its kind to do. */
+/** Time for steps of one transaction, ms: most are over sooner than the wait for the disk that follows. */
+const TAKE_STEPS_MS = 3
+
+/** Says whether there is more of its kind to do. */
 export type CompactionStep = (tables: Tables, keepSerials: number) => boolean
 
 export const COMPACTION: readonly CompactionStep[] = [moveOutOfSaves, forgetOldest, moveIntoBlock, giveBackPages]
+
+/** Takes steps of one kind for a while, in a transaction of the caller's. @returns whether there is more to do. */
+export function takeSteps(step: CompactionStep, tables: Tables, keepSerials: number): boolean {
+  const endMs = performance.now() + TAKE_STEPS_MS
+  while (step(tables, keepSerials)) if (performance.now() >= endMs) return true
+  return false
+}
 
 function moveOutOfSaves({ meta, moves }: Tables): boolean {
   return moves.outOfSaves(meta.movedUpTo(), Number.MAX_SAFE_INTEGER, MAX_MOVE) === MAX_MOVE

@@ -23,7 +23,7 @@ import type {
 } from '../state-store.ts'
 import { applySave } from './apply-save.ts'
 import { buildsSince, changedSince } from './changes.ts'
-import { COMPACTION } from './compaction.ts'
+import { COMPACTION, takeSteps } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
 import { FileInPlace } from './file-in-place.ts'
@@ -207,7 +207,7 @@ export class SqliteState implements StateStore {
 
   async compact(isAtRest: boolean): Promise<void> {
     for (const step of COMPACTION) {
-      while (await this.#write(() => step(this.#tables, this.#options.keepSerials))) await nextTurn()
+      while (await this.#write(() => takeSteps(step, this.#tables, this.#options.keepSerials))) await nextTurn()
     }
     if (isAtRest) this.#truncateLog()
   }
