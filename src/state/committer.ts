@@ -48,9 +48,13 @@ export class Committer {
     return head
   }
 
-  async read(name: string): Promise<Build | null> {
+  /** A build at the serial of the cache; no promise when it is there. */
+  read(name: string): Build | null | Promise<Build | null> {
     const cached = this.cache.get(name)
-    if (cached !== undefined) return cached
+    return cached === undefined ? this.#readStored(name) : cached
+  }
+
+  async #readStored(name: string): Promise<Build | null> {
     const { serial } = this.cache
     const stored = await this.#store.get(name)
     const build = stored && buildOf(stored.body)
@@ -112,7 +116,7 @@ export class Committer {
 
   /** @returns null when the update failed, and has been told so. */
   async #apply(update: Update, head: StateHead, serial: number, pending: Changes): Promise<Applied | null> {
-    const read = async (name: string) => {
+    const read = (name: string) => {
       const changed = pending.get(name)
       if (changed !== undefined) return changed
       return head.buildCount === 0 ? null : this.read(name)

@@ -5,16 +5,18 @@ import type { Changes } from './layered-map.ts'
 import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
 
+type ReadBuild = (name: string) => Build | null | Promise<Build | null>
+
 export class Draft {
   readonly lineage: string
   /** The serial that the update will get. */
   readonly serial: number
-  readonly #read: (name: string) => Promise<Build | null>
+  readonly #read: ReadBuild
   readonly #changes = new Map<string, Build | null>()
   readonly #isFree: boolean
 
   /** @param isFree Whether builds may go from any status to any: for rollback and import. */
-  constructor(lineage: string, serial: number, read: (name: string) => Promise<Build | null>, isFree: boolean) {
+  constructor(lineage: string, serial: number, read: ReadBuild, isFree: boolean) {
     this.lineage = lineage
     this.serial = serial
     this.#read = read

@@ -28,19 +28,26 @@ export const PROVISIONER_TRANSITIONS: Readonly<Record<ProvisionerStatus, readonl
  * @throws ILLEGAL_TRANSITION, naming what went from where to where and what is allowed.
  */
 export function assertTransition(before: Build, after: Build): void {
-  assertStep(`the build ${after.name}`, BUILD_TRANSITIONS, before.status, after.status)
+  if (!mayGo(BUILD_TRANSITIONS, before.status, after.status)) {
+    throw illegal(`the build ${after.name}`, BUILD_TRANSITIONS, before.status, after.status)
+  }
   if (before.status !== after.status && after.status === 'pending') return
-  for (const [index, provisioner] of after.provisioners.entries()) {
+  for (const [index, { name, status }] of after.provisioners.entries()) {
     const earlier = before.provisioners[index]
-    if (earlier?.name !== provisioner.name) continue
-    const subject = `the provisioner ${index} (${provisioner.name}) of the build ${after.name}`
-    assertStep(subject, PROVISIONER_TRANSITIONS, earlier.status, provisioner.status)
+    if (earlier?.name !== name || mayGo(PROVISIONER_TRANSITIONS, earlier.status, status)) continue
+    const subject = `the provisioner ${index} (${name}) of the build ${after.name}`
+    throw illegal(subject, PROVISIONER_TRANSITIONS, earlier.status, status)
   }
 }
 
-function assertStep<T extends string>(subject: string, table: Readonly<Record<T, readonly T[]>>, from: T, to: T): void {
-  if (from === to || table[from].includes(to)) return
-  throw new HoldfastError('ILLEGAL_TRANSITION', `${subject} cannot go from ${from} to ${to}`, {
+type Transitions<T extends string> = Readonly<Record<T, readonly T[]>>
+
+function mayGo<T extends string>(table: Transitions<T>, from: T, to: T): boolean {
+  return from === to || table[from].includes(to)
+}
+
+function illegal<T extends string>(subject: string, table: Transitions<T>, from: T, to: T): HoldfastError {
+  return new HoldfastError('ILLEGAL_TRANSITION', `${subject} cannot go from ${from} to ${to}`, {
     hint: `From ${from} it can go to ${table[from].join(', ')}.`,
     details: { from, to, allowed: table[from] },
   })

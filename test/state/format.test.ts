@@ -53,7 +53,16 @@ function simplifyUndo(connection: DatabaseSync): void {
   const update = connection.prepare('UPDATE saves SET undo = ?, checksum = ? WHERE serial = ?')
   for (const row of connection.prepare('SELECT * FROM saves').all()) {
     const entries = JSON.parse(Buffer.from(row.undo as Uint8Array).toString()) as [string, number[] | null][]
-    const undo = Buffer.from(JSON.stringify(entries.map(([name, before]) => [name, ...(before ?? [])])))
+    const undo = Buffer.from(
+      JSON.stringify(
+        entries.map((entry) =>
+          entry
+            .slice(0, 2)
+            .flat()
+            .filter((part) => part !== null),
+        ),
+      ),
+    )
     const { serial, id, at, who, operation, token, builds, digest } = row
     const checksum = crc32(undo, crc32(JSON.stringify([serial, id, at, who, operation, token, builds, digest])))
     update.run(undo, checksum, Number(serial))
