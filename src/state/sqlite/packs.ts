@@ -44,7 +44,7 @@ const MIN_CHUNK_BYTES = 64
 const CACHE_BYTES = 4 * 1024 * 1024
 export const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
-/** The one pack of a save that is small. */
+/** The one pack of a save that is small; good until the next save. */
 export interface SmallPack {
   /** Versions of builds in it. */
   live: number
@@ -74,6 +74,8 @@ export class Packs {
   readonly #select: LazyStatement
   readonly #selectSmall: LazyStatement
   readonly #selectBlock: LazyStatement
+  /** Where packs are put together, one after the other. */
+  readonly #room = Buffer.allocUnsafeSlow(PACK_BYTES)
   readonly #cache = new Map<number, Buffer>()
   #cachedBytes = 0
 
@@ -87,24 +89,27 @@ export class Packs {
 
   /** Writes the texts of one save, except a small pack, which is for the row of the save. */
   write(serial: number, builds: readonly { name: string; body: string }[]): PackedSave {
+    const first = serial * PACKS_PER_SERIAL
     const places: Place[] = []
-    let pack = serial * PACKS_PER_SERIAL
-    const packs = inPacks(builds)
-    for (const texts of packs) {
-      const raw = Buffer.allocUnsafe(texts.reduce((sum, { size }) => sum + size, 0))
-      let start = 0
-      for (const { name, body, size } of texts) {
-        raw.write(body, start)
-        const checksum = checksumOf(name, raw.subarray(start, start + size))
-        places.push({ pack, start, size, checksum })
-        start += size
+    let raw = this.#room
+    let [pack, live, bytes] = [first, 0, 0]
+    for (const { name, body } of builds) {
+      const size = Buffer.byteLength(body)
+      if (live > 0 && bytes + size > PACK_BYTES) {
+        this.#insertPack(pack, live, raw.subarray(0, bytes))
+        pack += 1
+        live = 0
+        bytes = 0
       }
-      const isSmall = raw.length < COMPRESS_FROM_BYTES
-      if (isSmall && packs.length === 1) return { places, small: { live: texts.length, body: raw } }
-      const [form, stored] = isSmall ? [RAW, raw] : [COMPRESSED, zstdCompressSync(raw, ZSTD_OPTIONS)]
-      this.#insert.run(pack, texts.length, form, raw.length, crc32(stored), stored)
-      pack += 1
+      if (size > raw.length) raw = Buffer.allocUnsafeSlow(size)
+      raw.write(body, bytes)
+      places.push({ pack, start: bytes, size, checksum: checksumOf(name, raw.subarray(bytes, bytes + size)) })
+      live += 1
+      bytes += size
     }
+    const last = raw.subarray(0, bytes)
+    if (pack === first && bytes < COMPRESS_FROM_BYTES) return { places, small: live > 0 ? { live, body: last } : null }
+    this.#insertPack(pack, live, last)
     return { places, small: null }
   }
 
@@ -127,6 +132,12 @@ export class Packs {
   clearCache(): void {
     this.#cache.clear()
     this.#cachedBytes = 0
+  }
+
+  #insertPack(pack: number, live: number, raw: Buffer): void {
+    const [form, stored] =
+      raw.length < COMPRESS_FROM_BYTES ? [RAW, raw] : [COMPRESSED, zstdCompressSync(raw, ZSTD_OPTIONS)]
+    this.#insert.run(pack, live, form, raw.length, crc32(stored), stored)
   }
 
   #bytes(pack: number): Buffer {
@@ -174,29 +185,6 @@ export class Packs {
     if (!body || crc32(body) !== checksum) throw new PackDamage(`${what} does not match its checksum`)
     return form === RAW ? Buffer.from(body) : zstdDecompressSync(body, { chunkSize: Math.max(size, MIN_CHUNK_BYTES) })
   }
-}
-
-interface Text {
-  name: string
-  body: string
-  /** Of the body, bytes. */
-  size: number
-}
-
-/** Which texts go together: as many as fill a pack, one at least. */
-function inPacks(builds: readonly { name: string; body: string }[]): Text[][] {
-  const packs: Text[][] = []
-  let bytes = 0
-  for (const { name, body } of builds) {
-    const size = Buffer.byteLength(body)
-    if (packs.length === 0 || bytes + size > PACK_BYTES) {
-      packs.push([])
-      bytes = 0
-    }
-    packs.at(-1)?.push({ name, body, size })
-    bytes += size
-  }
-  return packs
 }
 
 /** The save that wrote a pack. */
