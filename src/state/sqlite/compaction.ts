@@ -21,15 +21,26 @@ export function takeSteps(step: CompactionStep, tables: Tables, keepSerials: num
   return false
 }
 
-function moveOutOfSaves({ meta, moves }: Tables): boolean {
-  return moves.outOfSaves(meta.movedUpTo(), Number.MAX_SAFE_INTEGER, MAX_MOVE) === MAX_MOVE
+function moveOutOfSaves(tables: Tables): boolean {
+  const newest = tables.saves.newest()?.serial ?? 0
+  return emptySaves(tables, newest, MAX_MOVE) < newest
+}
+
+/** @returns the save up to which no row has a pack any more. */
+function emptySaves({ meta, moves }: Tables, last: number, limit: number): number {
+  const before = meta.emptiedUpTo()
+  if (last <= before) return before
+  const emptied = moves.outOfSaves(before, last, limit)
+  meta.setEmptiedUpTo(emptied)
+  return emptied
 }
 
 /** Drops some of the saves that are too many, with what only they referred to. */
-function forgetOldest({ meta, saves, moves }: Tables, keepSerials: number): boolean {
+function forgetOldest(tables: Tables, keepSerials: number): boolean {
+  const { saves, moves } = tables
   const lastToDrop = (saves.newest()?.serial ?? 0) - keepSerials
   // Somebody may have saved since they were moved.
-  moves.outOfSaves(meta.movedUpTo(), lastToDrop, Number.MAX_SAFE_INTEGER)
+  emptySaves(tables, lastToDrop, Number.MAX_SAFE_INTEGER)
   const counts = new Map<number, number>()
   let entries = 0
   for (let oldest = saves.oldest(); oldest && oldest.serial <= lastToDrop; oldest = saves.oldest()) {
@@ -45,7 +56,7 @@ function forgetOldest({ meta, saves, moves }: Tables, keepSerials: number): bool
 }
 
 function moveIntoBlock({ meta, moves }: Tables): boolean {
-  const last = moves.intoBlock(meta.movedUpTo())
+  const last = moves.intoBlock(meta.movedUpTo(), meta.emptiedUpTo())
   if (last !== null) meta.setMovedUpTo(last)
   return last !== null
 }

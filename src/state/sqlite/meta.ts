@@ -10,7 +10,7 @@ const FORMAT = 3
 
 /** Statements that make the table, with the lineage of a new state. */
 export function metaSchema(): string {
-  const rows = [row('format', String(FORMAT)), row('lineage', randomUUID()), row('moved', '0')]
+  const rows = [row('format', String(FORMAT)), row('lineage', randomUUID()), row('emptied', '0'), row('moved', '0')]
   return `
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ${rows.join(', ')};`
@@ -69,6 +69,15 @@ export class Meta {
   /** To be called whenever what is known may be wrong: others have written, or what was written was undone. */
   forgetFences(): void {
     this.#fences.clear()
+  }
+
+  /** The saves up to this one have no packs in their rows. A file of format 1 or 2 did not keep it. */
+  emptiedUpTo(): number {
+    return Number(this.#find('emptied') ?? 0)
+  }
+
+  setEmptiedUpTo(serial: number): void {
+    this.#write('emptied', String(serial))
   }
 
   /** Small packs up to this one have been moved into blocks. */

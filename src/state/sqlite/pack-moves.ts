@@ -2,7 +2,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32, zstdCompressSync } from 'node:zlib'
 import { LazyStatement } from '../../storage/index.ts'
-import { BLOCK_BYTES, IN_BLOCK, PACKS_PER_SERIAL, RAW, serialOf, ZSTD_OPTIONS } from './packs.ts'
+import { BLOCK_BYTES, IN_BLOCK, PACKS_PER_SERIAL, RAW, ZSTD_OPTIONS } from './packs.ts'
+
+interface RowWithPack {
+  serial: number
+  live: number
+  pack: Uint8Array
+}
 
 interface RawPack {
   id: number
@@ -26,13 +32,15 @@ export class PackMoves {
   constructor(connection: DatabaseSync) {
     const prepare = (text: string) => new LazyStatement(connection, text)
     this.#smallOnes = prepare(
-      'SELECT serial, live, pack FROM saves WHERE serial > ? AND serial <= ? AND pack IS NOT NULL LIMIT ?',
+      'SELECT serial, live, pack FROM saves WHERE serial > ? AND serial <= ? AND pack IS NOT NULL ORDER BY serial LIMIT ?',
     )
     this.#insert = prepare(`INSERT INTO packs VALUES (?, ?, ${RAW}, NULL, NULL, ?, ?, ?)`)
     this.#emptySave = prepare('UPDATE saves SET live = NULL, pack = NULL WHERE serial = ?')
     this.#decrement = prepare('UPDATE packs SET live = live - ?2 WHERE id = ?1 RETURNING live, block')
     this.#deleteDead = prepare('DELETE FROM packs WHERE id = ?')
-    this.#rawPacks = prepare(`SELECT id, size, checksum, body FROM packs WHERE id > ? AND form = ${RAW} ORDER BY id`)
+    this.#rawPacks = prepare(
+      `SELECT id, size, checksum, body FROM packs WHERE id > ? AND id < ? AND form = ${RAW} ORDER BY id`,
+    )
     this.#moveToBlock = prepare(`UPDATE packs SET form = ${IN_BLOCK}, block = ?, start = ?, body = NULL WHERE id = ?`)
     this.#insertBlock = prepare('INSERT INTO blocks (live, checksum, body) VALUES (?, ?, ?)')
     this.#decrementBlock = prepare('UPDATE blocks SET live = live - 1 WHERE id = ? RETURNING live')
@@ -41,28 +49,28 @@ export class PackMoves {
 
   /**
    * Moves small packs out of the rows of their saves, which may be dropped then.
-   * @param from The pack up to which all are in blocks. @param last The last save to look at.
-   * @returns how many were moved, at most `limit`.
+   * @param after The save up to which that is done. @param last The last save to look at.
+   * @returns the save up to which it is done now, after `limit` packs at most.
    */
-  outOfSaves(from: number, last: number, limit: number): number {
-    const rows = this.#smallOnes.all(serialOf(from), last, limit)
-    for (const row of rows) {
-      const { serial, live, pack } = row as unknown as { serial: number; live: number; pack: Uint8Array }
+  outOfSaves(after: number, last: number, limit: number): number {
+    const rows = this.#smallOnes.all(after, last, limit) as unknown as RowWithPack[]
+    for (const { serial, live, pack } of rows) {
       this.#insert.run(serial * PACKS_PER_SERIAL, live, pack.length, crc32(pack), pack)
       this.#emptySave.run(serial)
     }
-    return rows.length
+    return rows.length < limit ? last : (rows.at(-1)?.serial ?? last)
   }
 
   /**
    * Moves one block's worth of small packs into a block.
-   * @param after Only packs with greater ids are looked at.
+   * @param after Only packs with greater ids are looked at. @param lastSave Only those of saves up to this one: of later ones
+   * there may be packs that are still in the rows.
    * @returns the last one moved, or null when there are none that are worth it.
    */
-  intoBlock(after: number): number | null {
+  intoBlock(after: number, lastSave: number): number | null {
     const chosen: RawPack[] = []
     let bytes = 0
-    for (const row of this.#rawPacks.iterate(after)) {
+    for (const row of this.#rawPacks.iterate(after, (lastSave + 1) * PACKS_PER_SERIAL)) {
       const pack = row as unknown as RawPack
       bytes += pack.size
       if (bytes > BLOCK_BYTES) break

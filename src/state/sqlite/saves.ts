@@ -80,7 +80,7 @@ export class SaveLog {
     this.#after = prepare(`SELECT ${COLUMNS} FROM saves WHERE serial > ? ORDER BY serial`)
     this.#young = prepare(`SELECT ${COLUMNS}, pack FROM saves WHERE serial > ? ORDER BY serial`)
     this.#downwards = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial DESC`)
-    this.#delete = prepare('DELETE FROM saves WHERE serial = ?')
+    this.#delete = prepare('DELETE FROM saves WHERE serial = ? AND pack IS NULL')
   }
 
   /** @throws SaveDamage, as all that read here. */
@@ -102,8 +102,9 @@ export class SaveLog {
     this.#insert.run(serial, id, at, who, operation, token, builds, digest, body, checksumOf(row, body), ...packed)
   }
 
+  /** @throws when the row still has a pack, which would be lost. */
   delete(serial: number): void {
-    this.#delete.run(serial)
+    if (this.#delete.run(serial).changes !== 1) throw new Error(`the record of save ${serial} still has its pack`)
   }
 
   /** Saves after a serial, oldest first. */

@@ -61,8 +61,9 @@ function checkHistory({ saves, packs }: Tables, note: Note): void {
     const mayLeap = undo.length === 0
     if (expected !== null && serial !== expected && !mayLeap) throw new Error(`save ${expected} is missing`)
     expected = serial + 1
-    for (const { name, previous } of undo) {
+    for (const { name, previous, now } of undo) {
       if (previous) note(`build ${name} at serial ${previous.serial}`, () => void packs.read(name, previous))
+      if (now) note(`build ${name} at serial ${serial}`, () => void packs.read(name, now))
     }
   }
 }
