@@ -19,11 +19,14 @@ export class LockTimeoutError extends HoldfastError {
 
 /** LOCK_LOST: the lock is no longer the caller's. What it guards may have changed hands: stop, load again. */
 export class LockLostError extends HoldfastError {
+  /** The lock's name. */
+  readonly lock: string
   constructor(name: string, why: string, options: ErrorOptions = {}) {
     super('LOCK_LOST', `the lock ${name} is lost: ${why}`, {
       hint: 'Stop what was done under it, look at what is there now, and begin again under a new lock.',
       ...options,
     })
+    this.lock = name
   }
 }
 

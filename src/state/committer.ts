@@ -24,6 +24,12 @@ interface Applied {
   changes: Changes
 }
 
+/** Told only when the others are saved: until then all of them may be tried again. */
+interface Failed {
+  update: Update
+  error: unknown
+}
+
 export class Committer {
   readonly cache = new BuildCache()
   readonly #store: StateStore
@@ -62,7 +68,10 @@ export class Committer {
     return build
   }
 
-  /** Commits a batch under the state's lock. Batches of one process follow each other. */
+  /**
+   * Commits a batch under the state's lock and settles its updates. Batches of one process follow each other.
+   * @throws what keeps all of them from being saved, with none of them settled: LOCK_LOST of that lock among others.
+   */
   commit(batch: readonly Update[], lock: Lock): Promise<void> {
     const result = this.#tail.then(() => this.#commit(batch, lock))
     this.#tail = result.catch(() => {})
@@ -77,7 +86,7 @@ export class Committer {
         const isStale = error instanceof HoldfastError && error.code === 'STALE_STATE'
         if (isStale && attempt < MAX_ATTEMPTS) continue
         // One whose own lock is lost must not drag the others down with it.
-        if (!(error instanceof LockLostError) || batch.length === 1) throw error
+        if (!(error instanceof LockLostError) || isOf(lock, error) || batch.length === 1) throw error
         for (const update of batch) {
           await this.#commit([update], lock).catch((reason: unknown) => update.settle({ error: reason }))
         }
@@ -91,10 +100,14 @@ export class Committer {
     const head = await this.#headUnder(lock)
     const chain: SaveRequest[] = []
     const applied: (Applied & { serial: number })[] = []
+    const failed: Failed[] = []
     const pending = new Map<string, Build | null>()
     for (const update of batch) {
       const result = await this.#apply(update, head, head.serial + chain.length + 1, pending)
-      if (!result) continue
+      if ('error' in result) {
+        failed.push(result)
+        continue
+      }
       if (result.changes.size > 0) chain.push(requestOf(update, result.changes))
       for (const [name, build] of result.changes) pending.set(name, build)
       applied.push({ ...result, serial: head.serial + chain.length })
@@ -106,6 +119,7 @@ export class Committer {
       this.#onSave(saved, startedAt)
     }
     for (const { update, value, serial } of applied) update.settle({ value, serial })
+    for (const { update, error } of failed) update.settle({ error })
   }
 
   async #headUnder(lock: Lock): Promise<StateHead> {
@@ -114,8 +128,7 @@ export class Committer {
     return left?.lock === lock && left.head.serial === this.cache.serial ? left.head : this.refresh()
   }
 
-  /** @returns null when the update failed, and has been told so. */
-  async #apply(update: Update, head: StateHead, serial: number, pending: Changes): Promise<Applied | null> {
+  async #apply(update: Update, head: StateHead, serial: number, pending: Changes): Promise<Applied | Failed> {
     const read = (name: string) => {
       const changed = pending.get(name)
       if (changed !== undefined) return changed
@@ -127,8 +140,7 @@ export class Committer {
       const value = await update.apply(draft)
       return { update, value, changes: draft.changes }
     } catch (error) {
-      update.settle({ error })
-      return null
+      return { update, error }
     }
   }
 
@@ -160,6 +172,11 @@ export class Committer {
 /** A build from a text of the store, which has its checksum to vouch for it. */
 export function buildOf(body: string): Build {
   return deepFreeze(JSON.parse(body) as Build)
+}
+
+/** Whether the error says that this lock is lost, or one that it is within. */
+export function isOf(lock: Lock, error: LockLostError): boolean {
+  return lock.fences.some((fence) => fence.lock === error.lock)
 }
 
 function requestOf({ operation }: Update, changes: Changes): SaveRequest {

@@ -20,14 +20,19 @@ export function jsonProblem(value: unknown, levels: number): 'too deep' | 'not J
   return null
 }
 
-/** Freezes a JSON value and all in it, its own top last: one that is frozen is so to its depths. */
+/** Freezes a JSON value of ours and all in it, its own top last: one that is frozen is so to its depths. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  return Object.isFrozen(value) ? value : freezeAll(value)
+}
+
+/** Freezes a JSON value and all in it, also where somebody froze a part but not what is in that. */
+export function freezeAll<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {
     // `for in` takes twice as long for arrays.
-    for (const child of value) deepFreeze(child)
+    for (const child of value) freezeAll(child)
   } else {
-    for (const key in value) deepFreeze(value[key])
+    for (const key in value) freezeAll(value[key])
   }
   return Object.freeze(value)
 }

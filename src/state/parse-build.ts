@@ -1,7 +1,7 @@
 /** The way to a build: whatever comes from outside is checked, copied and frozen here. */
 import { HoldfastError } from '../base/index.ts'
 import { buildSchema, MAX_NESTING, type Build } from './build.ts'
-import { deepFreeze, jsonProblem } from './json.ts'
+import { freezeAll, jsonProblem } from './json.ts'
 import { copyOfPlainBuild } from './plain-build.ts'
 
 /**
@@ -62,5 +62,5 @@ export function takeText(build: Build): string {
 
 function prove(build: Build): Build {
   proven.set(build, JSON.stringify(build))
-  return deepFreeze(build)
+  return freezeAll(build)
 }

@@ -2,13 +2,21 @@
  * The way to a state. Nothing else saves: every save is made under the state's lock, on the newest serial, and is refused
  * by the store itself when a later holder of the lock is at work.
  */
-import { HoldfastError, type Log, type Metrics } from '../base/index.ts'
-import { LockTimeoutError, withinLock, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HoldfastError, MAX_TIMER_MS, type Log, type Metrics } from '../base/index.ts'
+import {
+  LockLostError,
+  LockTimeoutError,
+  withinLock,
+  type AcquireOptions,
+  type HeldLock,
+  type Lock,
+} from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
 import type { Build } from './build.ts'
-import { buildOf, Committer } from './committer.ts'
+import { buildOf, Committer, isOf } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
 import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
@@ -24,6 +32,8 @@ import { UpdateQueue, type Turn, type Update } from './update-queue.ts'
 
 const DEFAULT_KEEP_SERIALS = 100
 const DEFAULT_WAIT_MS = 60_000
+/** Within this time a turn of ours with the lock ends when it is wanted, if no change that waits for something is in it. */
+const OWN_TURN_MS = 1000
 const LIST_PAGE = 1000
 
 export interface StateManagerOptions {
@@ -54,7 +64,7 @@ export interface UpdateOptions {
   signal?: AbortSignal
   /**
    * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state there is
-   * no wait; without it each save takes that lock for its own moment.
+   * no wait; without it the manager takes that lock for the save, and keeps it for others that follow until somebody waits.
    */
   lock?: Lock
 }
@@ -84,6 +94,8 @@ export class StateManager implements AsyncDisposable {
   readonly #upkeep: Upkeep
   readonly #free: UpdateQueue
   readonly #held = new WeakMap<Lock, UpdateQueue>()
+  /** Those of the queues of `#held` that may have something to do. */
+  readonly #atWork = new Set<UpdateQueue>()
   #isClosing = false
 
   private constructor(store: StateStore, locks: LocksOnDemand, backups: BackupKeeper, options: StateManagerOptions) {
@@ -102,10 +114,16 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Opens a state, making it when there is none.
-   * @throws NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
+   * @throws INVALID_REQUEST when no serial is to be kept; NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
    */
   static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
     const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, mustExist = false, log } = options
+    if (!(keepSerials >= 1)) {
+      throw new HoldfastError(
+        'INVALID_REQUEST',
+        `keepSerials is ${keepSerials}: the newest save is kept always, so give 1 or more`,
+      )
+    }
     const locks = new LocksOnDemand(dataFolder, {
       ...(log && { log }),
       ...(options.metrics && { metrics: options.metrics }),
@@ -218,8 +236,7 @@ export class StateManager implements AsyncDisposable {
    */
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
-    // Our own saves may still have it for a moment.
-    await this.#free.turnOver()
+    await this.#ownTurnOver(options)
     const tokenAbove = await this.#tokenAbove(name, await this.#store.fenceOf(name))
     const locks = await this.#locks.get()
     const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
@@ -322,7 +339,7 @@ export class StateManager implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
-    await this.#free.idle()
+    for (const queue of [this.#free, ...this.#atWork]) await queue.idle()
     await this.#upkeep.idle()
     this.#metrics?.sources.delete(this.name)
     await this.#locks.close()
@@ -377,6 +394,16 @@ export class StateManager implements AsyncDisposable {
     }
   }
 
+  /** Our own saves may have the lock for a moment, also from who wants to wait for nobody. */
+  async #ownTurnOver({ waitMs = DEFAULT_WAIT_MS, signal }: { waitMs?: number; signal?: AbortSignal }): Promise<void> {
+    const over = new AbortController()
+    const patience = AbortSignal.any(signal ? [over.signal, signal] : [over.signal])
+    const longestMs = Math.min(Math.max(waitMs, OWN_TURN_MS), MAX_TIMER_MS)
+    // Whoever wants the lock in vain is told by the attempt to take it.
+    await Promise.race([this.#free.turnOver(), sleep(longestMs, undefined, { signal: patience }).catch(() => {})])
+    over.abort()
+  }
+
   #queueOf(lock: Lock): UpdateQueue {
     const existing = this.#held.get(lock)
     if (existing) return existing
@@ -384,8 +411,11 @@ export class StateManager implements AsyncDisposable {
       lock.assertHeld()
       await this.#committer.commit(batch, lock)
     }
-    const queue = new UpdateQueue(async () => ({ commit, isWanted: async () => false, leave: async () => {} }))
+    const turn: Turn = { commit, isLost: () => false, isWanted: async () => false, leave: async () => {} }
+    const queue = new UpdateQueue(async () => turn)
     this.#held.set(lock, queue)
+    for (const other of this.#atWork) if (other.isIdle) this.#atWork.delete(other)
+    this.#atWork.add(queue)
     return queue
   }
 
@@ -394,7 +424,7 @@ export class StateManager implements AsyncDisposable {
     return this.#isWithin ? Math.max(own, await this.#store.fenceOf(withinLock(name))) : own
   }
 
-  /** A turn with the state's lock, taken for one commit. */
+  /** A turn with the state's lock. */
   async #enter(signal: AbortSignal): Promise<Turn> {
     const { fencingToken } = await this.#store.head()
     const tokenAbove = await this.#tokenAbove(lockOfState(this.name), fencingToken)
@@ -407,6 +437,7 @@ export class StateManager implements AsyncDisposable {
     })
     return {
       commit: (batch) => this.#committer.commit(batch, lock),
+      isLost: (error) => error instanceof LockLostError && isOf(lock, error),
       isWanted: () => lock.isWanted().catch(() => true),
       // Lost or not, what was done under it is over, and the store has refused it if it was.
       leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),

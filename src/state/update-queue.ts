@@ -20,12 +20,16 @@ const HOLD_LOOP_MS = 2
 const MAX_BATCH = 256
 
 /**
- * How many batches, and how long, a process may commit one after another before it lets go of the lock if others wait for it. Passing it to
- * another process can take many times as long as a commit where there are more processes than cores; without turns all
- * would wait for that. The count is what makes turns equal; the time bounds how long slow commits keep others waiting.
+ * How many batches, and how long, a process may commit one after another before it looks whether others wait for the lock,
+ * and lets go of it if so. Passing it to another process can take many times as long as a commit where there are more
+ * processes than cores; without turns all would wait for that. The count is what makes turns equal; the time bounds how
+ * long slow commits keep others waiting.
  */
 const TURN_COMMITS = 16
 const TURN_MS = 60
+
+/** Turns in a row that may be lost, by force-unlock or a stopped process, before whoever waits is told. */
+const MAX_LOST_TURNS = 3
 
 export interface Update {
   apply(draft: Draft): unknown
@@ -43,8 +47,10 @@ export interface Update {
 
 /** The right to commit, for a while. */
 export interface Turn {
-  /** Settles each update of the batch; those that are left when it rejects get its error. */
+  /** Settles each update of the batch, or none and rejects. */
   commit(batch: readonly Update[]): Promise<void>
+  /** Whether a commit failed because the turn was over before it was left. */
+  isLost(error: unknown): boolean
   /** Whether somebody else waits for a turn. Never rejects. */
   isWanted(): Promise<boolean>
   /** Ends the turn. The next one may be asked for before this has resolved. Never rejects. */
@@ -58,6 +64,8 @@ export class UpdateQueue {
   #entering = new AbortController()
   #turn: Promise<void> = Promise.resolve()
   #isAskedToLeave = false
+  /** In a row. */
+  #lostTurns = 0
   /** Ends the wait for more; null when there is no such wait. */
   #wake: (() => void) | null = null
   /**
@@ -65,8 +73,8 @@ export class UpdateQueue {
    * dearest parts of a save. `atMs` is Infinity when there is no deadline.
    */
   #alarm: { atMs: number; timer: NodeJS.Timeout | undefined } | null = null
-  /** Deadlines count in a wait that can be long, not while this process is merely busy. */
-  #isLongWait = false
+  /** Deadlines count in a wait that can be long, for a lock or a commit, not while this process is merely busy. */
+  #mayExpire = false
 
   /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
@@ -96,6 +104,10 @@ export class UpdateQueue {
     await this.#turn
   }
 
+  get isIdle(): boolean {
+    return this.#running === null
+  }
+
   /** Resolves when nothing is waiting or running. */
   async idle(): Promise<void> {
     while (this.#running) {
@@ -120,6 +132,8 @@ export class UpdateQueue {
     try {
       turn = await this.#watchDeadlines(this.#enter(this.#entering.signal))
     } catch (error) {
+      // Given up for those who wait no more; others may have come since.
+      if (this.#entering.signal.aborted) return
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
     }
@@ -138,7 +152,7 @@ export class UpdateQueue {
     let loopTurnMs = sinceMs
     do {
       const batch = this.#waiting.splice(0, MAX_BATCH)
-      await this.#watchDeadlines(commitBatch(turn, batch))
+      if (!(await this.#watchDeadlines(this.#commit(turn, batch)))) return
       commits += 1
       // Callers whose update is done may have the next one; a lone one has it by now.
       if (batch.length !== 1 || this.#waiting.length !== 1) await nextTick()
@@ -152,30 +166,47 @@ export class UpdateQueue {
         commits = 0
         sinceMs = nowMs
       }
-      if (this.#waiting.length === 0) await this.#linger()
+      if (this.#waiting.length === 0 && !this.#isAskedToLeave) await this.#linger()
     } while (this.#waiting.length > 0 && !this.#isAskedToLeave)
   }
 
+  /** @returns false when the turn was lost: what was to be committed waits for the next one. */
+  async #commit(turn: Turn, batch: readonly Update[]): Promise<boolean> {
+    try {
+      if (batch.length > 0) await turn.commit(batch)
+      this.#lostTurns = 0
+    } catch (error) {
+      if (turn.isLost(error) && this.#lostTurns < MAX_LOST_TURNS) {
+        this.#lostTurns += 1
+        this.#waiting.unshift(...batch)
+        this.#setAlarm()
+        return false
+      }
+      for (const update of batch) update.settle({ error })
+    }
+    return true
+  }
+
   async #watchDeadlines<T>(wait: Promise<T>): Promise<T> {
-    this.#isLongWait = true
+    this.#mayExpire = true
     if (!this.#alarm) this.#setAlarm()
     try {
       return await wait
     } finally {
-      this.#isLongWait = false
+      this.#mayExpire = false
     }
   }
 
   #setAlarm(): void {
     clearTimeout(this.#alarm?.timer)
     const atMs = this.#waiting.reduce((earliest, { deadlineMs }) => Math.min(earliest, deadlineMs), Infinity)
-    const delayMs = Math.min(Math.ceil(atMs - performance.now()), MAX_TIMER_MS)
+    const delayMs = Math.min(Math.max(0, Math.ceil(atMs - performance.now())), MAX_TIMER_MS)
     this.#alarm = { atMs, timer: atMs < Infinity ? setTimeout(() => this.#expire(), delayMs) : undefined }
   }
 
   #expire(): void {
     this.#alarm = null
-    if (!this.#isLongWait) return
+    if (!this.#mayExpire) return
     const nowMs = performance.now()
     for (const update of this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs)) {
       this.withdraw(update)
@@ -199,12 +230,4 @@ function nextTick(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve)
   })
-}
-
-async function commitBatch(turn: Turn, batch: readonly Update[]): Promise<void> {
-  try {
-    if (batch.length > 0) await turn.commit(batch)
-  } catch (error) {
-    for (const update of batch) update.settle({ error })
-  }
 }

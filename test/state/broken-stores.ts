@@ -1,5 +1,5 @@
 /** State stores with one deliberate fault each, and the law that has to catch it. */
-import type { Fence, SaveRequest, StateStore, StoredBuild } from '../../src/state/index.ts'
+import type { Fence, SaveRequest, StateHead, StateStore, StoredBuild } from '../../src/state/index.ts'
 
 /** A store like another but for these methods. */
 function faulty(store: StateStore, faults: (inner: StateStore) => Partial<StateStore>): StateStore {
@@ -109,6 +109,20 @@ export const BROKEN_STORES: readonly Broken[] = [
           return news && gone ? { ...news, builds: [gone, ...news.builds] } : news
         },
       })),
+  },
+  {
+    fault: 'goes on from what it saw before its own last write',
+    law: 'believes its own newest write, whatever else is written at the same time',
+    wrap: (store) => {
+      let head: StateHead | null = null
+      return faulty(store, (inner) => ({
+        save: async (...[base, chain, fences]: Save) => {
+          head = await inner.save(base, chain, fences)
+          return head
+        },
+        head: async () => head ?? inner.head(),
+      }))
+    },
   },
   {
     fault: 'forgets old versions',

@@ -254,6 +254,23 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     assert.equal((await b.head()).serial, 2)
   },
 
+  async 'believes its own newest write, whatever else is written at the same time'({ a, lock }) {
+    await a.save(0, [save({ x: '1' })], [{ lock, token: 1 }])
+    for (let turns = 0; turns < 8; turns++) {
+      const { serial, fencingToken } = await a.head()
+      const token = fencingToken + 1
+      const saved = a.save(serial, [save({ x: `${turns}` })], [{ lock, token: fencingToken }])
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await Promise.allSettled([saved, a.raiseFence({ lock, token })])
+      assert.equal((await a.head()).fencingToken, token)
+      const { id, at, who, operation } = save({})
+      const later = a.save(serial + 1, [save({ x: 'later' })], [{ lock, token }])
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await Promise.allSettled([later, a.skipTo(serial + 50, { id, at, who, operation }, [{ lock, token }])])
+      assert.equal((await a.head()).serial, serial + 50)
+    }
+  },
+
   async 'never shows half a save'({ a, b }) {
     await a.save(0, [save({ x: '0', y: '0' })], [])
     const over = new AbortController()

@@ -107,6 +107,10 @@ describe('parseBuild', () => {
       { numRuns: 1000 },
     )
     fc.assert(fc.property(fc.anything(), agrees))
+    fc.assert(fc.property(build, (value) => agrees(Object.assign([], value))))
+    fc.assert(
+      fc.property(build, provisioner, (value, one) => agrees({ ...value, provisioners: [Object.assign([], one)] })),
+    )
   })
 
   it('names the field that is wrong, and how a name must be', () => {

@@ -111,6 +111,70 @@ describe('update', () => {
     assert.equal(await other.get('a'), null)
   })
 
+  it('saves for one who asks at the moment when another gives up', async () => {
+    const data = fresh()
+    await using holder = await open(data)
+    await using other = await open(data)
+    const lock = await holder.lock({ operation: 'hold' })
+    const givingUp = new AbortController()
+    const first = other.update((draft) => draft.put(counted('x', 1)), { signal: givingUp.signal })
+    await sleep(50)
+    givingUp.abort(new Error('enough'))
+    const second = other.update((draft) => draft.put(counted('y', 1)))
+    await assert.rejects(first, /enough/)
+    await lock.release()
+    await second
+    assert.deepEqual([countOf(await other.get('x')), countOf(await other.get('y'))], [0, 1])
+  })
+
+  it('saves under another lock when its own is broken', async () => {
+    const data = fresh()
+    await using manager = await open(data)
+    await using other = await open(data)
+    const { LockManager } = await import('../../src/lock/index.ts')
+    await using locks = await LockManager.open(data)
+    const saved = { times: 0 }
+    const ended = new AbortController()
+    const saver = async (name: string) => {
+      for (let count = 1; !ended.signal.aborted; count++) {
+        await manager.update((draft) => draft.put(counted(name, count)))
+        saved.times += 1
+      }
+    }
+    const saving = Promise.all([saver('x'), saver('y')])
+    for (let round = 0; round < 5; round++) {
+      const before = saved.times
+      const holder = await manager.holder()
+      if (holder) await locks.forceUnlock(holder.name, holder.id).catch(() => {})
+      await (await other.lock({ operation: 'other' })).release()
+      while (saved.times < before + 20) await sleep(1)
+    }
+    ended.abort()
+    await saving
+  })
+
+  it('is done with by close, under a lock of the caller’s too', async () => {
+    const data = fresh()
+    const manager = await open(data)
+    const lock = await manager.lock({ operation: 'hold' })
+    const names = ['a', 'b', 'c', 'd']
+    const updates = names.map((name) => manager.update((draft) => draft.put(counted(name, 1)), { lock }))
+    await manager.close()
+    await Promise.all(updates)
+    await using after = await open(data)
+    assert.equal((await after.head()).buildCount, names.length)
+  })
+
+  it('keeps nobody waiting for longer than told who wants the lock from within it', async () => {
+    await using manager = await open(fresh())
+    const outcome = manager.update(async (draft) => {
+      await assert.rejects(manager.lock({ operation: 'within', waitMs: 20 }), { code: 'LOCK_TIMEOUT' })
+      await draft.put(counted('x', 1))
+    })
+    await outcome
+    assert.equal(countOf(await manager.get('x')), 1)
+  })
+
   it('keeps its turn as long as nobody else wants one', async () => {
     const data = fresh()
     await using manager = await open(data)
@@ -158,6 +222,18 @@ describe('update', () => {
 })
 
 describe('load and save', () => {
+  it('is not changed by what the caller does later with parts that it gave', async () => {
+    await using manager = await open(fresh())
+    const inner = { count: 1 }
+    const metadata = Object.freeze({ inner })
+    await manager.update((draft) => draft.put(createBuild({ name: 'x', source: 'test', metadata })))
+    assert.throws(() => (inner.count = 2), TypeError)
+  })
+
+  it('refuses to keep no serial at all', async () => {
+    await assert.rejects(StateManager.open(fresh(), { keepSerials: 0 }), { code: 'INVALID_REQUEST' })
+  })
+
   it('gives a state that nobody can change any more', async () => {
     await using manager = await open(fresh())
     await manager.update((draft) => draft.put(counted('x', 1)))

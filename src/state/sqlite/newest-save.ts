@@ -8,6 +8,11 @@ import type { Tables } from './tables.ts'
 /** No data_version: read again. */
 const NEVER = -1
 
+interface Mark {
+  version: number
+  writes: number
+}
+
 export class NewestSave {
   readonly #tables: Tables
   readonly #fences: Fences
@@ -17,6 +22,8 @@ export class NewestSave {
   #row: SaveRow | StoredRow | null = null
   #head: StateHead | null = null
   #seenVersion = NEVER
+  /** Transactions of ours that wrote: `data_version` does not show them. */
+  #writes = 0
 
   constructor(tables: Tables, fences: Fences) {
     this.#tables = tables
@@ -54,21 +61,30 @@ export class NewestSave {
     return this.#head !== null && this.#version() === this.#seenVersion ? this.#head : null
   }
 
-  /** Reads again the next time: what was read within a transaction that failed may never have been. */
-  forget(): void {
-    this.#seenVersion = NEVER
+  /** Runs what writes, within a transaction of ours. What it read is not believed later: it may be undone. */
+  duringWrite<T>(operation: () => T): T {
+    this.#writes += 1
+    try {
+      return operation()
+    } finally {
+      this.#seenVersion = NEVER
+    }
   }
 
-  /** What `row` looked at, for `replace`. */
-  get seenVersion(): number {
-    return this.#seenVersion
+  /** Where we are within such a transaction, for `replace`. */
+  mark(): Mark {
+    return { version: this.#seenVersion, writes: this.#writes }
   }
 
-  /** Our own save follows the row that was read at `version`: as long as nobody else writes it is the newest one. */
-  replace({ row, head, version }: { row: SaveRow | null; head: StateHead; version: number }): void {
+  /**
+   * Our own save follows the row that was read at the mark: as long as nobody else writes it is the newest one. It may be
+   * told of only after another write of ours; then that is not so.
+   */
+  replace({ row, head, mark }: { row: SaveRow | null; head: StateHead; mark: Mark }): void {
+    if (mark.writes !== this.#writes) return
     this.#row = row
     this.#head = head
-    this.#seenVersion = version
+    this.#seenVersion = mark.version
   }
 
   #version(): number {

@@ -54,6 +54,7 @@ export class SqliteState implements StateStore {
   readonly #file: FileInPlace
   readonly #begin: StatementSync
   readonly #commit: StatementSync
+  readonly #isOld: boolean
 
   private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
     this.location = path
@@ -61,6 +62,7 @@ export class SqliteState implements StateStore {
     this.#tables = tablesOf(path, connection)
     this.#fences = new Fences(this.#tables.meta, options.lock)
     this.#newest = new NewestSave(this.#tables, this.#fences)
+    this.#isOld = this.#tables.meta.isOld()
     // Whoever saves has gathered what goes together already.
     this.#writes = new WriteQueue(connection, { isEager: true })
     this.#begin = connection.prepare('BEGIN')
@@ -78,7 +80,8 @@ export class SqliteState implements StateStore {
     try {
       connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
       const state = new SqliteState(path, connection, options)
-      if (state.#tables.meta.isOld()) await state.#write(() => state.#upgrade())
+      // One of format 2 can be read as it is: a backup that somebody looks at stays as it was made.
+      if (state.#tables.meta.format() === 1) await state.#write(() => {})
       state.#newest.row()
       return state
     } catch (error) {
@@ -132,14 +135,14 @@ export class SqliteState implements StateStore {
     const saved = await this.#write(
       () => {
         let row = this.#newest.row()
-        const version = this.#newest.seenVersion
+        const mark = this.#newest.mark()
         // If it has our id, it is our own save, whose answer was lost.
         if (row === null || row.id !== chain.at(-1)?.id) {
           if ((row?.serial ?? 0) !== base) throw new StaleStateError(base, row?.serial ?? 0)
           const token = this.#fences.admit(row, fences)
           for (const request of chain) row = applySave(this.#tables, row, request, token)
         }
-        return { row, head: this.#newest.headOf(row), version }
+        return { row, head: this.#newest.headOf(row), mark }
       },
       this.#fences.isOwnAmong(fences) ? fences : undefined,
     )
@@ -222,6 +225,7 @@ export class SqliteState implements StateStore {
     if (this.#tables.connection.isOpen) this.#tables.connection.close()
   }
 
+  /** Within the transaction of the first write: if that fails the next one finds the file old again. */
   #upgrade(): void {
     const { connection, meta } = this.#tables
     // Another process may have been quicker.
@@ -261,11 +265,12 @@ export class SqliteState implements StateStore {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
       this.#assertInPlace(holder)
-      try {
-        return await this.#writes.run(operation)
-      } finally {
-        this.#newest.forget()
-      }
+      return this.#writes.run(() =>
+        this.#newest.duringWrite(() => {
+          if (this.#isOld) this.#upgrade()
+          return operation()
+        }),
+      )
     })
   }
 
