@@ -1,7 +1,7 @@
 /** Updates that wait for the next commit. Those that wait together are committed together. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { MAX_TIMER_MS } from '../base/index.ts'
 import type { Lock } from '../lock/index.ts'
+import { Alarm } from './alarm.ts'
 import type { Draft } from './draft.ts'
 
 /**
@@ -68,11 +68,8 @@ export class UpdateQueue {
   #lostTurns = 0
   /** Ends the wait for more; null when there is no such wait. */
   #wake: (() => void) | null = null
-  /**
-   * The one timer for all deadlines, kept from turn to turn: one for each update, or for each commit, would be among the
-   * dearest parts of a save. `atMs` is Infinity when there is no deadline.
-   */
-  #alarm: { atMs: number; timer: NodeJS.Timeout | undefined } | null = null
+  /** Kept from turn to turn: a timer for each update, or for each commit, would be among the dearest parts of a save. */
+  readonly #alarm = new Alarm(() => this.#expire())
   /** Deadlines count in a wait that can be long, for a lock or a commit, not while this process is merely busy. */
   #mayExpire = false
 
@@ -83,7 +80,7 @@ export class UpdateQueue {
 
   push(update: Update): void {
     this.#waiting.push(update)
-    if (this.#alarm && update.deadlineMs < this.#alarm.atMs) this.#setAlarm()
+    this.#alarm.ringBy(update.deadlineMs)
     this.#wake?.()
     this.#running ??= this.#run()
   }
@@ -121,8 +118,7 @@ export class UpdateQueue {
     // What is asked for in the same turn of the event loop shares the first commit too.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#takeTurn()
-    clearTimeout(this.#alarm?.timer)
-    this.#alarm = null
+    this.#alarm.cancel()
     this.#running = null
   }
 
@@ -179,7 +175,7 @@ export class UpdateQueue {
       if (turn.isLost(error) && this.#lostTurns < MAX_LOST_TURNS) {
         this.#lostTurns += 1
         this.#waiting.unshift(...batch)
-        this.#setAlarm()
+        for (const { deadlineMs } of batch) this.#alarm.ringBy(deadlineMs)
         return false
       }
       for (const update of batch) update.settle({ error })
@@ -189,7 +185,6 @@ export class UpdateQueue {
 
   async #watchDeadlines<T>(wait: Promise<T>): Promise<T> {
     this.#mayExpire = true
-    if (!this.#alarm) this.#setAlarm()
     try {
       return await wait
     } finally {
@@ -197,22 +192,13 @@ export class UpdateQueue {
     }
   }
 
-  #setAlarm(): void {
-    clearTimeout(this.#alarm?.timer)
-    const atMs = this.#waiting.reduce((earliest, { deadlineMs }) => Math.min(earliest, deadlineMs), Infinity)
-    const delayMs = Math.min(Math.max(0, Math.ceil(atMs - performance.now())), MAX_TIMER_MS)
-    this.#alarm = { atMs, timer: atMs < Infinity ? setTimeout(() => this.#expire(), delayMs) : undefined }
-  }
-
   #expire(): void {
-    this.#alarm = null
-    if (!this.#mayExpire) return
     const nowMs = performance.now()
-    for (const update of this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs)) {
+    for (const update of this.#waiting.filter(({ deadlineMs }) => this.#mayExpire && deadlineMs <= nowMs)) {
       this.withdraw(update)
       update.expire()
     }
-    this.#setAlarm()
+    for (const { deadlineMs } of this.#waiting) this.#alarm.ringBy(deadlineMs)
   }
 
   async #linger(): Promise<void> {
