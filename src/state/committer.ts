@@ -86,7 +86,7 @@ export class Committer {
         const isStale = error instanceof HoldfastError && error.code === 'STALE_STATE'
         if (isStale && attempt < MAX_ATTEMPTS) continue
         // One whose own lock is lost must not drag the others down with it.
-        if (!(error instanceof LockLostError) || isOf(lock, error) || batch.length === 1) throw error
+        if (!(error instanceof LockLostError) || isLossOf(lock, error) || batch.length === 1) throw error
         for (const update of batch) {
           await this.#commit([update], lock).catch((reason: unknown) => update.settle({ error: reason }))
         }
@@ -175,7 +175,7 @@ export function buildOf(body: string): Build {
 }
 
 /** Whether the error says that this lock is lost, or one that it is within. */
-export function isOf(lock: Lock, error: LockLostError): boolean {
+export function isLossOf(lock: Lock, error: LockLostError): boolean {
   return lock.fences.some((fence) => fence.lock === error.lock)
 }
 

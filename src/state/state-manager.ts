@@ -16,7 +16,7 @@ import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
 import type { Build } from './build.ts'
-import { buildOf, Committer, isOf } from './committer.ts'
+import { buildOf, Committer, isLossOf } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
 import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
@@ -437,7 +437,7 @@ export class StateManager implements AsyncDisposable {
     })
     return {
       commit: (batch) => this.#committer.commit(batch, lock),
-      isLost: (error) => error instanceof LockLostError && isOf(lock, error),
+      isLost: (error) => error instanceof LockLostError && isLossOf(lock, error),
       isWanted: () => lock.isWanted().catch(() => true),
       // Lost or not, what was done under it is over, and the store has refused it if it was.
       leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),
