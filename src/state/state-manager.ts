@@ -94,7 +94,7 @@ export class StateManager implements AsyncDisposable {
   readonly #upkeep: Upkeep
   readonly #free: UpdateQueue
   readonly #held = new WeakMap<Lock, UpdateQueue>()
-  /** Those of the queues of `#held` that may have something to do. */
+  /** Queues that may have something to do. */
   readonly #atWork = new Set<UpdateQueue>()
   #isClosing = false
 
@@ -236,7 +236,7 @@ export class StateManager implements AsyncDisposable {
    */
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
-    await this.#ownTurnOver(options)
+    if (scope === undefined) await this.#ownTurnOver(options)
     const tokenAbove = await this.#tokenAbove(name, await this.#store.fenceOf(name))
     const locks = await this.#locks.get()
     const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
@@ -339,7 +339,7 @@ export class StateManager implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
-    for (const queue of [this.#free, ...this.#atWork]) await queue.idle()
+    for (const queue of this.#atWork) await queue.idle()
     await this.#upkeep.idle()
     this.#metrics?.sources.delete(this.name)
     await this.#locks.close()
@@ -361,6 +361,7 @@ export class StateManager implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()
     const isWholeLock = lock?.name === lockOfState(this.name)
     const queue = lock && isWholeLock ? this.#queueOf(lock) : this.#free
+    this.#atWork.add(queue)
     const onAbort = () => {
       if (queue.withdraw(update)) update.settle({ error: signal?.reason })
     }
@@ -415,7 +416,6 @@ export class StateManager implements AsyncDisposable {
     const queue = new UpdateQueue(async () => turn)
     this.#held.set(lock, queue)
     for (const other of this.#atWork) if (other.isIdle) this.#atWork.delete(other)
-    this.#atWork.add(queue)
     return queue
   }
 

@@ -157,6 +157,7 @@ describe('update', () => {
     const data = fresh()
     const manager = await open(data)
     const lock = await manager.lock({ operation: 'hold' })
+    await manager.update((draft) => draft.put(counted('a', 1)), { lock })
     const names = ['a', 'b', 'c', 'd']
     const updates = names.map((name) => manager.update((draft) => draft.put(counted(name, 1)), { lock }))
     await manager.close()
