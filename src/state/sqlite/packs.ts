@@ -188,7 +188,7 @@ export class Packs {
 }
 
 /** The save that wrote a pack. */
-export function serialOf(pack: number): number {
+function serialOf(pack: number): number {
   return Math.floor(pack / PACKS_PER_SERIAL)
 }
 
