@@ -32,7 +32,7 @@ export class AttemptThrottle {
     const key = network(address)
     const now = this.#clock.now()
     const known = this.#attempts.get(key)
-    const attempts = known && now - known.lastAt < FORGET_MS ? known : { count: 0, lastAt: 0 }
+    const attempts = known && now >= known.lastAt && now - known.lastAt < FORGET_MS ? known : { count: 0, lastAt: 0 }
     const waitMs = attempts.lastAt + penalty(attempts.count) - now
     if (waitMs > 0) {
       const retryAfterSeconds = Math.ceil(waitMs / 1000)

@@ -41,7 +41,10 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     // Nobody has been told the passphrase of a start that failed, so the next start makes another.
     if (!isStarted && kept?.madeAt) rmSync(kept.madeAt)
   })
-  const database = await openSqlite(folder.databasePath, { migrations: { ...authMigrations, ...shareMigrations } })
+  const database = await openSqlite(folder.databasePath, {
+    migrations: { ...authMigrations, ...shareMigrations },
+    onMended: (problem) => log.error({ problem }, 'the indexes of the database were damaged and have been made anew'),
+  })
   opened.defer(() => database.close())
   const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
   opened.defer(() => blobs.close())

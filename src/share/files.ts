@@ -173,7 +173,12 @@ export class Files {
   async hasBlob(key: string): Promise<boolean> {
     const ofFile = this.#db.selectFrom('files').select('id').where('blob_key', '=', key)
     const ofUpload = this.#db.selectFrom('resumable_uploads').select('id').where('blob_key', '=', key)
-    return (await ofFile.unionAll(ofUpload).executeTakeFirst()) !== undefined
+    if ((await ofFile.unionAll(ofUpload).executeTakeFirst()) !== undefined) return true
+    // "No" is what bytes are removed for: the rows themselves have to say it, not an index, which a single bit can mislead.
+    const rows = sql<{ blob_key: string }>`
+      select blob_key from files not indexed where blob_key = ${key}
+      union all select blob_key from resumable_uploads not indexed where blob_key = ${key}`
+    return (await rows.execute(this.#db)).rows.length > 0
   }
 
   /** Number and bytes of the files that are there. */

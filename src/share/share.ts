@@ -66,7 +66,7 @@ export class Share {
       log,
       lifetimeMs: deps.uploadLifetimeMs,
     })
-    this.sweeper = new Sweeper(this.files, blobs, this.#uploads, this.#resumable, log)
+    this.sweeper = new Sweeper(this.files, blobs, this.#uploads, this.#resumable, { log, clock })
   }
 
   /** Uploads and downloads that are running. */

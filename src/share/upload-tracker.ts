@@ -150,6 +150,10 @@ export class UploadTracker {
     return upload
   }
 
+  isRunning(id: string): boolean {
+    return this.#uploads.has(id)
+  }
+
   end(upload: TrackedUpload, outcome: Parameters<TrackedUpload['end']>[0]): void {
     this.#uploads.delete(upload.id)
     this.#ended.set(upload.id, upload)

@@ -282,12 +282,37 @@ describe('an expired file', () => {
     using database = sweeping.database()
     database.prepare('update files set expires_at = ? where id = ?').run(Date.now() - 1, old.id)
     await eventually(() => ![oldPath, orphan, leftover].some((path) => existsSync(path)))
+    const quarantined = join(sweeping.dataFolder, 'uploads', `${'ab'.repeat(16)}.orphan`)
+    assert.ok(existsSync(quarantined), 'bytes that belong to no file are kept for a while')
     assert.equal(database.prepare('select count(*) as count from files').get()?.count, 1)
     assert.ok(existsSync(freshPath))
     upload.socket.write('text')
     await eventually(() => upload.statuses.length > 0)
     assert.deepEqual(upload.statuses, [201])
     upload.socket.destroy()
+  })
+
+  it('is there again once the database that knows it is put back', async () => {
+    await using sweeping = await startServer({ args: ['--sweep-interval', '1s', '--log-level', 'warn'] })
+    const file = await sweeping.put('kept.txt', 'kept')
+    const path = blobPath(file.id, sweeping)
+    using database = sweeping.database()
+    database.exec('create temp table before as select * from files; delete from files')
+    await eventually(() => !existsSync(path))
+    database.exec('insert into files select * from temp.before')
+    await eventually(() => existsSync(path))
+    assert.equal((await sweeping.guest(`/-${file.id}`)).text, 'kept')
+  })
+
+  it('is not lost to a stranger among the stored bytes', async () => {
+    await using sweeping = await startServer({ args: ['--sweep-interval', '1s', '--log-level', 'error'] })
+    const { writeFileSync } = await import('node:fs')
+    writeFileSync(join(sweeping.dataFolder, 'files', '.DS_Store'), 'of a desktop')
+    const leftover = join(sweeping.dataFolder, 'uploads', `${'cd'.repeat(16)}.part`)
+    writeFileSync(leftover, 'leftover')
+    await eventually(() => !existsSync(leftover))
+    const file = await sweeping.put('whole.txt', 'whole')
+    assert.equal((await sweeping.guest(`/-${file.id}`)).text, 'whole')
   })
 
   it('is not resurrected: uploads during sweeps all stay whole', async () => {

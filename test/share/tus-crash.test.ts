@@ -6,8 +6,15 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytes, sha256Of, stream } from '../support/bytes.ts'
-import { eventually, startServer, temporaryFolder, type FileView, type TestServer } from '../support/server.ts'
-import { beginUpload, fileId, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
+import {
+  eventually,
+  postJson,
+  startServer,
+  temporaryFolder,
+  type FileView,
+  type TestServer,
+} from '../support/server.ts'
+import { beginUpload, fileId, metadata, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
 const quiet = ['--log-level', 'error']
@@ -199,6 +206,31 @@ describe('an upload that rests', sideBySide, () => {
     await eventually(() => partials(server).length === 0)
     assert.equal((await tus(server, 'HEAD', path)).status, 404)
     assert.equal((await patch(server, path, 50_000, 'x')).status, 404)
+  })
+
+  it('goes with its guest link: its bytes, its name for watchers, everything', async () => {
+    await using server = await startServer({ built: true, args: [...quiet, '--sweep-interval', '1s'] })
+    const link = await server.owner(
+      '/api/guest-links',
+      postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '48h0m0s' }),
+    )
+    const { id } = link.json<{ id: string }>()
+    const created = await server.guest(`/api/guest/${id}/tus/`, {
+      method: 'POST',
+      body: 'half',
+      headers: {
+        'tus-resumable': '1.0.0',
+        'upload-length': '8',
+        'content-type': 'application/offset+octet-stream',
+        'upload-metadata': metadata({ filename: 'half.txt', upload: 'watched-by-a-guest' }),
+      },
+    })
+    assert.equal(created.status, 201, created.text)
+    assert.equal(partials(server).length, 1)
+    await server.owner(`/api/guest-links/${id}`, { method: 'DELETE' })
+    await eventually(() => partials(server).length === 0)
+    const again = await server.owner('/api/files/again.txt?upload=watched-by-a-guest', { method: 'PUT', body: 'x' })
+    assert.equal(again.status, 201, again.text)
   })
 
   it('is not removed while bytes arrive, however long that takes', async () => {

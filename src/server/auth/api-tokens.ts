@@ -50,7 +50,9 @@ export class ApiTokens {
     if (!found) return false
     const now = this.#clock.now()
     if (now - (found.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
-      await this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute()
+      const noted = this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute()
+      // A courtesy: on a full disk it must not keep anybody out.
+      await noted.catch(() => {})
     }
     return true
   }

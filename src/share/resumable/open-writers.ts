@@ -36,6 +36,13 @@ export class OpenWriters {
     await oldest[1].leave()
   }
 
+  /** Removes the writer of an upload that has no row any more, with its bytes. */
+  async abandon(id: string): Promise<void> {
+    const writer = this.#idle.get(id)
+    this.#idle.delete(id)
+    await writer?.abort()
+  }
+
   /** Removes the bytes of an upload that no request uses. */
   async discard(row: ResumableRow): Promise<void> {
     const writer = this.#idle.get(row.id)

@@ -30,6 +30,12 @@ export class ResumableRows {
     return row ?? null
   }
 
+  /** Whether there is such a row, its time over or not. */
+  async exists(id: string): Promise<boolean> {
+    const row = await this.#db.selectFrom('resumable_uploads').select('id').where('id', '=', id).executeTakeFirst()
+    return row !== undefined
+  }
+
   /** Does nothing where the upload is gone meanwhile. */
   async change(id: string, change: Pick<ResumableRow, 'offset_bytes' | 'expires_at'>): Promise<void> {
     await this.#db.updateTable('resumable_uploads').set(change).where('id', '=', id).execute()

@@ -123,6 +123,8 @@ export class ResumableUploads {
     if (row.file_id !== null) return row
     using reservation = await this.#deps.freeSpace.reserve(leftBytes)
     const tracked = this.#track(row)
+    // What arrived but was lost comes again: it must not count twice.
+    tracked.bytes = row.offset_bytes
     try {
       const writer = await this.#open(row, part.request)
       tracked.isWaiting = false
@@ -154,6 +156,20 @@ export class ResumableUploads {
       if (await this.#deps.rows.find(row.id)) continue
       await this.#remove(row, 'the upload was not gone on with in time')
       if (row.file_id === null) removed += 1
+    }
+    return removed + (await this.#sweepRowless())
+  }
+
+  /** Those whose row went with its guest link: the database forgets them by itself, but not their writers and watchers. */
+  async #sweepRowless(): Promise<number> {
+    let removed = 0
+    for (const [id, tracked] of this.#tracked) {
+      if (this.#turns.isTaken(id) || (await this.#deps.rows.exists(id)) || this.#turns.isTaken(id)) continue
+      using _: Turn = await this.#turns.take(id, null)
+      await this.#writers.abandon(id)
+      this.#tracked.delete(id)
+      this.#deps.tracker.end(tracked, { error: new HoldfastError('UPLOAD_INTERRUPTED', 'its guest link was removed') })
+      removed += 1
     }
     return removed
   }
@@ -249,7 +265,9 @@ export class ResumableUploads {
   #track(row: ResumableRow): TrackedUpload {
     const known = this.#tracked.get(row.id)
     if (known) return known
-    const tracked = this.#deps.tracker.begin(row.watch_id, row.length_bytes, row.offset_bytes)
+    // Another may have taken the client's id while we were down: watching is worth less than the upload.
+    const watchId = this.#deps.tracker.isRunning(row.watch_id) ? randomId(ID_LENGTH) : row.watch_id
+    const tracked = this.#deps.tracker.begin(watchId, row.length_bytes, row.offset_bytes)
     this.#tracked.set(row.id, tracked)
     return tracked
   }

@@ -16,6 +16,12 @@ export interface FinishedBlob extends StoredBlob {
   sha256: string
 }
 
+export interface QuarantinedBlob {
+  key: string
+  /** Milliseconds since 1970. */
+  since: number
+}
+
 export interface StoreSpace {
   freeBytes: number
   totalBytes: number
@@ -48,10 +54,16 @@ export interface BlobStore {
   copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void>
   /** The size of a blob, or null when there is none. */
   stat(key: string): Promise<StoredBlob | null>
-  /** Removes a blob, finished or put aside. Absent is no error; a copy that runs goes on to its end. */
+  /** Removes a blob, finished, put aside or in quarantine. Absent is no error; a copy that runs goes on to its end. */
   delete(key: string): Promise<void>
   /** All finished blobs, in no order. May or may not show those that come and go meanwhile. */
   list(): AsyncIterable<StoredBlob>
+  /** Takes a finished blob out of sight, durably, until `release` or `delete`. Absent is no error. */
+  quarantine(key: string): Promise<void>
+  /** The blobs in quarantine, in no order. */
+  quarantined(): AsyncIterable<QuarantinedBlob>
+  /** Ends a quarantine: the blob is what it was. Absent is no error. */
+  release(key: string): Promise<void>
   /**
    * Removes what unfinished writers of earlier processes left, but for blobs that somebody will go on with.
    * @param isKept asked for each that no writer of this process has. @returns how many were removed.

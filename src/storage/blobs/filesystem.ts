@@ -1,8 +1,10 @@
 /**
- * Blobs as plain files: `files/ab/abcdef...` when finished, `uploads/abcdef....part` while being written. A name is 32
- * random hex digits of ours; nothing that a client sends ever becomes part of a path.
+ * Blobs as plain files: `files/ab/abcdef...` when finished, `uploads/abcdef....part` while being written,
+ * `uploads/abcdef....orphan` in quarantine. A name is 32 random hex digits of ours; nothing that a client sends ever becomes
+ * part of a path.
  */
 import { randomBytes } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +16,7 @@ import type {
   ByteRange,
   ChunkSink,
   ResumableWriter,
+  QuarantinedBlob,
   StoredBlob,
   StoreSpace,
 } from './blob-store.ts'
@@ -29,6 +32,7 @@ const COPY_BUFFER_BYTES = 256 * 1024
  */
 const UNFLUSHED_PART = 8
 const KEY_PATTERN = /^[0-9a-f]{32}$/
+const QUARANTINE_SUFFIX = '.orphan'
 
 export interface FilesystemBlobsOptions {
   /** Holds `files/` and `uploads/`, which exist. */
@@ -77,7 +81,12 @@ export class FilesystemBlobs implements BlobStore {
 
   async createResumable(): Promise<ResumableWriter> {
     const writer = await this.#open(newKey(), { resumeAt: null, isResumable: true })
-    if (this.#options.durable) await syncFolder(join(this.#options.dataFolder, 'uploads'))
+    try {
+      if (this.#options.durable) await syncFolder(join(this.#options.dataFolder, 'uploads'))
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
     return writer
   }
 
@@ -132,28 +141,48 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   async stat(key: string): Promise<StoredBlob | null> {
-    try {
-      const info = await stat(this.#path(key))
-      return { key, sizeBytes: info.size }
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return null
-      throw error
-    }
+    const info = await statIfThere(this.#path(key))
+    return info && { key, sizeBytes: info.size }
   }
 
   async delete(key: string): Promise<void> {
     await rm(this.#path(key), { force: true })
     await rm(this.#partialPath(key), { force: true })
+    await rm(this.#quarantinePath(key), { force: true })
   }
 
   async *list(): AsyncIterable<StoredBlob> {
     const root = join(this.#options.dataFolder, 'files')
     for (const folder of await readdir(root)) {
+      // What others put there (.DS_Store, lost+found) is none of ours.
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue
       for (const key of await readdir(join(root, folder))) {
         const blob = KEY_PATTERN.test(key) ? await this.stat(key) : null
         if (blob) yield blob
       }
     }
+  }
+
+  async quarantine(key: string): Promise<void> {
+    // The time of its renaming, which is kept as the file's ctime, is when the quarantine began.
+    if (await renameIfThere(this.#path(key), this.#quarantinePath(key)))
+      await this.#syncFolderOf(this.#quarantinePath(key))
+  }
+
+  async *quarantined(): AsyncIterable<QuarantinedBlob> {
+    const folder = join(this.#options.dataFolder, 'uploads')
+    for (const name of await readdir(folder)) {
+      const key = name.slice(0, -QUARANTINE_SUFFIX.length)
+      if (!name.endsWith(QUARANTINE_SUFFIX) || !KEY_PATTERN.test(key)) continue
+      const info = await statIfThere(join(folder, name))
+      if (info) yield { key, since: info.ctimeMs }
+    }
+  }
+
+  async release(key: string): Promise<void> {
+    const path = this.#path(key)
+    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+    if (await renameIfThere(this.#quarantinePath(key), path)) await this.#syncFolderOf(path)
   }
 
   async removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number> {
@@ -217,22 +246,18 @@ export class FilesystemBlobs implements BlobStore {
     return join(this.#options.dataFolder, 'uploads', `${key}.part`)
   }
 
+  #quarantinePath(key: string): string {
+    return join(this.#options.dataFolder, 'uploads', key + QUARANTINE_SUFFIX)
+  }
+
+  async #syncFolderOf(path: string): Promise<void> {
+    if (this.#options.durable) await syncFolder(join(path, '..'))
+  }
+
   /** Makes a blob unfinished again, unless it is. @returns whether it is there. */
   async #takeBack(key: string): Promise<boolean> {
-    const path = this.#path(key)
-    try {
-      await stat(this.#partialPath(key))
-      return true
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error
-    }
-    try {
-      await rename(path, this.#partialPath(key))
-      return true
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return false
-      throw error
-    }
+    if (await statIfThere(this.#partialPath(key))) return true
+    return renameIfThere(this.#path(key), this.#partialPath(key))
   }
 
   #receive(message: FromWorker): void {
@@ -266,12 +291,24 @@ function damaged(key: string, what: string): HoldfastError {
 }
 
 /** @returns whether there was such a file. */
-async function removeIfThere(path: string): Promise<boolean> {
+function removeIfThere(path: string): Promise<boolean> {
+  return ifThere(async () => (await rm(path), true), false)
+}
+
+/** @returns whether there was such a file. */
+function renameIfThere(from: string, to: string): Promise<boolean> {
+  return ifThere(async () => (await rename(from, to), true), false)
+}
+
+function statIfThere(path: string): Promise<Stats | null> {
+  return ifThere(() => stat(path), null)
+}
+
+async function ifThere<Found, Otherwise>(task: () => Promise<Found>, otherwise: Otherwise): Promise<Found | Otherwise> {
   try {
-    await rm(path)
-    return true
+    return await task()
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false
+    if (systemErrorCode(error) === 'ENOENT') return otherwise
     throw error
   }
 }

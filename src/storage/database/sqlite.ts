@@ -24,11 +24,14 @@ export interface SqliteOptions {
   migrations: Migrations
   /** Open without writing or migrating; the file must exist. Default false. */
   readOnly?: boolean
+  /** Told what was wrong when indexes were damaged and have been made anew. */
+  onMended?: (problem: string) => void
 }
 
-/** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened or is no SQLite database. */
-export async function openSqlite(path: string, { migrations, readOnly = false }: SqliteOptions): Promise<Database> {
-  const connection = connect(path, readOnly)
+/** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened, is no SQLite database or is damaged. */
+export async function openSqlite(path: string, options: SqliteOptions): Promise<Database> {
+  const { migrations, readOnly = false } = options
+  const connection = connect(path, options)
   const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: adapt(connection) }) })
   if (!readOnly) await migrate(kysely, migrations)
   return {
@@ -48,19 +51,42 @@ export async function openSqlite(path: string, { migrations, readOnly = false }:
   }
 }
 
-function connect(path: string, readOnly: boolean): DatabaseSync {
+function connect(path: string, { readOnly = false, onMended }: SqliteOptions): DatabaseSync {
   try {
     const connection = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
     connection.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000')
     // SQLite's own knows ASCII only; people's file names do not, and those of macOS are decomposed.
     connection.function('lower', { deterministic: true }, (text) => (text === null ? null : foldCase(String(text))))
     if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    const problem = damageOf(connection)
+    if (problem !== null) {
+      if (readOnly) throw new Error(problem)
+      mend(connection, problem)
+      onMended?.(problem)
+    }
     return connection
   } catch (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be opened: ${messageOf(error)}`, {
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
       cause: error,
     })
   }
+}
+
+/** What SQLite finds wrong, or null. Reads all of the file: a wrong index would lead to other rows, or to none. */
+function damageOf(connection: DatabaseSync): string | null {
+  const problem = String(connection.prepare('PRAGMA integrity_check(1)').get()?.integrity_check)
+  return problem === 'ok' ? null : problem
+}
+
+/** Makes the indexes anew from the rows. @throws the problem when it was not theirs. */
+function mend(connection: DatabaseSync, problem: string): void {
+  try {
+    connection.exec('REINDEX')
+  } catch (error) {
+    throw new Error(problem, { cause: error })
+  }
+  const left = damageOf(connection)
+  if (left !== null) throw new Error(left)
 }
 
 /** One form for all spellings of a text: composed (NFC) and lower case, as the `lower` of our connections has it. */

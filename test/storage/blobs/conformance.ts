@@ -49,6 +49,8 @@ async function keys(blobs: BlobStore): Promise<string[]> {
 const hashOf = (content: Buffer) => createHash('sha256').update(content).digest('hex')
 const damaged = { code: 'BLOB_DAMAGED' }
 
+const newKeyOfNobody = '0'.repeat(32)
+
 export const BLOB_STORE_CHECKS: Record<string, Check> = {
   'gives back what it was given, to both handles, with its size and hash': async ({ one, other }) => {
     for (const [size, chunkBytes] of [
@@ -283,6 +285,29 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     await one.delete(writer.key)
     assert.equal(await other.resume(writer.key, 300_000), null)
     assert.equal(await one.removeLeftovers(async () => false), 0)
+  },
+
+  'keeps what is in quarantine out of sight until it is released or deleted': async ({ one, other }) => {
+    const made: string[] = []
+    for (let count = 0; count < 2; count++) {
+      const writer = await one.create()
+      await fill(writer, bytes(1000))
+      made.push((await writer.finish()).key)
+    }
+    const [first = '', second = ''] = made
+    const startedAt = Date.now() - 1000
+    for (const key of [...made, newKeyOfNobody]) await one.quarantine(key)
+    const held = await Array.fromAsync(other.quarantined())
+    assert.deepEqual(held.map(({ key }) => key).toSorted(), made.toSorted())
+    assert.ok(held.every(({ since }) => since >= startedAt && since <= Date.now() + 1000))
+    assert.deepEqual(await Array.fromAsync(other.list()), [])
+    assert.equal(await other.stat(first), null)
+    assert.equal(await one.removeLeftovers(async () => false), 0)
+    await other.release(first)
+    await other.release(newKeyOfNobody)
+    await other.delete(second)
+    assert.deepEqual(await one.stat(first), { key: first, sizeBytes: 1000 })
+    assert.deepEqual(await Array.fromAsync(one.quarantined()), [])
   },
 
   'ends what waits for a flush when the writer is given up': async ({ one }) => {

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { sql, type Kysely } from 'kysely'
 import { openDataFolder, openSqlite, type Migrations } from '../../../src/storage/index.ts'
+import { turnedBits } from '../../helpers/damaged-index.ts'
 import { temporaryFolder } from '../../support/server.ts'
 
 interface Tables {
@@ -42,6 +43,35 @@ describe('the SQLite database', () => {
       const rows = await database.tables<Tables>().selectFrom('things').selectAll().execute()
       assert.equal(rows.length, 'a-002' in steps ? 1 : 0)
     }
+  })
+
+  it('is mended when an index is damaged, and refused to who may not write', async () => {
+    const file = path()
+    const three = async (db: Kysely<unknown>) => {
+      await sql`create table named (id integer primary key, name text not null unique)`.execute(db)
+      for (const name of ['a', 'b', 'c', 'd']) await sql`insert into named (name) values (${name})`.execute(db)
+    }
+    const named: Migrations = { 'a-001': { up: three } }
+    await (await openSqlite(file, { migrations: named })).close()
+    let mended = 0
+    for (const bit of turnedBits(file, 'named')) {
+      await using closing = new AsyncDisposableStack()
+      const looking = openSqlite(file, { migrations: named, readOnly: true })
+      const isRefused = await looking.then(
+        (database) => closing.defer(() => database.close()),
+        (error: unknown) => (assert.equal((error as { code: string }).code, unusable.code), true),
+      )
+      const database = await openSqlite(file, { migrations: named, onMended: () => (mended += 1) })
+      closing.defer(() => database.close())
+      const found = await sql<{ id: number }>`select id from named where name = 'c'`.execute(database.tables())
+      assert.deepEqual(
+        found.rows.map(({ id }) => id),
+        [3],
+        bit,
+      )
+      assert.ok(isRefused, bit)
+    }
+    assert.ok(mended > 0)
   })
 
   it('takes migrations of another room that sort earlier', async () => {
