@@ -45,8 +45,16 @@ export function madeFiles(manifest: string, reported: readonly PackerArtifact[],
 
 function filesOfManifest(path: string): { name: string; type: string }[] {
   if (!existsSync(path)) return []
-  const { builds } = manifestSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+  const { builds } = parseManifest(readFileSync(path, 'utf8'), path)
   return builds.flatMap((build) => (build.files ?? []).map(({ name }) => ({ name, type: build.builder_type })))
+}
+
+function parseManifest(text: string, path: string): z.infer<typeof manifestSchema> {
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch (error) {
+    throw new HoldfastError('ARTIFACT_DAMAGED', `${path}, Packer's list of what it made, is damaged`, { cause: error })
+  }
 }
 
 /**

@@ -71,8 +71,10 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     return failure
   } catch (error) {
     if (!signals.lost.aborted) throw error
-    await endGroup(group, CLEANUP_GRACE_MS)
-    removeTempFolder(run)
+    if (!(await recorder.isTakenOver())) {
+      await endGroup(group, CLEANUP_GRACE_MS)
+      removeTempFolder(run)
+    }
     throw signals.lost.reason
   } finally {
     signals.stop.removeEventListener('abort', stop)

@@ -103,7 +103,8 @@ export async function buildTemplate(
   const packer = await findPacker(request.input)
   const template = await loadTemplate(request.template)
   const sources = selectSources(template, request)
-  const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder) }
+  const { except } = request
+  const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder), except }
   const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
   const names = wanted.map(({ name }) => name)
   await requireSameTemplate(manager, templatePath(template), names)
@@ -114,11 +115,11 @@ export async function buildTemplate(
     return upToDate
   }
   await validateTemplate(packer, template, request)
-  const secrets = await sensitiveTexts(template, options)
   const lock = await takeLock(manager, template, request, listener)
   try {
     // Whoever had the lock may have recorded its first build.
     await requireSameTemplate(manager, templatePath(template), names)
+    const secrets = await sensitiveTexts(template, options)
     const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)

@@ -2,6 +2,7 @@
 import type { Build } from '../state/index.ts'
 import { CLEANUP_GRACE_MS, endLeftovers, followToEnd } from './attempt.ts'
 import { endGroup, isAlive, type ProcessGroup } from './process-group.ts'
+import { distrustChanges } from './late-changes.ts'
 import { metadataOf, type BuildMetadata } from './record.ts'
 import { openRunFolder, processOf } from './run-folder.ts'
 import type { SourceTerms } from './source-terms.ts'
@@ -49,10 +50,12 @@ async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGro
     group,
     recorder,
     signals,
-    workingFolder: input.cwd,
+    workingFolder: last.run.cwd ?? input.cwd,
     onLine,
     onRead: async () => {},
   })
+  // Nobody watched the files while it ran.
+  if (!signals.kill.aborted) await distrustChanges(terms, last.fingerprint)
   if (!wasAlive) onNote(`its last run ended without its Holdfast: ${recorder.build.status}`)
   return { build: recorder.build, followed: wasAlive && isWanted ? { failure } : null }
 }

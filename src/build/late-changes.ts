@@ -5,13 +5,16 @@
 import { HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { metadataOf } from './record.ts'
+import type { SourceTerms } from './source-terms.ts'
 import type { Fingerprint } from './template/index.ts'
+
+type Hashes = Pick<Fingerprint, 'base' | 'steps' | 'final'>
 
 /** Stands in the place of a hash, and equals none. */
 const UNCERTAIN = 'changed while it was built'
 
 /** @returns the first step that differs (their number: only what comes after them), or null when all is as it was. */
-export async function firstChange(before: Fingerprint, again: () => Promise<Fingerprint>): Promise<number | null> {
+async function firstChange(before: Hashes, again: () => Promise<Fingerprint | Hashes>): Promise<number | null> {
   const now = await again().catch((error: unknown) => {
     // A script that was used and then removed: the next build says so.
     if (error instanceof HoldfastError) return before
@@ -23,8 +26,23 @@ export async function firstChange(before: Fingerprint, again: () => Promise<Fing
   return step === -1 ? before.steps.length : step
 }
 
+/**
+ * A step that ran after its files had changed is not the one that was fingerprinted.
+ * @param before What the run was recorded with.
+ */
+export async function distrustChanges(terms: SourceTerms, before: Hashes): Promise<void> {
+  const { refingerprint, recorder, checkpoints, source, onNote } = terms
+  const step = await firstChange(before, refingerprint)
+  if (step === null) return
+  checkpoints[source.builderType]?.retire(before.steps.slice(step).map((key) => ({ key, name: '' })))
+  const suspect = recorder.build.provisioners.slice(step).some(({ status }) => status === 'complete')
+  if (!suspect && recorder.build.status !== 'complete') return
+  onNote('something that it refers to changed while it was built: the next build makes anew what may come of that')
+  await recorder.commit(withoutTrustFrom(step, recorder.build))
+}
+
 /** The record of a build that is made anew from that step on. */
-export function withoutTrustFrom(step: number, build: Build): Build {
+function withoutTrustFrom(step: number, build: Build): Build {
   const metadata = metadataOf(build)
   if (!metadata) return build
   const { base, steps } = metadata.fingerprint

@@ -15,8 +15,9 @@ export async function ownsOutputs(build: Build | null, signal: AbortSignal): Pro
   if (!build || !metadata) return false
   const recorded = build.status === 'complete' ? build : { ...build, artifacts: [...metadata.replaces] }
   if (recorded.artifacts.length > 0 && (await whatIsWrong(recorded, signal)) === null) return true
-  const isLeftAsItWas = build.status === 'interrupted' || (build.status === 'failed' && metadata.run.isKept)
-  return isLeftAsItWas && hasBegun(metadata.run.folder)
+  // A run that did not begin left what was there before it.
+  if (!hasBegun(metadata.run.folder)) return build.status !== 'complete' && metadata.run.ownedOutputs === true
+  return build.status === 'interrupted' || (build.status === 'failed' && metadata.run.isKept)
 }
 
 function hasBegun(folder: string): boolean {

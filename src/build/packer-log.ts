@@ -52,7 +52,9 @@ export class PackerReport {
 
   /** A template that cannot be used has no `error` line; and what scripts say on stderr never begins like this. */
   #addComplaint(text: string): void {
-    if (/^(Error: |Failed to |Could not )/.test(text)) this.errors.push(text.trim())
+    // Warnings may stand before the error, in the same message.
+    const complaint = text.startsWith('Warning: ') ? /^Error: [^]*/m.exec(text)?.[0] : text
+    if (complaint && /^(Error: |Failed to |Could not )/.test(complaint)) this.errors.push(complaint.trim())
   }
 
   #addArtifact(target: string, [index = '', key, value = '', path = '']: readonly string[]): void {

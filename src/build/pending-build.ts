@@ -8,11 +8,12 @@ import { templatePath, type SourceTerms } from './source-terms.ts'
 
 /** The record of a run that is about to begin, in the place of `before`. */
 export function pendingBuild(
-  { packer, template, source, fingerprint, recorder, runId, keepOnFailure }: SourceTerms,
+  { packer, template, source, fingerprint, recorder, runId, keepOnFailure, input }: SourceTerms,
   before: Build | null,
   { from, note, steps }: Plan,
   run: RunFolder,
   attempt: number,
+  ownedOutputs: boolean,
 ): Build {
   const now = new Date().toISOString()
   const earlier = before && metadataOf(before)
@@ -24,12 +25,14 @@ export function pendingBuild(
       id: runId,
       folder: run.path,
       log: run.log,
+      cwd: input.cwd,
       pid: null,
       pidStartedAt: null,
       startedAt: now,
       from,
       attempt,
       isKept: keepOnFailure,
+      ownedOutputs,
     },
     artifactTimes: { ...earlier?.artifactTimes },
     replaces: before?.status === 'complete' ? [...before.artifacts] : [...(earlier?.replaces ?? [])],

@@ -20,6 +20,8 @@ const runSchema = z.object({
   folder: z.string(),
   /** All that Packer wrote, in its machine-readable form. Absolute. */
   log: z.string(),
+  /** Where Packer ran: what it says of relative files is meant from there. Absolute; absent in older records. */
+  cwd: z.string().exactOptional(),
   /** Of the process group that Packer runs in, or null before it was started. */
   pid: z.number().int().nullable(),
   /** Boot, pid namespace and start time of that process: with the pid they name it for ever. */
@@ -32,6 +34,8 @@ const runSchema = z.object({
   attempt: z.number().int().min(1),
   /** Whether the machine was to be left running after a failure, for somebody to look at it. */
   isKept: z.boolean(),
+  /** Whether what lay where it writes was the build's own when it began; see outputs.ts. */
+  ownedOutputs: z.boolean().exactOptional(),
 })
 
 const metadataSchema = z.object({

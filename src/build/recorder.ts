@@ -49,6 +49,12 @@ export class Recorder {
     await this.#save()
   }
 
+  /** Whether another build has the lock now: that one follows our run, or ends it, whatever suits it. */
+  async isTakenOver(): Promise<boolean> {
+    const holder = await this.#terms.manager.holder().catch(() => null)
+    return holder?.status === 'held' && holder.operation === 'build' && holder.id !== this.#terms.lock.id
+  }
+
   #add(versions: readonly Build[]): void {
     this.#unsaved.push(...versions)
     this.#build = versions.at(-1) ?? this.#build

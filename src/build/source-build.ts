@@ -1,16 +1,16 @@
 /** The build of one source: finishes what its last run left, plans, runs Packer, tries again what may pass. */
 import { createGuard, HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
-import { followToEnd } from './attempt.ts'
+import { endLeftovers, followToEnd } from './attempt.ts'
 import { finishLastRun, type LastRun } from './last-run.ts'
-import { firstChange, withoutTrustFrom } from './late-changes.ts'
+import { distrustChanges } from './late-changes.ts'
 import { launch } from './launch.ts'
 import { ownsOutputs } from './outputs.ts'
 import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
 import { checkpointSteps, planBuild, whyBuild, type Plan } from './plan.ts'
 import { membersOf, type ProcessGroup } from './process-group.ts'
 import { metadataOf } from './record.ts'
-import { createRunFolder, type RunFolder } from './run-folder.ts'
+import { createRunFolder, openRunFolder, processOf, type RunFolder } from './run-folder.ts'
 import { templatePath, type SourceTerms } from './source-terms.ts'
 import { ended, type Failure } from './steps.ts'
 import { tmpdirOf } from './temp-folder.ts'
@@ -89,46 +89,35 @@ class SourceBuild {
   async #attempt(reason: string, isRetry: boolean): Promise<Failure | null> {
     const { source, fingerprint, template, checkpoints, onNote, recorder, runs, runId, signals } = this.#terms
     signals.stop.throwIfAborted()
+    if (isRetry) await this.#endKept()
     this.#attempts += 1
     const store = checkpoints[source.builderType] ?? null
     const mode = isRetry ? 'auto' : this.#terms.resume
     const request = { source, fingerprint, mode, force: this.#terms.force, checkpoints: store, reason, onNote }
     const plan = await planBuild(this.#recorded, request)
     if (plan.note !== null) onNote(plan.note)
-    const isForced = this.#terms.force || (await ownsOutputs(this.#recorded, signals.kill))
+    const owned = await ownsOutputs(this.#recorded, signals.kill)
+    const isForced = this.#terms.force || owned
     const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
     const qemu = await store?.prepare(run, checkpointSteps(this.#terms), plan.baseImage)
     const files = { eventsFile: run.events, manifestFile: run.manifest }
     const tmpdir = tmpdirOf(this.#terms.input.env)
     const derived = deriveTemplate(template, source, { from: plan.from, ...files, tmpdir, ...(qemu && { qemu }) })
     await using file = await DerivedFile.write(template.folder, derived)
-    const group = await this.#begin(plan, run, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
+    const group = await this.#begin(plan, run, owned, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
     const { input, onLine } = this.#terms
     const onRead = () => file.remove()
     const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
-    await this.#distrustChanges()
+    if (!signals.kill.aborted) await distrustChanges(this.#terms, fingerprint)
     this.#recorded = recorder.build
     if (failure?.status === 'failed' && this.#terms.keepOnFailure) this.#tellWhatIsKept(group)
     return failure
   }
 
-  /** A step that ran after its files had changed is not the one that was fingerprinted. */
-  async #distrustChanges(): Promise<void> {
-    const { fingerprint, refingerprint, recorder, checkpoints, source, onNote, signals } = this.#terms
-    if (signals.kill.aborted) return
-    const step = await firstChange(fingerprint, refingerprint)
-    if (step === null) return
-    const suspect = recorder.build.provisioners.slice(step).some(({ status }) => status === 'complete')
-    if (!suspect && recorder.build.status !== 'complete') return
-    onNote('something that it refers to changed while it was built: the next build makes anew what may come of that')
-    checkpoints[source.builderType]?.retire(checkpointSteps(this.#terms).slice(step))
-    await recorder.commit(withoutTrustFrom(step, recorder.build))
-  }
-
   /** Records the run, and then starts it: never the other way round. */
-  async #begin(plan: Plan, run: RunFolder, command: readonly string[]): Promise<ProcessGroup> {
+  async #begin(plan: Plan, run: RunFolder, owned: boolean, command: readonly string[]): Promise<ProcessGroup> {
     const { recorder, input, secrets } = this.#terms
-    const pending = pendingBuild(this.#terms, this.#recorded, plan, run, this.#attempts)
+    const pending = pendingBuild(this.#terms, this.#recorded, plan, run, this.#attempts, owned)
     await recorder.commit(pending, { ...pending, status: 'creating' })
     try {
       const group = await launch(run, command, { ...input, secrets })
@@ -140,6 +129,14 @@ class SourceBuild {
       await recorder.commit(ended(recorder.build, new Date().toISOString(), failure))
       throw error
     }
+  }
+
+  /** The next attempt takes the place of what the last one left to look at; nothing else would ever end it. */
+  async #endKept(): Promise<void> {
+    const last = this.#recorded && metadataOf(this.#recorded)
+    const run = last?.run.isKept ? openRunFolder(last.run.folder) : null
+    const group = run && processOf(run)
+    if (run && group) await endLeftovers(run, group)
   }
 
   #tellWhatIsKept(group: ProcessGroup): void {

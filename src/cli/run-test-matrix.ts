@@ -66,11 +66,12 @@ export function registerRunTestMatrix(program: Command): void {
         presenter,
         scratchFolder: join(folder.path, 'tmp'),
         journal,
-        earlier: journal.length > 0 ? readResults(folder.path) : [],
+        earlier: folder.hasCells() ? readResults(folder.path) : [],
         record: (entry, cell) => {
           folder.append(entry)
           folder.writeCell(entry.cell, cell)
         },
+        restore: (cell, result) => folder.writeCell(cell, result),
       }),
     ).finally(() => presenter.end())
     if (outcome.cells.length > 0) await usingFolder(folder.path, () => writeReports(folder.path, outcome.cells))

@@ -513,6 +513,36 @@ describe('names and places', () => {
   })
 })
 
+describe('a template in a folder', () => {
+  it('is not mixed up with what a killed Holdfast left there, and its mistakes are told where they are', async () => {
+    const shop = new Workshop()
+    mkdirSync(join(shop.folder, 'image'))
+    const source = 'source "null" "a" {\n  communicator = "none"\n}\n'
+    shop.write('image/a.pkr.hcl', source)
+    shop.write('image/b.pkr.hcl', 'build {\n  sources = ["null.a"]\n}\n')
+    shop.write('image/.holdfast-1-left.pkr.hcl', source)
+    const { status, out, err } = await shop.build('image')
+    assert.equal(status, 0, out + err)
+    rmSync(join(shop.folder, 'image/.holdfast-1-left.pkr.hcl'), { force: true })
+    shop.write('image/b.pkr.hcl', 'build {\n  sources = ["null.a"]\n  provisioner "nonsense" {}\n}\n')
+    const wrong = await shop.build('image')
+    assert.equal(wrong.status, 65)
+    assert.match(wrong.err, /b\.pkr\.hcl/)
+  })
+})
+
+describe('a post-processor', () => {
+  it('that was left out by -except runs in the next build', async () => {
+    const shop = new Workshop()
+    shop.write('file.pkr.hcl', FILE)
+    assert.equal((await shop.build('-except', 'manifest', 'file.pkr.hcl')).status, 0)
+    assert.equal(shop.read('theirs.json'), '')
+    assert.equal((await shop.build('-except', 'manifest', 'file.pkr.hcl')).out, 'file/file.f: up to date\n')
+    assert.equal((await shop.build('file.pkr.hcl')).status, 0)
+    assert.match(shop.read('theirs.json'), /out\.txt/)
+  })
+})
+
 describe('prune', () => {
   it('keeps the logs of the newest runs and the one of the record', async () => {
     const shop = new Workshop()

@@ -1,7 +1,8 @@
 /** kill -9 of packer, of holdfast, of both, at random moments; and the gentler ways to end a build. */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { metadataOf } from '../../src/build/index.ts'
@@ -124,6 +125,63 @@ describe('a build whose Holdfast was killed', () => {
     shop.write('go', '')
     assert.equal((await ended).status, 0)
     assert.equal(shop.read('count'), 'one\ntwo\n')
+  })
+
+  it('is not taken for what it was before, when a script changes while it is followed', async () => {
+    const shop = new Workshop()
+    const script = (what: string) => chmodSync(shop.write('two.sh', `#!/bin/sh\necho ${what} >>count\n`), 0o755)
+    script('old')
+    shop.write(
+      'late.pkr.hcl',
+      `source "null" "a" { communicator = "none" }
+build {
+  sources = ["null.a"]
+  provisioner "shell-local" { inline = ["touch began; while ! test -e go; do sleep 0.05; done"] }
+  provisioner "shell-local" { script = "two.sh" }
+}
+`,
+    )
+    const child = shop.start('build', 'late.pkr.hcl')
+    await until(() => existsSync(join(shop.folder, 'began')))
+    child.kill('SIGKILL')
+    const next = shop.start('build', 'late.pkr.hcl')
+    let said = ''
+    next.stdout?.on('data', (data: Buffer) => (said += data.toString()))
+    const ended = finish(next)
+    await until(() => said.includes('following it'))
+    script('new')
+    shop.write('go', '')
+    assert.equal((await ended).status, 0)
+    script('old')
+    assert.equal((await shop.build('late.pkr.hcl')).status, 0)
+    assert.equal(shop.read('count'), 'new\nold\n')
+  })
+
+  it('has its files where it ran, wherever the next one runs', async () => {
+    const shop = new Workshop()
+    const template = shop.write(
+      'made.pkr.hcl',
+      `source "null" "a" { communicator = "none" }
+build {
+  sources = ["null.a"]
+  provisioner "shell-local" { inline = ["touch began; while ! test -e go; do sleep 0.05; done; echo made >out"] }
+  post-processor "artifice" { files = ["out"] }
+}
+`,
+    )
+    const child = shop.start('build', template)
+    await until(() => existsSync(join(shop.folder, 'began')))
+    child.kill('SIGKILL')
+    const elsewhere = join(shop.folder, 'elsewhere')
+    mkdirSync(elsewhere)
+    writeFileSync(join(elsewhere, 'out'), 'of somebody else')
+    shop.cwd = elsewhere
+    shop.write('go', '')
+    await until(() => shop.read('out') !== '')
+    const { status, out } = await shop.build(template)
+    assert.equal(status, 0, out)
+    const [artifact] = (await shop.record('made/null.a'))?.artifacts ?? []
+    assert.deepEqual([artifact?.path, artifact?.sizeBytes], [join(shop.folder, 'out'), 5])
   })
 
   it('is ended when its template has changed meanwhile', async () => {

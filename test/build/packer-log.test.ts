@@ -38,6 +38,8 @@ describe("packer's machine-readable lines", () => {
     const report = new PackerReport()
     report.add(line('1,,ui,error,Error: not what a script says on stderr'))
     report.add(line('1,,ui,error,==> null.a: Error: what a script says'))
+    report.add(line('1,,ui,error,Warning: only a warning\\n\\n  on a.hcl line 1'))
+    report.add(line('1,,ui,error,Warning: first a warning\\n\\nError: then an error\\n\\n  on a.hcl line 2'))
     assert.equal(report.isFinished, false)
     report.add(line('1,null.a,error,Script exited with non-zero exit status: 3.'))
     report.add(line('1,,error-count,1'))
@@ -46,6 +48,7 @@ describe("packer's machine-readable lines", () => {
     }
     assert.deepEqual(report.errors, [
       'Error: not what a script says on stderr',
+      'Error: then an error\n\n  on a.hcl line 2',
       'Script exited with non-zero exit status: 3.',
     ])
     assert.deepEqual(report.artifacts, [{ builderId: 'x.y', id: 'VM', files: ['/a,b', 'c'] }])

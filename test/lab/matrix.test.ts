@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { RunFolder, makePlan, readResults, usingFolder } from '../../src/lab/index.ts'
@@ -142,6 +142,21 @@ describe('a folder of runs', () => {
 })
 
 describe('a journal', () => {
+  it('has the last word: results that a kill kept from being written are made of it', async () => {
+    using workplace = new Workplace()
+    const cells = '--ram 64 --file-size 1M --iterations 2'.split(' ')
+    const run = workplace.start(['run-test-matrix', ...cells, ...fakeFlags(workplace)])
+    assert.equal(await run.end(), 0, run.stderr)
+    const folder = join(workplace.out, readdirSync(workplace.out)[0] ?? '')
+    for (const name of readdirSync(join(folder, 'cells'))) rmSync(join(folder, 'cells', name))
+    const resumed = workplace.start(['run-test-matrix', '--resume', folder])
+    assert.equal(await resumed.end(), 0, resumed.stderr)
+    assert.deepEqual(
+      readResults(folder).map(({ stats }) => stats.success_count),
+      [2],
+    )
+  })
+
   it('loses a torn last line and nothing else', async () => {
     using workplace = new Workplace()
     const run = workplace.start([

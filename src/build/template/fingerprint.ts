@@ -9,18 +9,21 @@ import { evaluateHcl, renderJson, type Evaluated, type Packer, type PackerInput 
 import { DerivedFile } from './derive.ts'
 import { FileHasher, sha256 } from './file-hasher.ts'
 import { requireVariables } from './given-variables.ts'
+import type { HclTemplate } from './hcl/hcl-template.ts'
 import { hclIngredients } from './hcl/ingredients-hcl.ts'
 import type { FileMention, Ingredients, SourceIngredients } from './ingredients.ts'
 import { jsonIngredients } from './json/ingredients-json.ts'
 import type { LoadedTemplate } from './load.ts'
 import { findPlugins } from './plugins.ts'
-import { sourceOf } from './select.ts'
+import { postProcessorsLeftOut, sourceOf } from './select.ts'
 import type { Fingerprint, TemplateSource } from './template.ts'
 
 export interface FingerprintOptions extends PackerInput {
   readonly packer: Packer
   /** Where hashes of big files are kept between runs; see {@link FileHasher}. */
   readonly hashMemoryFile: string
+  /** As Packer's `-except`, which leaves out post-processors too. */
+  readonly except?: readonly string[]
 }
 
 /**
@@ -54,7 +57,8 @@ export async function fingerprintSource(
     steps.push(chain([steps.at(-1) ?? base, await digest(step)]))
     if (unknown.length === 0) certainSteps += 1
   }
-  const final = chain([steps.at(-1) ?? base, await digest(parts.rest)])
+  const leftOut = postProcessorsLeftOut(template, options.except ?? [])
+  const final = chain([steps.at(-1) ?? base, await digest(parts.rest), ...leftOut])
   await hasher.save()
   return { base, steps, certainSteps, final, files: hasher.files, unknown: [...new Set(unknown)] }
 }
@@ -98,11 +102,15 @@ export async function evaluateTemplate(
   const path = resolve(template.path)
   if (template.format === 'json') return renderJson(options.packer, path, options, expressions)
   if (path !== template.folder) return evaluateHcl(options.packer, path, options, expressions)
-  // In a folder Packer would also read the derived templates of runs, and find everything twice.
-  const text = template.files.map((file) => file.text.replace(/^\uFEFF/, '')).join('\n')
-  await using whole = await DerivedFile.write(template.folder, { text, suffix: '.pkr.hcl' })
+  await using whole = await wholeFolder(template)
   const varFiles = [...template.autoVarFiles, ...options.varFiles]
   return await evaluateHcl(options.packer, whole.path, { ...options, varFiles }, expressions)
+}
+
+/** A folder's templates in one file: in the folder itself Packer would also read the derived templates of runs, and find everything twice. */
+export async function wholeFolder({ files, folder }: HclTemplate): Promise<DerivedFile> {
+  const text = files.map((file) => file.text.replace(/^\uFEFF/, '')).join('\n')
+  return DerivedFile.write(folder, { text, suffix: '.pkr.hcl' })
 }
 
 function variableExpression({ format }: LoadedTemplate, name: string): string {

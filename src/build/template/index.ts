@@ -1,5 +1,5 @@
 export { deriveTemplate, DerivedFile, sweepDerivedFiles } from './derive.ts'
-export { evaluateTemplate, fingerprintSource, type FingerprintOptions } from './fingerprint.ts'
+export { evaluateTemplate, fingerprintSource, wholeFolder, type FingerprintOptions } from './fingerprint.ts'
 export { loadTemplate, type LoadedTemplate } from './load.ts'
 export { MARKER_LINE, type StepEvent } from './marker.ts'
 export { describeResume } from './resume.ts'

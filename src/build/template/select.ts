@@ -10,12 +10,8 @@ export function selectSources(
   template: Template,
   { only = [], except = [] }: { only?: readonly string[]; except?: readonly string[] },
 ): TemplateSource[] {
-  const matchersOf = (patterns: readonly string[]) =>
-    patterns
-      .flatMap((pattern) => pattern.split(',').filter((one) => one !== ''))
-      .map((pattern) => ({ pattern, test: template.format === 'json' ? exactly(pattern) : globTest(pattern) }))
-  const wanted = matchersOf(only)
-  const unwanted = matchersOf(except)
+  const wanted = matchersOf(template, only)
+  const unwanted = matchersOf(template, except)
   const have = template.sources.map((source) => source.fullName).join(', ')
   for (const { pattern, test } of wanted) {
     if (template.sources.some((source) => test(source.fullName))) continue
@@ -31,6 +27,18 @@ export function selectSources(
   )
   if (selected.length > 0) return selected
   throw new HoldfastError('INVALID_REQUEST', `-only and -except leave no source of ${template.path}; it has: ${have}.`)
+}
+
+/** Those of the patterns of `-except` that match no source: they leave out post-processors. */
+export function postProcessorsLeftOut(template: Template, except: readonly string[]): string[] {
+  const others = matchersOf(template, except).filter(({ test }) => !template.sources.some((one) => test(one.fullName)))
+  return others.map(({ pattern }) => pattern).toSorted()
+}
+
+function matchersOf(template: Template, patterns: readonly string[]) {
+  return patterns
+    .flatMap((pattern) => pattern.split(',').filter((one) => one !== ''))
+    .map((pattern) => ({ pattern, test: template.format === 'json' ? exactly(pattern) : globTest(pattern) }))
 }
 
 function exactly(pattern: string): (name: string) => boolean {

@@ -75,6 +75,10 @@ export class RunFolder {
     }
   }
 
+  hasCells(): boolean {
+    return readdirSync(join(this.path, 'cells')).some((name) => name.endsWith('.json'))
+  }
+
   writeCell(name: string, result: CellResult): void {
     writeAtomically(join(this.path, 'cells', `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
   }

@@ -31,6 +31,8 @@ export interface PlanRun {
   earlier: readonly CellResult[]
   /** Called with each final outcome, before anything else happens, and with the cell's result so far. */
   record: (entry: JournalEntry, cell: CellResult) => void
+  /** Called with what the journal says of a cell, before the run goes on: a kill may have come before that was written. */
+  restore?: (cell: string, result: CellResult) => void
 }
 
 /** With the targets that its plan names. */
@@ -169,6 +171,9 @@ class CellBook {
       const known = byKey.get(step)
       if (known) this.#keep(known, result)
     }
+    for (const step of this.#cells()) {
+      if (this.#iterations.has(cellKey(step))) run.restore?.(cellKey(step), this.#result(step))
+    }
   }
 
   needs(step: Step): boolean {
@@ -193,9 +198,15 @@ class CellBook {
 
   /** In the order of the plan's targets, whatever came first in time: the first one is what the others are compared with. */
   results(): CellResult[] {
-    const cells = [...new Map(this.#steps.map((step) => [cellKey(step), step])).values()]
     const order = this.#run.plan.targets.map(({ name }) => name)
-    return cells.toSorted((a, b) => order.indexOf(a.target) - order.indexOf(b.target)).map((step) => this.#result(step))
+    return this.#cells()
+      .toSorted((a, b) => order.indexOf(a.target) - order.indexOf(b.target))
+      .map((step) => this.#result(step))
+  }
+
+  /** A step of each. */
+  #cells(): Step[] {
+    return [...new Map(this.#steps.map((step) => [cellKey(step), step])).values()]
   }
 
   /** Of the steps that are left those that will be taken, if cells that have only failed so far go on to. */

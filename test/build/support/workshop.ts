@@ -26,11 +26,14 @@ export class Workshop {
   readonly folder: string
   readonly data: string
   env: NodeJS.ProcessEnv = {}
+  /** Where commands run. */
+  cwd: string
 
   /** @param name Of the folder, for names that are hard to quote. */
   constructor(name = 'w') {
     this.folder = join(root, `${count++}`, name)
     this.data = join(this.folder, 'data')
+    this.cwd = this.folder
     mkdirSync(this.folder, { recursive: true })
     after(() => this.#endAll())
   }
@@ -57,7 +60,7 @@ export class Workshop {
 
   start(...args: string[]): ChildProcess {
     const env = { ...process.env, HOLDFAST_DATA: this.data, ...this.env }
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     after(() => void child.kill('SIGKILL'))
     return child
   }
