@@ -120,7 +120,8 @@ export const OPTIONS = {
   sweepInterval: duration({
     env: ['HOLDFAST_SWEEP_INTERVAL'],
     flag: 'sweep-interval',
-    summary: 'How often expired and orphaned files are removed (they are never served, whatever this is).',
+    summary:
+      'How often expired files are removed (they are never served, whatever this is) and leftovers are looked for.',
     default: 300_000,
     min: 1000,
     max: 86_400_000,
