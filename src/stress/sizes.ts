@@ -89,12 +89,13 @@ export const sizes: Scenario[] = [
       const expect = new Expectations()
       await using writer = await StateManager.open(folder, { backups: false })
       await using reader = await StateManager.open(folder, { backups: false })
+      const versions = Array.from({ length: CYCLES }, (_, index) => sampleBuild(0, index + 1))
       let wrong = 0
       const [, ms] = await timed(async () => {
-        for (let version = 1; version <= CYCLES; version++) {
-          await writer.update((draft) => draft.put(sampleBuild(0, version)))
+        for (const version of versions) {
+          await writer.update((draft) => draft.put(version))
           const build: Build | null = (await reader.load()).get(buildName(0))
-          wrong += Number(build?.metadata.version !== version)
+          wrong += Number(build?.metadata.version !== version.metadata.version)
         }
       })
       expect.that(wrong === 0, `${wrong} loads showed an older save`)
