@@ -34,8 +34,8 @@ export interface CheckpointStore {
     steps: readonly CheckpointStep[],
     baseImage?: string,
   ): Promise<NonNullable<DeriveOptions['qemu']>>
-  /** Has what was left after these steps used no more. */
-  retire(steps: readonly CheckpointStep[]): void
+  /** Has what was left after the steps with these keys used no more. */
+  retire(keys: ReadonlySet<string>): void
   /** Removes those whose keys are not among these. @returns the files, and their bytes; with `isDry` without removing them. */
   prune(keys: ReadonlySet<string>, isDry: boolean): { paths: readonly string[]; sizeBytes: number }
 }

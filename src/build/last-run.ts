@@ -55,7 +55,7 @@ async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGro
     onRead: async () => {},
   })
   // Nobody watched the files while it ran.
-  if (!signals.kill.aborted) await distrustChanges(terms, last.fingerprint)
+  await distrustChanges(terms, last.fingerprint)
   if (!wasAlive) onNote(`its last run ended without its Holdfast: ${recorder.build.status}`)
   return { build: recorder.build, followed: wasAlive && isWanted ? { failure } : null }
 }

@@ -14,8 +14,8 @@ type Hashes = Pick<Fingerprint, 'base' | 'steps' | 'final'>
 const UNCERTAIN = 'changed while it was built'
 
 /** @returns the first step that differs (their number: only what comes after them), or null when all is as it was. */
-async function firstChange(before: Hashes, again: () => Promise<Fingerprint | Hashes>): Promise<number | null> {
-  const now = await again().catch((error: unknown) => {
+async function firstChange(before: Hashes, again: () => Promise<Hashes>): Promise<number | null> {
+  const now = await again().catch((error: unknown): Hashes => {
     // A script that was used and then removed: the next build says so.
     if (error instanceof HoldfastError) return before
     throw error
@@ -31,10 +31,11 @@ async function firstChange(before: Hashes, again: () => Promise<Fingerprint | Ha
  * @param before What the run was recorded with.
  */
 export async function distrustChanges(terms: SourceTerms, before: Hashes): Promise<void> {
-  const { refingerprint, recorder, checkpoints, source, onNote } = terms
+  const { refingerprint, recorder, checkpoints, source, onNote, signals } = terms
+  if (signals.kill.aborted) return
   const step = await firstChange(before, refingerprint)
   if (step === null) return
-  checkpoints[source.builderType]?.retire(before.steps.slice(step).map((key) => ({ key, name: '' })))
+  checkpoints[source.builderType]?.retire(new Set(before.steps.slice(step)))
   const suspect = recorder.build.provisioners.slice(step).some(({ status }) => status === 'complete')
   if (!suspect && recorder.build.status !== 'complete') return
   onNote('something that it refers to changed while it was built: the next build makes anew what may come of that')

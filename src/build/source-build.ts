@@ -108,7 +108,7 @@ class SourceBuild {
     const { input, onLine } = this.#terms
     const onRead = () => file.remove()
     const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
-    if (!signals.kill.aborted) await distrustChanges(this.#terms, fingerprint)
+    await distrustChanges(this.#terms, fingerprint)
     this.#recorded = recorder.build
     if (failure?.status === 'failed' && this.#terms.keepOnFailure) this.#tellWhatIsKept(group)
     return failure

@@ -175,8 +175,8 @@ export function buildOf(body: string): Build {
 }
 
 /** Whether the error says that this lock is lost, or one that it is within. */
-export function isLossOf(lock: Lock, error: LockLostError): boolean {
-  return lock.fences.some((fence) => fence.lock === error.lock)
+export function isLossOf(lock: Lock, error: unknown): boolean {
+  return error instanceof LockLostError && lock.fences.some((fence) => fence.lock === error.lock)
 }
 
 function requestOf({ operation }: Update, changes: Changes): SaveRequest {

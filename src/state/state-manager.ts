@@ -4,14 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, MAX_TIMER_MS, type Log, type Metrics } from '../base/index.ts'
-import {
-  LockLostError,
-  LockTimeoutError,
-  withinLock,
-  type AcquireOptions,
-  type HeldLock,
-  type Lock,
-} from '../lock/index.ts'
+import { LockTimeoutError, withinLock, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
 import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
@@ -437,7 +430,7 @@ export class StateManager implements AsyncDisposable {
     })
     return {
       commit: (batch) => this.#committer.commit(batch, lock),
-      isLost: (error) => error instanceof LockLostError && isLossOf(lock, error),
+      isLost: (error) => isLossOf(lock, error),
       isWanted: () => lock.isWanted().catch(() => true),
       // Lost or not, what was done under it is over, and the store has refused it if it was.
       leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),

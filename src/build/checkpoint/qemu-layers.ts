@@ -44,7 +44,7 @@ export class QemuLayers implements CheckpointStore {
     const plan = { layersFolder: this.#folder, qmpSocket, steps: [...steps] }
     const checkpointCommand = planCheckpoints(join(run.path, 'checkpoints.json'), plan)
     if (baseImage === undefined) {
-      this.retire(steps)
+      this.retire(new Set(steps.map(({ key }) => key)))
       return { monitorFile, checkpointCommand }
     }
     const layer = this.#store.list().find(({ name }) => name === basename(baseImage, '.qcow2'))
@@ -52,8 +52,8 @@ export class QemuLayers implements CheckpointStore {
     return { monitorFile, checkpointCommand, baseImage: await this.#store.baseImageFor(layer, run.base) }
   }
 
-  retire(steps: readonly CheckpointStep[]): void {
-    this.#store.retire(new Set(steps.map(({ key }) => key)))
+  retire(keys: ReadonlySet<string>): void {
+    this.#store.retire(keys)
   }
 
   prune(keys: ReadonlySet<string>, isDry: boolean): { paths: readonly string[]; sizeBytes: number } {

@@ -1,7 +1,7 @@
 /** Tokens for scripts: shown once when made; only their hash is kept. */
 import { createHash } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
-import { randomId, randomSecret, type Clock } from '../../base/index.ts'
+import { HoldfastError, randomId, randomSecret, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { AuthTables } from './tables.ts'
 
@@ -52,7 +52,9 @@ export class ApiTokens {
     if (now - (found.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
       const noted = this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute()
       // A courtesy: on a full disk it must not keep anybody out.
-      await noted.catch(() => {})
+      await noted.catch((error: unknown) => {
+        if (!(error instanceof HoldfastError && error.code === 'NO_SPACE')) throw error
+      })
     }
     return true
   }

@@ -36,7 +36,7 @@ export class OpenWriters {
     await oldest[1].leave()
   }
 
-  /** Removes the writer of an upload that has no row any more, with its bytes. */
+  /** Ends the writer of an upload that no request uses, if it has one, and removes what that holds. */
   async abandon(id: string): Promise<void> {
     const writer = this.#idle.get(id)
     this.#idle.delete(id)
@@ -45,9 +45,7 @@ export class OpenWriters {
 
   /** Removes the bytes of an upload that no request uses. */
   async discard(row: ResumableRow): Promise<void> {
-    const writer = this.#idle.get(row.id)
-    this.#idle.delete(row.id)
-    await writer?.abort()
+    await this.abandon(row.id)
     await this.#blobs.delete(row.blob_key)
   }
 }

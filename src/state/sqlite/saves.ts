@@ -90,8 +90,8 @@ export class SaveLog {
   }
 
   oldest(): Save | null {
-    const row = this.#oldest.get() as StoredRow | undefined
-    return row ? withUndo(checked(row)) : null
+    const row = this.#oldest.get()
+    return row ? readSave(row) : null
   }
 
   /** @param small The texts of the save, when they are so few that they go into its row. */
@@ -109,18 +109,18 @@ export class SaveLog {
 
   /** Saves after a serial, oldest first. */
   *after(serial: number): Iterable<Save> {
-    for (const row of this.#after.iterate(serial)) yield withUndo(checked(row as unknown as StoredRow))
+    for (const row of this.#after.iterate(serial)) yield readSave(row)
   }
 
   /** As `after`, with the packs that are in the rows. */
   young(serial: number): Save[] {
-    return (this.#young.all(serial) as unknown as StoredRow[]).map((row) => withUndo(checked(row)))
+    return this.#young.all(serial).map(readSave)
   }
 
   /** All saves, newest first. */
   *downwards(): Iterable<SaveRecord> {
     for (const stored of this.#downwards.iterate()) {
-      const { serial, id, at, who, operation, builds, undo } = withUndo(checked(stored as unknown as StoredRow))
+      const { serial, id, at, who, operation, builds, undo } = readSave(stored)
       yield { serial, id, at, who, operation, buildCount: builds, changed: undo.map(({ name }) => name) }
     }
   }
@@ -129,6 +129,10 @@ export class SaveLog {
 function checked(row: StoredRow): StoredRow {
   if (checksumOf(row, row.undo) !== row.checksum) throw new SaveDamage(row.serial)
   return row
+}
+
+function readSave(row: object): Save {
+  return withUndo(checked(row as StoredRow))
 }
 
 export function withUndo(row: StoredRow): Save {
