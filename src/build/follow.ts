@@ -12,7 +12,7 @@ const POLL_MS = 100
 const PORTION_BYTES = 4 * 1024 * 1024
 
 export interface RunNews {
-  /** Starts and ends of provisioners, in their order. */
+  /** Starts and ends of provisioners, in their order: at least all that `lines` and the lines before them tell of. */
   readonly events: readonly StepEvent[]
   readonly lines: readonly PackerLine[]
 }
@@ -33,8 +33,9 @@ export class RunWatch {
   /** What was written since the last call, in portions. */
   *read(): Generator<RunNews> {
     do {
-      const events = [...this.#events.lines()].map(parseStepEvent).filter((event) => event !== null)
+      // The log first: a marker writes its event before its line, so the news of a line never lack its event.
       const lines = [...this.#log.lines(PORTION_BYTES)].map(parsePackerLine).filter((line) => line !== null)
+      const events = [...this.#events.lines()].map(parseStepEvent).filter((event) => event !== null)
       if (events.length > 0 || lines.length > 0) yield { events, lines }
     } while (!this.#log.isAtEnd)
   }
