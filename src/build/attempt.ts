@@ -40,6 +40,8 @@ export interface AttemptTerms {
   readonly onLine: (text: string) => void
   /** Called once, when Packer has read its template. */
   readonly onRead: () => Promise<void>
+  /** The build that ended, as it is to be recorded: in one save, so that no kill leaves more trust in it than it deserves. */
+  readonly toRecord: (build: Build) => Promise<Build>
 }
 
 /**
@@ -67,7 +69,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     const isKept = failure?.status === 'failed' && metadataOf(recorder.build)?.run.isKept === true
     if (!isKept || membersOf(group).length === 0) removeTempFolder(run)
     if (!failure) return await reader.complete()
-    await recorder.commit(reader.failed(failure))
+    await reader.fail(failure)
     return failure
   } catch (error) {
     if (!signals.lost.aborted) throw error
@@ -129,30 +131,33 @@ class RunReader {
     return { status: 'failed', error: said, exitStatus: told === undefined ? null : Number(told) }
   }
 
-  failed(failure: Failure): Build {
+  async fail(failure: Failure): Promise<void> {
     const { build } = this.#terms.recorder
     const last = this.#output.end()
     const step = runningStep(build)
     const known = last && step === last.step ? withOutput(build, step, last.output) : build
-    return ended(known, new Date().toISOString(), failure)
+    await this.#record(ended(known, new Date().toISOString(), failure))
   }
 
   /** @returns null, or the failure when what Packer reported is not there. */
   async complete(): Promise<Failure | null> {
-    const { recorder } = this.#terms
-    const { build } = recorder
+    const { build } = this.#terms.recorder
     try {
       const { artifacts, times } = await this.#measure(build)
       const instance = this.#report.artifacts.map(({ builderId, id }) => ({ builderId, id }))
       const metadata = { ...build.metadata, artifactTimes: times, replaces: [] }
-      await recorder.commit(completed(build, new Date().toISOString(), { artifacts, instance, metadata }))
+      await this.#record(completed(build, new Date().toISOString(), { artifacts, instance, metadata }))
       return null
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== 'ARTIFACT_DAMAGED') throw error
       const failure: Failure = { status: 'failed', error: error.message, exitStatus: null }
-      await recorder.commit(ended(build, new Date().toISOString(), failure))
+      await this.#record(ended(build, new Date().toISOString(), failure))
       return failure
     }
+  }
+
+  async #record(build: Build): Promise<void> {
+    await this.#terms.recorder.commit(await this.#terms.toRecord(build))
   }
 
   #measure(build: Build): Promise<Measured> {

@@ -53,9 +53,9 @@ async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGro
     workingFolder: last.run.cwd ?? input.cwd,
     onLine,
     onRead: async () => {},
+    // Nobody watched the files while it ran.
+    toRecord: (end) => distrustChanges(terms, last.fingerprint, end),
   })
-  // Nobody watched the files while it ran.
-  await distrustChanges(terms, last.fingerprint)
   if (!wasAlive) onNote(`its last run ended without its Holdfast: ${recorder.build.status}`)
   return { build: recorder.build, followed: wasAlive && isWanted ? { failure } : null }
 }

@@ -29,17 +29,19 @@ async function firstChange(before: Hashes, again: () => Promise<Hashes>): Promis
 /**
  * A step that ran after its files had changed is not the one that was fingerprinted.
  * @param before What the run was recorded with.
+ * @param build As it ended.
+ * @returns the build as it is to be recorded.
  */
-export async function distrustChanges(terms: SourceTerms, before: Hashes): Promise<void> {
-  const { refingerprint, recorder, checkpoints, source, onNote, signals } = terms
-  if (signals.kill.aborted) return
+export async function distrustChanges(terms: SourceTerms, before: Hashes, build: Build): Promise<Build> {
+  const { refingerprint, checkpoints, source, onNote, signals } = terms
+  if (signals.kill.aborted) return build
   const step = await firstChange(before, refingerprint)
-  if (step === null) return
+  if (step === null) return build
   checkpoints[source.builderType]?.retire(new Set(before.steps.slice(step)))
-  const suspect = recorder.build.provisioners.slice(step).some(({ status }) => status === 'complete')
-  if (!suspect && recorder.build.status !== 'complete') return
+  const suspect = build.provisioners.slice(step).some(({ status }) => status === 'complete')
+  if (!suspect && build.status !== 'complete') return build
   onNote('something that it refers to changed while it was built: the next build makes anew what may come of that')
-  await recorder.commit(withoutTrustFrom(step, recorder.build))
+  return withoutTrustFrom(step, build)
 }
 
 /** The record of a build that is made anew from that step on. */

@@ -107,8 +107,9 @@ class SourceBuild {
     const group = await this.#begin(plan, run, owned, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
     const { input, onLine } = this.#terms
     const onRead = () => file.remove()
-    const failure = await followToEnd({ run, group, recorder, signals, workingFolder: input.cwd, onLine, onRead })
-    await distrustChanges(this.#terms, fingerprint)
+    const toRecord = (build: Build) => distrustChanges(this.#terms, fingerprint, build)
+    const watched = { run, group, recorder, signals, workingFolder: input.cwd }
+    const failure = await followToEnd({ ...watched, onLine, onRead, toRecord })
     this.#recorded = recorder.build
     if (failure?.status === 'failed' && this.#terms.keepOnFailure) this.#tellWhatIsKept(group)
     return failure

@@ -171,6 +171,9 @@ build {
       const { status, out } = await first
       assert.equal(status, isFailure ? 1 : 0, out)
       assert.match(out, /something that it refers to changed while it was built/)
+      // Not even for the moment in which a kill could have come.
+      const ends = (await shop.versions('late/null.a')).filter(({ endedAt }) => endedAt !== null)
+      assert.deepEqual([...new Set(ends.map(({ templateHash }) => templateHash))], ['changed while it was built'])
       shop.write('three.sh', three('old'))
       rmSync(join(shop.folder, 'bad'), { force: true })
       const again = await shop.build('late.pkr.hcl')

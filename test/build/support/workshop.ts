@@ -73,6 +73,14 @@ export class Workshop {
     return this.run('build', ...args)
   }
 
+  /** All that was recorded of a build, newest first. */
+  async versions(name: string): Promise<Build[]> {
+    await using manager = await StateManager.open(this.data, { backups: false })
+    const saves = await manager.history({ limit: 1000, build: name })
+    const versions = await Promise.all(saves.map(({ serial }) => manager.getAt(serial, name)))
+    return versions.filter((version) => version !== null)
+  }
+
   async record(name: string): Promise<Build | null> {
     await using manager = await StateManager.open(this.data, { backups: false })
     return await manager.get(name)
