@@ -74,7 +74,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
   } catch (error) {
     if (!signals.lost.aborted) throw error
     if (!(await recorder.isTakenOver())) {
-      await endGroup(group, CLEANUP_GRACE_MS)
+      await endGroup(group, CLEANUP_GRACE_MS, signals.kill)
       removeTempFolder(run)
     }
     throw signals.lost.reason

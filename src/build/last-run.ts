@@ -43,7 +43,7 @@ async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGro
   if (wasAlive && isWanted) onNote(`is still running without its Holdfast ${who}; following it`)
   if (wasAlive && !isWanted) {
     onNote(`is still running without its Holdfast ${who}, but its template has changed; ending it`)
-    await endGroup(group, CLEANUP_GRACE_MS)
+    await endGroup(group, CLEANUP_GRACE_MS, signals.kill)
   }
   const failure = await followToEnd({
     run: openRunFolder(last.run.folder),

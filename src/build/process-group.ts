@@ -53,13 +53,16 @@ export function signalGroup(group: ProcessGroup, signal: NodeJS.Signals): void {
   }
 }
 
-/** Asks the group to end (INT, at which Packer cleans up), and after `graceMs` kills it. Resolves when none of it lives. */
-export async function endGroup(group: ProcessGroup, graceMs: number): Promise<void> {
+/**
+ * Asks the group to end (INT, at which Packer cleans up), and after `graceMs`, or when `kill` says so, kills it. Resolves when
+ * none of it lives.
+ */
+export async function endGroup(group: ProcessGroup, graceMs: number, kill?: AbortSignal): Promise<void> {
   if (membersOf(group).length === 0) return
   signalGroup(group, 'SIGINT')
   const killAt = performance.now() + graceMs
   while (membersOf(group).length > 0) {
-    if (performance.now() >= killAt) signalGroup(group, 'SIGKILL')
+    if (performance.now() >= killAt || kill?.aborted) signalGroup(group, 'SIGKILL')
     await sleep(POLL_MS)
   }
 }

@@ -157,6 +157,26 @@ build {
     assert.equal(shop.read('count'), 'new\nold\n')
   })
 
+  it('is killed at the second Ctrl-C, when it takes long to end', { timeout: 60_000 }, async () => {
+    const shop = new Workshop()
+    shop.writeSteps([`(trap '' INT TERM; echo begun >>count; exec sleep 200) & wait`])
+    const child = shop.start('build', 'steps.pkr.hcl')
+    await until(() => shop.read('count') !== '')
+    child.kill('SIGKILL')
+    const pids = await shop.pids()
+    shop.writeSteps(['echo other'])
+    const next = shop.start('build', 'steps.pkr.hcl')
+    let said = ''
+    next.stdout?.on('data', (data: Buffer) => (said += data.toString()))
+    const ended = finish(next)
+    await until(() => said.includes('ending it'))
+    next.kill('SIGINT')
+    await until(() => said.includes('once more to kill it'))
+    next.kill('SIGINT')
+    assert.equal((await ended).status, 130)
+    assert.deepEqual(pids.filter(isAlive), [])
+  })
+
   it('has its files where it ran, wherever the next one runs', async () => {
     const shop = new Workshop()
     const template = shop.write(
