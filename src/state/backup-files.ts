@@ -59,12 +59,12 @@ export async function inspectFile(path: string, lock: string): Promise<{ head: S
   )
 }
 
-/** The head of a state's file, or null when it cannot be read. */
-export function headOfFile(path: string, lock: string): Promise<StateHead | null> {
+/** The newest serial and the highest fencing token in a state's file, or null when it cannot be read. */
+export function heightOfFile(path: string, lock: string): Promise<{ serial: number; token: number } | null> {
   return withFile(
     path,
     lock,
-    (store) => store.head(),
+    async (store) => ({ serial: (await store.head()).serial, token: await store.fenceOf(lock) }),
     () => null,
   )
 }

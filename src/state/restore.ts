@@ -10,14 +10,13 @@ import { lockOfState, statePath } from './backends.ts'
 import {
   describeBackup,
   fenceOff,
-  headOfFile,
+  heightOfFile,
   inspectFile,
   listBackups,
   publishFile,
   type Backup,
 } from './backup-files.ts'
 import { SqliteState } from './sqlite/sqlite-state.ts'
-import type { StateHead } from './state-store.ts'
 
 const WAIT_MS = 30_000
 
@@ -45,14 +44,14 @@ export interface Restored {
 export async function restoreState(dataFolder: string, options: RestoreOptions): Promise<Restored> {
   const { name, locks, from, log } = options
   const path = statePath(dataFolder, name)
-  const { backup, head } = await chooseBackup(dataFolder, name, from)
-  const known = await headOfFile(path, lockOfState(name))
+  const backup = await chooseBackup(dataFolder, name, from)
+  const heights = [await heightOfFile(backup.path, lockOfState(name)), await heightOfFile(path, lockOfState(name))]
   // The locks may be new, as after the loss of their file: the states know how far their tokens have come.
-  const tokenAbove = Math.max(head.fencingToken, known?.fencingToken ?? 0)
+  const tokenAbove = Math.max(...heights.map((height) => height?.token ?? 0))
   const lock = await locks.acquire(lockOfState(name), { operation: 'state restore', waitMs: WAIT_MS, tokenAbove })
   try {
     await fenceOff(path, lock)
-    const before = await headOfFile(path, lock.name)
+    const before = await heightOfFile(path, lock.name)
     const partial = `${path}.${process.pid}.part`
     try {
       await copyFile(backup.path, partial)
@@ -68,17 +67,13 @@ export async function restoreState(dataFolder: string, options: RestoreOptions):
   }
 }
 
-async function chooseBackup(
-  dataFolder: string,
-  name: string,
-  from: string | undefined,
-): Promise<{ backup: Backup; head: StateHead }> {
+async function chooseBackup(dataFolder: string, name: string, from: string | undefined): Promise<Backup> {
   const candidates = from === undefined ? await listBackups(dataFolder, name) : [await describeBackup(from)]
   const problems: string[] = []
   for (const backup of candidates) {
     const { head, damages } = await inspectFile(backup.path, lockOfState(name))
     const [damage] = damages
-    if (head && !damage) return { backup: { ...backup, serial: head.serial }, head }
+    if (head && !damage) return { ...backup, serial: head.serial }
     problems.push(`${backup.path}: ${damage?.what}: ${damage?.problem}`)
   }
   const why = problems.length > 0 ? `:\n  ${problems.join('\n  ')}` : ': there is none'

@@ -230,7 +230,7 @@ export class StateManager implements AsyncDisposable {
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
     const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
     if (scope === undefined) await this.#ownTurnOver(options)
-    const tokenAbove = await this.#tokenAbove(name, await this.#store.fenceOf(name))
+    const tokenAbove = await this.#tokenAbove(name)
     const locks = await this.#locks.get()
     const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
     try {
@@ -412,17 +412,18 @@ export class StateManager implements AsyncDisposable {
     return queue
   }
 
-  /** The highest token that was seen with the lock, `own`, or, where we may be within it, with the one within. */
-  async #tokenAbove(name: string, own: number): Promise<number> {
+  /** The highest token that was seen with the lock, or, where we may be within it, with the one within. */
+  async #tokenAbove(name: string): Promise<number> {
+    const own = await this.#store.fenceOf(name)
     return this.#isWithin ? Math.max(own, await this.#store.fenceOf(withinLock(name))) : own
   }
 
   /** A turn with the state's lock. */
   async #enter(signal: AbortSignal): Promise<Turn> {
-    const { fencingToken } = await this.#store.head()
-    const tokenAbove = await this.#tokenAbove(lockOfState(this.name), fencingToken)
+    const name = lockOfState(this.name)
+    const tokenAbove = await this.#tokenAbove(name)
     const locks = await this.#locks.get()
-    const lock = await locks.acquire(lockOfState(this.name), {
+    const lock = await locks.acquire(name, {
       operation: 'save',
       waitMs: Infinity,
       signal,

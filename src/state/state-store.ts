@@ -12,8 +12,6 @@ export interface StateHead {
   /** 0 before the first save. */
   serial: number
   buildCount: number
-  /** The highest fencing token of the state's own lock that ever saved or was registered. */
-  fencingToken: number
 }
 
 export interface StoredBuild {

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { HoldfastError, messageOf } from '../../src/base/index.ts'
 import { LockManager } from '../../src/lock/index.ts'
 import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
+import { heightOfFile } from '../../src/state/backup-files.ts'
 import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
@@ -170,13 +171,14 @@ describe('a restore', () => {
     const path = statePath(data, 'default')
     const options = { lock: 'state/default', keepSerials: 100 }
     const old = await SqliteState.open(path, options)
-    const { serial, fencingToken } = await old.head()
+    const { serial } = await old.head()
+    const token = await old.fenceOf('state/default')
     await using locks = await LockManager.open(data)
     const { setAside } = await restoreState(data, { name: 'default', locks })
     assert.ok(setAside)
     const stale = await SqliteState.open(setAside, options)
     const request = { id: 'late', put: [], remove: [], at: 0, who: 'late', operation: 'late' }
-    const fence = { lock: 'state/default', token: fencingToken }
+    const fence = { lock: 'state/default', token }
     await assert.rejects(stale.save(serial, [request], [fence]), { code: 'LOCK_LOST' })
     await stale.close()
     await old.close()
@@ -186,7 +188,9 @@ describe('a restore', () => {
     const data = await stateWithBackup()
     await using before = await StateManager.open(data, { backups: false })
     await before.update((draft) => draft.put(counted('x', 2)))
-    const { serial, fencingToken } = await before.head()
+    const { serial } = await before.head()
+    const path = statePath(data, 'default')
+    const known = await heightOfFile(path, 'state/default')
     await using locks = await LockManager.open(data)
     const restored = await restoreState(data, { name: 'default', locks })
     assert.ok(restored.serial > serial)
@@ -197,7 +201,8 @@ describe('a restore', () => {
     )
     await using after = await StateManager.open(data, { backups: false })
     assert.equal(countOf(await after.get('x')), 1)
-    assert.ok((await after.head()).fencingToken > fencingToken)
+    const height = await heightOfFile(path, 'state/default')
+    assert.ok(known && height && height.token > known.token)
     await after.update((draft) => draft.put(counted('x', 4)))
     assert.deepEqual(await after.verify(), [])
   })

@@ -8,9 +8,11 @@ import {
   MAX_NESTING,
   StaleStateError,
   StateManager,
+  statePath,
   type Build,
   type Json,
 } from '../../src/state/index.ts'
+import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { counted, countOf } from './counting.ts'
 
@@ -180,9 +182,10 @@ describe('update', () => {
     const data = fresh()
     await using manager = await open(data)
     await using other = await open(data)
+    const store = await SqliteState.open(statePath(data, 'default'), { lock: 'state/default', keepSerials: 100 })
     const save = async (of: StateManager, count: number) => {
       await of.update((draft) => draft.put(counted('x', count)))
-      return (await of.head()).fencingToken
+      return store.fenceOf('state/default')
     }
     const tokens = new Set<number>()
     for (let count = 1; count <= 100; count++) tokens.add(await save(manager, count))
@@ -201,6 +204,7 @@ describe('update', () => {
     ended.abort()
     await lock.release()
     await saving
+    await store.close()
   })
 
   it("fences off the saves of a part's earlier holder", async () => {

@@ -1,7 +1,7 @@
 /** What changed since a serial. */
 import type { StoredBuild } from '../state-store.ts'
 import type { Head } from './heads.ts'
-import { withUndo, type SaveRow, type StoredRow } from './saves.ts'
+import { withUndo, type Save, type SaveRow, type StoredRow } from './saves.ts'
 import { loadVersion, type Tables } from './tables.ts'
 
 /** Saves that are read one by one, with what they wrote in them, rather than to look what is new among the heads. */
@@ -25,23 +25,34 @@ export function changedSince({ saves }: Tables, newest: SaveRow | null, serial: 
  */
 export function buildsSince(
   tables: Tables,
-  newest: SaveRow | StoredRow | null,
+  newest: SaveRow | null,
   serial: number,
   limit: number,
 ): StoredBuild[] | null {
   const now = newest?.serial ?? 0
   if (serial > now) return null
-  const builds = newest && now - serial <= FEW_SAVES ? buildsInRows(tables, serial, newest) : null
+  const saves = now - serial <= FEW_SAVES ? tables.saves.young(serial) : []
+  const builds = saves.length === now - serial ? buildsInRows(tables, saves) : null
   if (builds) return builds.length > limit ? null : builds
   const heads = headsSince(tables, newest, serial, limit)
   return heads && heads.map((head) => loadVersion(tables, head))
 }
 
-/** Null when one of the saves is too big to have all in its row, or is gone. */
-function buildsInRows(tables: Tables, after: number, newest: SaveRow | StoredRow): StoredBuild[] | null {
-  const isNext = newest.serial === after + 1 && 'undo' in newest
-  const saves = isNext ? [withUndo(newest)] : tables.saves.young(after)
-  if (saves.length !== newest.serial - after) return null
+/**
+ * The same from the newest row alone, when that has all there is to know: whoever follows each save needs no other table,
+ * so no transaction either.
+ */
+export function buildsOfNewest(
+  tables: Tables,
+  newest: SaveRow | StoredRow | null,
+  serial: number,
+): StoredBuild[] | null {
+  if (newest?.serial !== serial + 1 || !('undo' in newest) || !newest.pack) return null
+  return buildsInRows(tables, [withUndo(newest)])
+}
+
+/** Null when one of the saves is too big to have all in its row. */
+function buildsInRows(tables: Tables, saves: readonly Save[]): StoredBuild[] | null {
   const builds = new Map<string, StoredBuild | null>()
   for (const { serial, undo, pack } of saves) {
     if (pack) tables.packs.remember(serial, pack)

@@ -1,7 +1,6 @@
 /** The newest save, read again only when somebody else wrote since. */
 import type { StatementSync } from 'node:sqlite'
 import type { StateHead } from '../state-store.ts'
-import type { Fences } from './fences.ts'
 import type { SaveRow, StoredRow } from './saves.ts'
 import type { Tables } from './tables.ts'
 
@@ -15,7 +14,6 @@ interface Mark {
 
 export class NewestSave {
   readonly #tables: Tables
-  readonly #fences: Fences
   /** Changes when another connection writes, not when this one does. */
   readonly #dataVersion: StatementSync
   /** As it was read, or as this connection wrote it. */
@@ -25,9 +23,8 @@ export class NewestSave {
   /** Transactions of ours that wrote: `data_version` does not show them. */
   #writes = 0
 
-  constructor(tables: Tables, fences: Fences) {
+  constructor(tables: Tables) {
     this.#tables = tables
-    this.#fences = fences
     this.#dataVersion = tables.connection.prepare('PRAGMA data_version', { returnArrays: true })
   }
 
@@ -52,13 +49,7 @@ export class NewestSave {
       lineage: this.#tables.meta.lineage,
       serial: row?.serial ?? 0,
       buildCount: row?.builds ?? 0,
-      fencingToken: this.#fences.highest(row),
     }
-  }
-
-  /** The head if it is known and still the newest. */
-  known(): StateHead | null {
-    return this.#head !== null && this.#version() === this.#seenVersion ? this.#head : null
   }
 
   /** Runs what writes, within a transaction of ours. What it read is not believed later: it may be undone. */

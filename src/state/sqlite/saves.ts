@@ -47,12 +47,26 @@ export interface SaveRow {
 /** A row of the log, checked. */
 export interface StoredRow extends SaveRow {
   undo: Uint8Array
-  checksum: number
-  /** Of a row that was read with its pack: null when that is not, or no longer, in the row. */
-  pack?: Uint8Array | null
+  /** Null when it is not, or no longer, in the row, or was not asked for. */
+  pack: Uint8Array | null
 }
 
-export type Save = SaveRow & { undo: Undo[]; pack?: Uint8Array | null }
+export type Save = SaveRow & { undo: Undo[]; pack: Uint8Array | null }
+
+/** As node:sqlite gives it quickest. */
+type Columns = [
+  serial: number,
+  id: string,
+  at: number,
+  who: string,
+  operation: string,
+  token: number,
+  builds: number,
+  digest: number,
+  undo: Uint8Array,
+  checksum: number,
+  pack?: Uint8Array | null,
+]
 
 /** A row of the log that is not as it was written. */
 export class SaveDamage extends Error {
@@ -73,7 +87,7 @@ export class SaveLog {
   readonly #delete: LazyStatement
 
   constructor(connection: DatabaseSync) {
-    const prepare = (text: string) => new LazyStatement(connection, text)
+    const prepare = (text: string) => new LazyStatement(connection, text, { returnArrays: true })
     this.#newest = prepare(`SELECT ${COLUMNS}, pack FROM saves ORDER BY serial DESC LIMIT 1`)
     this.#insert = prepare('INSERT INTO saves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#oldest = prepare(`SELECT ${COLUMNS} FROM saves ORDER BY serial LIMIT 1`)
@@ -85,8 +99,8 @@ export class SaveLog {
 
   /** @throws SaveDamage, as all that read here. */
   newest(): StoredRow | null {
-    const row = this.#newest.get() as StoredRow | undefined
-    return row ? checked(row) : null
+    const row = this.#newest.get()
+    return row ? checkedRow(row) : null
   }
 
   oldest(): Save | null {
@@ -126,17 +140,19 @@ export class SaveLog {
   }
 }
 
-function checked(row: StoredRow): StoredRow {
-  if (checksumOf(row, row.undo) !== row.checksum) throw new SaveDamage(row.serial)
+function checkedRow(columns: object): StoredRow {
+  const [serial, id, at, who, operation, token, builds, digest, undo, checksum, pack = null] = columns as Columns
+  const row = { serial, id, at, who, operation, token, builds, digest, undo, pack }
+  if (checksumOf(row, undo) !== checksum) throw new SaveDamage(serial)
   return row
 }
 
-function readSave(row: object): Save {
-  return withUndo(checked(row as StoredRow))
+function readSave(columns: object): Save {
+  return withUndo(checkedRow(columns))
 }
 
-export function withUndo(row: StoredRow): Save {
-  return { ...row, undo: decode(row.undo) }
+export function withUndo({ serial, id, at, who, operation, token, builds, digest, undo, pack }: StoredRow): Save {
+  return { serial, id, at, who, operation, token, builds, digest, undo: decode(undo), pack }
 }
 
 function checksumOf({ serial, id, at, who, operation, token, builds, digest }: SaveRow, undo: Uint8Array): number {
@@ -159,8 +175,9 @@ function encode(undo: readonly Undo[]): Uint8Array {
 }
 
 function decode(bytes: Uint8Array): Undo[] {
-  const text = bytes[0] === ZSTD_MAGIC ? zstdDecompressSync(bytes) : bytes
-  const rows = JSON.parse(Buffer.from(text).toString()) as (UndoRow | OldUndoRow)[]
+  const isPacked = bytes[0] === ZSTD_MAGIC
+  const text = isPacked ? zstdDecompressSync(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const rows = JSON.parse(text.toString()) as (UndoRow | OldUndoRow)[]
   return rows.map((row) => (isOld(row) ? undoOf([row[0], previousOfOld(row)]) : undoOf(row)))
 }
 

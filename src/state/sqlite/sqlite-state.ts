@@ -22,7 +22,7 @@ import type {
   StoredBuild,
 } from '../state-store.ts'
 import { applySave } from './apply-save.ts'
-import { buildsSince, changedSince } from './changes.ts'
+import { buildsOfNewest, buildsSince, changedSince } from './changes.ts'
 import { COMPACTION, takeSteps } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
@@ -61,7 +61,7 @@ export class SqliteState implements StateStore {
     this.#options = options
     this.#tables = tablesOf(path, connection)
     this.#fences = new Fences(this.#tables.meta, options.lock)
-    this.#newest = new NewestSave(this.#tables, this.#fences)
+    this.#newest = new NewestSave(this.#tables)
     this.#isOld = this.#tables.meta.isOld()
     // Whoever saves has gathered what goes together already.
     this.#writes = new WriteQueue(connection, { isEager: true })
@@ -122,8 +122,9 @@ export class SqliteState implements StateStore {
   async changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: StoredBuild[] } | null> {
     this.#assertInPlace()
     return this.#guarded(() => {
-      const known = this.#newest.known()
-      if (known?.serial === serial) return { head: known, builds: [] }
+      const newest = this.#newest.row()
+      const news = (newest?.serial ?? 0) === serial ? [] : buildsOfNewest(this.#tables, newest, serial)
+      if (news && news.length <= limit) return { head: this.#newest.head(), builds: news }
       return this.#inTransaction(() => {
         const builds = buildsSince(this.#tables, this.#newest.row(), serial, limit)
         return builds && { head: this.#newest.head(), builds }
@@ -171,7 +172,9 @@ export class SqliteState implements StateStore {
   }
 
   async fenceOf(lock: string): Promise<number> {
-    return this.#read(() => this.#fences.highest(this.#newest.row(), lock))
+    this.#assertInPlace()
+    // Tokens only grow, so the two may be of different moments.
+    return this.#guarded(() => this.#fences.highest(this.#newest.row(), lock))
   }
 
   async history({ limit, build }: Parameters<StateStore['history']>[0]): Promise<SaveRecord[]> {
