@@ -32,7 +32,8 @@ export function jsonFile(folder: string): Peer {
   }
 }
 
-export function rawSqlite(folder: string): Peer {
+/** @returns a peer that also reads all by a connection that stays open, as another program would have it. */
+export function rawSqlite(folder: string): Peer & { reload(): unknown } {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, 'raw.db')
   const database = new DatabaseSync(path)
@@ -40,6 +41,9 @@ export function rawSqlite(folder: string): Peer {
   database.exec('CREATE TABLE builds (name TEXT PRIMARY KEY, body TEXT NOT NULL)')
   const put = database.prepare('INSERT OR REPLACE INTO builds VALUES (?, ?)')
   const update = database.prepare('UPDATE builds SET body = ? WHERE name = ?')
+  const other = new DatabaseSync(path, { readOnly: true })
+  const select = other.prepare('SELECT body FROM builds')
+  const bodies = (rows: Record<string, unknown>[]) => rows.map((row) => JSON.parse(String(row['body'])) as unknown)
   return {
     saveAll(builds) {
       database.exec('BEGIN IMMEDIATE')
@@ -49,12 +53,15 @@ export function rawSqlite(folder: string): Peer {
     saveOne: (build) => update.run(JSON.stringify(build), build.name),
     loadAll() {
       const reader = new DatabaseSync(path)
-      const rows = reader.prepare('SELECT body FROM builds').all()
-      const builds = rows.map((row) => JSON.parse(String(row.body)) as unknown)
+      const builds = bodies(reader.prepare('SELECT body FROM builds').all())
       reader.close()
       return builds
     },
-    close: () => database.close(),
+    reload: () => bodies(select.all()),
+    close() {
+      other.close()
+      database.close()
+    },
   }
 }
 

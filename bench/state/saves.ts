@@ -98,7 +98,8 @@ async function hundred(folder: string): Promise<Row[]> {
 async function cycle(folder: string): Promise<Row> {
   const writer = await openWith(join(folder, 'ours'), [sampleBuild(0)])
   const reader = await StateManager.open(join(folder, 'ours'), { backups: false })
-  const json = jsonFile(join(folder, 'json'))
+  const [json, raw] = [jsonFile(join(folder, 'json')), rawSqlite(join(folder, 'raw'))]
+  raw.saveAll([sampleBuild(0)])
   const versions = Array.from({ length: WARM_UPS + ROUNDS }, (_, turn) => sampleBuild(0, turn + 1))
   const pick = (turn: number): Build => versions[turn] ?? sampleBuild(0)
   const times = await race(
@@ -111,16 +112,21 @@ async function cycle(folder: string): Promise<Row> {
         await json.saveOne(pick(turn))
         json.loadAll()
       },
+      raw: (turn) => {
+        raw.saveOne(pick(turn))
+        raw.reload()
+      },
     },
     ROUNDS,
     WARM_UPS,
   )
   await writer.close()
   await reader.close()
+  raw.close()
   return {
     work: 'save and load (in another manager) a small state',
     ours: ms(times.ours),
-    peers: { 'JSON file': ms(times.json) },
+    peers: { 'JSON file': ms(times.json), 'raw SQLite': ms(times.raw) },
     bar: '<= 400 us, durable',
     holds: times.ours <= 0.4,
   }
