@@ -1,6 +1,6 @@
 /** The owner's list: search, sort, pages, changes, deletion, expiry; and the settings. */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { bytes } from '../support/bytes.ts'
@@ -217,14 +217,27 @@ describe('a file', () => {
     assert.deepEqual(Buffer.from(await response.arrayBuffer()), content)
   })
 
-  it('whose bytes are gone cuts the download and says so in the log only', async () => {
+  for (const [damage, inflict] of Object.entries({ gone: rmSync, 'cut off': truncateSync })) {
+    it(`whose bytes are ${damage} is an error, told apart from one that is not there`, async () => {
+      await using broken = await startServer()
+      const { id } = await broken.put('a.txt', bytes(1000))
+      inflict(blobPath(id, broken))
+      const answer = await broken.guest(`/-${id}`)
+      assert.equal(answer.status, 500)
+      assert.match(answer.text, /bytes of the file \S+ are missing/)
+      assert.doesNotMatch(answer.text, /ENOENT|files\//)
+      assert.equal(answer.headers.get('etag'), null)
+      await eventually(() => broken.log.includes(`the bytes of the file ${id} are missing`))
+    })
+  }
+
+  it('whose bytes end while they are sent cuts the download', async () => {
     await using broken = await startServer()
-    const { id } = await broken.put('a.txt', bytes(1000))
-    await import('node:fs/promises').then(({ rm }) => rm(blobPath(id, broken)))
-    const connection = new RawConnection(broken, requestHead(broken, `GET /-${id}`, []))
-    await connection.closed
-    assert.doesNotMatch(connection.received, /ENOENT|files\//)
-    await eventually(() => /download cut short|BLOB_DAMAGED|is damaged/.test(broken.log))
+    const { id } = await broken.put('a.bin', bytes(20_000_000))
+    const response = await fetch(`${broken.url}/-${id}`)
+    truncateSync(blobPath(id, broken), 19_999_999)
+    await assert.rejects(response.arrayBuffer())
+    await eventually(() => broken.log.includes('download cut short'))
   })
 })
 

@@ -53,6 +53,7 @@ async function download(
     reply.header('cache-control', 'no-store')
     if (!request.isOwner && !deps.unlocking.isUnlocked(file, request)) return reply.redirect(`/-${file.id}/unlock`, 302)
   }
+  await requireBytes(deps, file)
   const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
   reply.headers({
     'accept-ranges': 'bytes',
@@ -84,6 +85,17 @@ async function download(
     request.log[isOurFault ? 'error' : 'debug']({ file: file.id, reason: messageOf(error) }, 'download cut short')
   }
   return reply
+}
+
+/** Once the headers are sent there is no other way to tell than to cut the connection. */
+async function requireBytes({ blobs, files }: DownloadRoutesDependencies, file: ListedFile): Promise<void> {
+  const blob = await blobs.stat(file.blob_key)
+  if (blob && blob.sizeBytes >= file.size_bytes) return
+  // It may have been deleted this moment.
+  await requireFile(files, file.id)
+  throw new HoldfastError('BLOB_DAMAGED', `the bytes of the file ${file.id} are missing on the server`, {
+    hint: "Whoever runs the server can find all damaged files with 'holdfast verify'.",
+  })
 }
 
 function findRanges(
