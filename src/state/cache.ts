@@ -15,8 +15,9 @@ export class BuildCache {
   #isLent = false
   readonly #some = new Map<string, Build | null>()
 
-  get isEmpty(): boolean {
-    return this.#whole === null && this.#some.size === 0
+  /** How many builds are known, or known not to be there. */
+  get size(): number {
+    return this.#whole ? this.#whole.size : this.#some.size
   }
 
   /** How many builds there are, or null when not all are known. */

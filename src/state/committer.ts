@@ -14,6 +14,8 @@ import type { Update } from './update-queue.ts'
 
 /** A save that always finds the state changed meets somebody who saves without the lock. */
 const MAX_ATTEMPTS = 10
+/** How many records of saves can be looked through in the time that it takes to read a build again. */
+const SAVES_PER_BUILD = 4
 /** When more builds than these have changed, the whole state is read anew, if it is asked for. */
 const MAX_CATCH_UP = 1000
 const WHO = `${hostname()} (pid ${process.pid})`
@@ -47,9 +49,9 @@ export class Committer {
   async refresh(): Promise<StateHead> {
     if (this.cache.count !== null) return this.#catchUp()
     const head = await this.#store.head()
-    const { serial, isEmpty } = this.cache
-    if (head.serial === serial) return head
-    if (isEmpty || head.serial < serial) this.cache.forget(head.serial, null)
+    const later = head.serial - this.cache.serial
+    if (later === 0) return head
+    if (later < 0 || later >= this.cache.size * SAVES_PER_BUILD) this.cache.forget(head.serial, null)
     else await this.#forgetChanged(head.serial)
     return head
   }

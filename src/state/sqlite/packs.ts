@@ -29,6 +29,8 @@ export const PACKS_SCHEMA = `
 export const RAW = 0
 const COMPRESSED = 1
 export const IN_BLOCK = 2
+/** Does not: in the row of its save, without a checksum of its own, as each text in it has one. */
+const IN_SAVE = 3
 
 /** Bytes of a full pack before compression. Beginning to unpack one costs as much as unpacking 64 kB. */
 const PACK_BYTES = 128 * 1024
@@ -72,7 +74,6 @@ export class PackDamage extends Error {}
 export class Packs {
   readonly #insert: LazyStatement
   readonly #select: LazyStatement
-  readonly #selectSmall: LazyStatement
   readonly #selectBlock: LazyStatement
   /** Where packs are put together, one after the other. */
   readonly #room = Buffer.allocUnsafeSlow(PACK_BYTES)
@@ -82,8 +83,11 @@ export class Packs {
   constructor(connection: DatabaseSync) {
     const prepare = (text: string) => new LazyStatement(connection, text)
     this.#insert = prepare('INSERT INTO packs VALUES (?, ?, ?, NULL, NULL, ?, ?, ?)')
-    this.#select = prepare('SELECT form, block, start, size, checksum, body FROM packs WHERE id = ?')
-    this.#selectSmall = prepare('SELECT pack FROM saves WHERE serial = ?')
+    this.#select = prepare(`
+      SELECT form, block, start, size, checksum, body FROM packs WHERE id = ?1
+      UNION ALL
+      SELECT ${IN_SAVE}, NULL, NULL, length(pack), NULL, pack FROM saves WHERE serial = ?2 AND pack IS NOT NULL
+      LIMIT 1`)
     this.#selectBlock = prepare('SELECT checksum, body FROM blocks WHERE id = ?')
   }
 
@@ -143,17 +147,11 @@ export class Packs {
   #bytes(pack: number): Buffer {
     const cached = this.#cache.get(pack)
     if (cached) return cached
-    const row = this.#select.get(pack) as PackRow | undefined
-    if (!row) return this.#remember(pack, this.#small(pack))
+    const row = this.#select.get(pack, serialOf(pack)) as PackRow | undefined
+    if (!row) throw new PackDamage(`pack ${pack} is missing`)
+    if (row.form === IN_SAVE && row.body) return this.#remember(pack, Buffer.from(row.body))
     if (row.form === IN_BLOCK) return this.#slice(pack, row)
     return this.#remember(pack, sized(`pack ${pack}`, this.#decode(`pack ${pack}`, row, row.form, row.size), row.size))
-  }
-
-  /** Has no checksum of its own: each text in it has one. */
-  #small(pack: number): Buffer {
-    const row = this.#selectSmall.get(serialOf(pack)) as { pack: Uint8Array | null } | undefined
-    if (!row?.pack) throw new PackDamage(`pack ${pack} is missing`)
-    return Buffer.from(row.pack)
   }
 
   #slice(pack: number, { block, start, size }: PackRow): Buffer {
