@@ -16,11 +16,6 @@ export function registerServe(program: Command): void {
     process.umask(0o077)
     const log = await createLog(config.logLevel, config.logFormat)
     const server = await startServer(config, log)
-    console.log(`Holdfast is at ${server.url}`)
-    if (server.madeSecret) {
-      const { passphrase, path } = server.madeSecret
-      console.log(`Passphrase: ${passphrase}\n(made for this first start and kept in ${path}; it is not shown again)`)
-    }
     let isStopping = false
     for (const signal of SIGNALS) {
       process.on(signal, () => {
@@ -39,6 +34,12 @@ export function registerServe(program: Command): void {
           },
         )
       })
+    }
+    // Only now: whoever reads this may send a signal the moment after.
+    console.log(`Holdfast is at ${server.url}`)
+    if (server.madeSecret) {
+      const { passphrase, path } = server.madeSecret
+      console.log(`Passphrase: ${passphrase}\n(made for this first start and kept in ${path}; it is not shown again)`)
     }
   })
 }

@@ -13,6 +13,8 @@ export async function waitFor(isDone: () => boolean, timeoutMs: number): Promise
 
 export class Draining {
   readonly #begun = new AbortController()
+  /** Requests that came before the draining and wait for their answer. */
+  #unanswered = 0
 
   get isDraining(): boolean {
     return this.#begun.signal.aborted
@@ -25,21 +27,28 @@ export class Draining {
 
   /**
    * From now on new work is refused with 503 DRAINING; health, metrics and progress still answer.
-   * Resolves when `activeTransfers` has come down to 0, or after `graceMs`.
+   * Resolves when `activeTransfers` has come down to 0 and what was asked before is answered, or after `graceMs`.
    * @returns how many transfers were left.
    */
   async drain(activeTransfers: () => number, graceMs: number): Promise<number> {
     this.#begun.abort()
-    await waitFor(() => activeTransfers() === 0, graceMs)
+    await waitFor(() => activeTransfers() === 0 && this.#unanswered === 0, graceMs)
     return activeTransfers()
   }
 
-  /** Refuses requests while draining, except to routes whose config says `whileDraining`. */
+  /** Refuses requests while draining, except to routes whose config says `whileDraining`; those may be cut at the end. */
   guard(app: FastifyInstance): void {
     app.addHook('onRequest', async (request, reply) => {
-      if (!this.isDraining) return
+      const { whileDraining = false } = request.routeOptions.config
+      if (!this.isDraining) {
+        if (whileDraining) return
+        this.#unanswered += 1
+        // When all of the answer is with the system, and when the connection has ended.
+        reply.raw.once('close', () => (this.#unanswered -= 1))
+        return
+      }
       reply.header('connection', 'close')
-      if (request.routeOptions.config.whileDraining) return
+      if (whileDraining) return
       throw new HoldfastError('DRAINING', 'the server is shutting down', {
         retryable: true,
         details: { retryAfterSeconds: 5 },

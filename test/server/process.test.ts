@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { bytes, sha256Of } from '../support/bytes.ts'
 import { encodeForm, formHeaders, NEVER, RawConnection, requestHead } from '../support/forms.ts'
 import { eventually, run, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
@@ -206,6 +207,13 @@ describe('a running server', () => {
 })
 
 describe('SIGTERM', () => {
+  it('as soon as it says where it is ends it with 0', async () => {
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/stop-at-start.ts')}` }
+    const { code, stdout } = await run(['serve', '--data', temporaryFolder(), '--port', '0'], env)
+    assert.match(stdout, /Holdfast is at/)
+    assert.equal(code, 0)
+  })
+
   it('with nothing to do ends it at once with 0', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const server = await startServer()
@@ -258,6 +266,28 @@ describe('SIGTERM', () => {
     assert.deepEqual(files.map(({ filename }) => filename).toSorted(), ['slow.bin', 'stored.bin'])
     const slow = files.find(({ filename }) => filename === 'slow.bin')
     assert.deepEqual((await again.guest(`/-${slow?.id}`)).bytes, content)
+  })
+
+  it('lets a request that is neither be answered too', { timeout: 60_000 }, async () => {
+    const server = await startServer({ args: ['--shutdown-grace', '1h'] })
+    const body = JSON.stringify({ defaultExpirationDays: 7, defaultNeverExpire: false })
+    const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`]
+    const request = new RawConnection(server, requestHead(server, 'PUT /api/settings', headers))
+    request.socket.write(body.slice(0, 10))
+    // One whose connection ends before its turn comes is waited for by nobody.
+    const [events, session] = ['uploads/nobody-34/events', 'session'].map(
+      (path) => `GET /api/${path} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    )
+    const gone = new RawConnection(server, `${events}${session}`)
+    await eventually(() => gone.received.includes('event-stream'))
+    gone.socket.destroy()
+    server.program.signal('SIGTERM')
+    await eventually(async () => (await server.guest('/api/health')).status === 503)
+    await sleep(300)
+    request.socket.write(body.slice(10))
+    await request.closed
+    assert.deepEqual(request.statuses, [200])
+    assert.deepEqual(await server.program.exited, { code: 0, signal: null })
   })
 
   it('with the grace period over cuts what is left and leaves nothing of it', async () => {
