@@ -32,6 +32,8 @@ export function receive(body: Readable, writer: BlobWriter, take: (chunk: Buffer
   return promise.finally(() => {
     stopWatching()
     body.off('data', onData)
+    // Without a listener it would flow on: a client would send at full speed what nobody wants until it has its answer.
+    body.pause()
     writer.failed.removeEventListener('abort', onFailed)
   })
 }

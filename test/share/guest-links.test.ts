@@ -21,8 +21,8 @@ before(async () => {
 })
 after(async () => server[Symbol.asyncDispose]())
 
-async function link(limits: Record<string, unknown> = {}): Promise<string> {
-  const answer = await server.owner('/api/guest-links', postJson({ ...GOOD, ...limits }))
+async function link(limits: Record<string, unknown> = {}, at = server): Promise<string> {
+  const answer = await at.owner('/api/guest-links', postJson({ ...GOOD, ...limits }))
   assert.equal(answer.status, 200, answer.text)
   const { id } = answer.json<{ id: string }>()
   assert.match(id, /^[a-km-zA-HJ-NP-Z2-9]{16}$/)
@@ -189,15 +189,17 @@ describe('the size limit', () => {
     assert.equal(guestLinks.find((candidate) => candidate.id === id)?.uploadCount, 1)
   })
 
-  it('ends an endless body soon', async () => {
-    const id = await link({ maxFileBytes: 1_048_576 })
+  it('ends an endless body soon, and takes no more of it while the disk is slow to remove what has come', async () => {
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/slow-removal.ts')}` }
+    await using slow = await startServer({ args: ['--log-level', 'silent'], env })
+    const id = await link({ maxFileBytes: 1_048_576 }, slow)
     const head = encodeForm(big(1)).subarray(0, -50)
     function* endless() {
       yield head
       yield* generate(1e9)
     }
     const connection = new RawConnection(
-      server,
+      slow,
       `POST /api/guest/${id} HTTP/1.1\r\nHost: a\r\nContent-Type: ${formHeaders()['content-type']}\r\nTransfer-Encoding: chunked\r\n\r\n`,
     )
     let sent = 0
