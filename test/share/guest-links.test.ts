@@ -213,7 +213,7 @@ describe('the size limit', () => {
     }
     await eventually(() => connection.statuses.length > 0)
     assert.deepEqual(connection.statuses, [413])
-    assert.ok(sent < 200_000_000, `${sent}`)
+    assert.ok(sent < 60_000_000, `${sent}`)
     connection.socket.destroy()
   })
 })
