@@ -158,6 +158,8 @@ describe('a running server', () => {
     const file = await server.put('a', bytes(5000))
     await server.guest(`/-${file.id}`)
     await server.owner('/api/files/empty', { method: 'PUT', body: '' })
+    // The server closes the file after the client has its last byte.
+    await eventually(async () => (await server.guest('/api/metrics')).json().downloads_active === 0)
     const metrics = (await server.guest('/api/metrics')).json<Record<string, number>>()
     const near = Math.abs((metrics.memory_usage_bytes ?? 0) - server.memory('VmRSS'))
     assert.ok(near < 20_000_000, `${metrics.memory_usage_bytes} and ${server.memory('VmRSS')}`)

@@ -8,7 +8,7 @@ import { eventually, startServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 before(async () => {
-  server = await startServer({ args: ['--idle-timeout', '2s', '--log-level', 'silent'] })
+  server = await startServer({ args: ['--idle-timeout', '4s', '--log-level', 'silent'] })
 })
 after(async () => server[Symbol.asyncDispose]())
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Upload } from 'tus-js-client'
 import { bytes, generate, sha256, sha256Of, stream } from '../support/bytes.ts'
+import { RawConnection } from '../support/forms.ts'
 import { postJson, startServer, eventually, type FileView, type TestServer } from '../support/server.ts'
-import { beginUpload, fileId, metadata, OCTETS, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
+import { arrived, beginUpload, fileId, metadata, OCTETS, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
 const MAX = 400 * MIB
@@ -85,8 +85,7 @@ describe('a resumable upload', () => {
     for (const size of [100_000, 1, 300_000]) {
       const connection = startPatch(server, path, offset, content.length - offset)
       connection.socket.write(content.subarray(offset, offset + size))
-      await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 1)
-      await sleep(100)
+      await arrived(server, offset + size)
       connection.socket.destroy()
       await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 0)
       offset += size
@@ -122,12 +121,14 @@ describe('a resumable upload', () => {
 
   it('can be watched from its creation to its end, over all its parts', async () => {
     const path = await beginUpload(server, 3000, { upload: 'watched-tus' })
-    const watching = server.guest('/api/uploads/watched-tus/events')
+    const watching = new RawConnection(
+      server,
+      'GET /api/uploads/watched-tus/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    )
     await patch(server, path, 0, bytes(1000))
-    await sleep(700)
+    await eventually(() => /event: progress\ndata: \{[^\n]*"bytes":1000,"total":3000,/.test(watching.received))
     const id = fileId(await patch(server, path, 1000, bytes(2000)))
-    const events = (await watching).text
-    assert.match(events, /event: progress\ndata: \{[^\n]*"bytes":1000,"total":3000,/)
+    const events = await watching.closed
     assert.match(events, new RegExp(`event: complete\\ndata: \\{[^\\n]*"file_id":"${id}"[^\\n]*"bytes":3000,`))
   })
 

@@ -1,7 +1,7 @@
 /** tus 1.0 byte by byte: https://tus.io/protocols/resumable-upload. */
 import assert from 'node:assert/strict'
 import { RawConnection, requestHead } from './forms.ts'
-import type { Answer, Body, RequestOptions, TestServer } from './server.ts'
+import { eventually, type Answer, type Body, type RequestOptions, type TestServer } from './server.ts'
 
 export const OCTETS = 'application/offset+octet-stream'
 const TUS = { 'tus-resumable': '1.0.0' }
@@ -43,6 +43,14 @@ export async function offsetOf(server: TestServer, path: string): Promise<number
   assert.equal(answer.status, 200)
   assert.equal(answer.headers.get('cache-control'), 'no-store')
   return Number(answer.headers.get('upload-offset'))
+}
+
+/** Waits until so many bytes of an upload that runs have come, those of its earlier parts included. */
+export async function arrived(server: TestServer, count: number): Promise<void> {
+  await eventually(async () => {
+    const { uploads } = (await server.owner('/api/system')).json<{ uploads: { bytes: number }[] }>()
+    return uploads.some(({ bytes }) => bytes === count)
+  })
 }
 
 export function fileId(answer: Answer): string {
