@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after } from 'node:test'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
+import { eventually } from './server.ts'
 
 const EXECUTABLE = '/usr/bin/chromium'
 const ARGUMENTS = [
@@ -44,8 +45,11 @@ export class TestPage implements AsyncDisposable {
     })
   }
 
-  async clipboard(): Promise<string> {
-    return await this.page.evaluate<string>('navigator.clipboard.readText()')
+  /** What a button copies to the clipboard, a moment after its click. */
+  async copiedBy(button: Locator): Promise<string> {
+    await this.page.evaluate("navigator.clipboard.writeText('')")
+    await button.click()
+    return await eventually(() => this.page.evaluate<string>('navigator.clipboard.readText()'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

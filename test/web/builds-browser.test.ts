@@ -79,8 +79,8 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     assert.equal(await page.getByRole('link', { name: 'Builds' }).count(), 0)
     await page.goto(`${other.url}/builds`)
     await page.getByRole('heading', { name: 'No builds yet' }).waitFor()
-    await page.getByRole('button', { name: 'Copy the command' }).click()
-    assert.equal(await opened.clipboard(), 'holdfast build TEMPLATE')
+    const command = await opened.copiedBy(page.getByRole('button', { name: 'Copy the command' }))
+    assert.equal(command, 'holdfast build TEMPLATE')
     // The first one appears while the page is open.
     await record(other.dataFolder, 'default', [{ name: 'first/null.a' }])
     await page.getByRole('link', { name: 'first/null.a' }).waitFor()
@@ -136,8 +136,8 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     await page.keyboard.press('Enter')
     await output.waitFor({ state: 'hidden' })
 
-    await page.getByRole('button', { name: 'Copy the SHA-256 of /out/disk.img' }).click()
-    assert.equal(await opened.clipboard(), 'ab'.repeat(32))
+    const hash = await opened.copiedBy(page.getByRole('button', { name: 'Copy the SHA-256 of /out/disk.img' }))
+    assert.equal(hash, 'ab'.repeat(32))
     assert.deepEqual(
       await page
         .getByRole('table', { name: 'Artifacts' })
@@ -147,6 +147,8 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     )
     await page.getByText('History').click()
     await page.getByRole('cell', { name: 'build u/null.failed' }).waitFor()
+    // The log comes after the build.
+    await page.getByRole('log').getByText('line 199').waitFor()
     assert.match(await page.getByRole('log').innerText(), /^ {4}a: line 199$/m)
     const href = await page.getByRole('link', { name: 'Whole log' }).getAttribute('href')
     assert.match((await server.owner(href ?? '')).text, /^ {4}a: line 0$/m)
@@ -186,7 +188,9 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
   })
 
   it('survive a restart of the server', async () => {
-    const first = await startServer()
+    // Nothing else of this machine takes a port of this address while the server is away.
+    const host = ['--host', '127.0.0.2']
+    const first = await startServer({ args: host })
     await record(first.dataFolder, 'default', [{ name: 'x/null.a' }])
     await using opened = await openPage(first.url)
     const { page } = opened
@@ -195,7 +199,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     await page.getByText('Pending').waitFor()
     assert.equal((await first.stop()).code, 0)
     const { dataFolder, port } = first
-    await using second = await startServer({ dataFolder, args: ['--port', String(port)] })
+    await using second = await startServer({ dataFolder, args: [...host, '--port', String(port)] })
     await record(second.dataFolder, 'default', [{ name: 'x/null.a', status: 'creating' }])
     await page.getByText('Creating').waitFor()
   })
