@@ -44,13 +44,14 @@ describe('createGuard', () => {
     assert.equal(tries, 1)
   })
 
-  it('leaves alone what keeps failing, and looks again later', async () => {
+  it('leaves alone what keeps failing, and looks again later', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'] })
     const seen: boolean[] = []
     const guard = createGuard({
       ...quick,
       retries: 0,
       breakAfter: 3,
-      resetAfterMs: 20,
+      resetAfterMs: 5000,
       onCircuit: (isOpen) => seen.push(isOpen),
     })
     let tries = 0
@@ -65,13 +66,10 @@ describe('createGuard', () => {
     await assert.rejects(guard.run(task), { code: 'CIRCUIT_OPEN' })
     assert.equal(tries, 3)
     isBroken = false
-    while (
-      await guard.run(task).then(
-        () => false,
-        () => true,
-      )
-    )
-      await new Promise((resolve) => setTimeout(resolve, 5))
+    t.mock.timers.tick(4999)
+    await assert.rejects(guard.run(task), { code: 'CIRCUIT_OPEN' })
+    t.mock.timers.tick(1)
+    assert.equal(await guard.run(task), 'well')
     assert.equal(guard.isOpen, false)
     assert.deepEqual(seen, [true, false])
   })
