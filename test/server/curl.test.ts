@@ -96,6 +96,9 @@ describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
     const report = await curl(
       '-H',
       'Expect: 100-continue',
+      // Without it curl waits for a second only, and sends.
+      '--expect100-timeout',
+      '15',
       '-T',
       at('big.bin'),
       '-o',
