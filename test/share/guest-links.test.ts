@@ -190,7 +190,7 @@ describe('the size limit', () => {
   })
 
   it('ends an endless body soon, and takes no more of it while the disk is slow to remove what has come', async () => {
-    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/slow-removal.ts')}` }
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/slow-disk.ts')}` }
     await using slow = await startServer({ args: ['--log-level', 'silent'], env })
     const id = await link({ maxFileBytes: 1_048_576 }, slow)
     const head = encodeForm(big(1)).subarray(0, -50)

@@ -312,6 +312,22 @@ describe("a guest's resumable upload", () => {
     assert.equal((await guest('POST', doors, creation(4))).status, 401)
   })
 
+  it('is refused when its link is removed while it begins, and leaves nothing', async () => {
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/slow-disk.ts')}` }
+    await using slow = await startServer({ args: ['--log-level', 'error'], env })
+    const given = { urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '48h' }
+    const { id } = (await slow.owner('/api/guest-links', postJson(given))).json<{ id: string }>()
+    const watching = new RawConnection(slow, 'GET /api/uploads/too-late-1/events HTTP/1.1\r\nHost: a\r\n\r\n')
+    const headers = { 'tus-resumable': '1.0.0', ...creation(4, { upload: 'too-late-1' }) }
+    const creating = slow.guest(`/api/guest/${id}/tus/`, { method: 'POST', headers })
+    await eventually(() => watching.received.includes('event: progress'))
+    await slow.owner(`/api/guest-links/${id}`, { method: 'DELETE' })
+    assert.equal((await creating).status, 401)
+    assert.deepEqual(readdirSync(join(slow.dataFolder, 'uploads')), [])
+    assert.equal(slow.log, '')
+    watching.socket.destroy()
+  })
+
   it('is out of reach by another link, without its link, and when that is disabled or gone', async () => {
     const [id, other] = [await guestLink(), await guestLink()]
     const path = (await guest('POST', `/api/guest/${id}/tus/`, creation(4))).headers.get('location') ?? ''

@@ -1,6 +1,6 @@
 /** What is remembered of resumable uploads across restarts. The bytes are with the blob store. */
 import type { Kysely, Selectable, Transaction } from 'kysely'
-import type { Clock } from '../../base/index.ts'
+import { HoldfastError, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { ResumableUploadsTable, ShareTables } from '../tables.ts'
 
@@ -15,8 +15,12 @@ export class ResumableRows {
     this.#clock = clock
   }
 
+  /** @throws GUEST_LINK_INACTIVE when its guest link has been removed meanwhile. */
   async add(row: ResumableRow): Promise<void> {
-    await this.#db.insertInto('resumable_uploads').values(row).execute()
+    await this.#db.transaction().execute(async (transaction) => {
+      if (row.guest_link_id !== null) await requireLink(transaction, row.guest_link_id)
+      await transaction.insertInto('resumable_uploads').values(row).execute()
+    })
   }
 
   /** The upload, finished or not, or null when there is none or its time is over. */
@@ -60,4 +64,9 @@ export class ResumableRows {
     const now = this.#clock.now()
     return await this.#db.selectFrom('resumable_uploads').selectAll().where('expires_at', '<=', now).execute()
   }
+}
+
+async function requireLink(db: Kysely<ShareTables>, id: string): Promise<void> {
+  const link = await db.selectFrom('guest_links').select('id').where('id', '=', id).executeTakeFirst()
+  if (!link) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link has been removed')
 }

@@ -63,7 +63,7 @@ export class ResumableUploads {
     this.#writers = new OpenWriters(dependencies.blobs)
   }
 
-  /** @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, CONFLICT when the client's id is in use. */
+  /** @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, GUEST_LINK_INACTIVE, CONFLICT when the client's id is in use. */
   async create({ lengthBytes, maxBytes, metadata, file, watchId }: NewUpload): Promise<ResumableRow> {
     const { rows, blobs, freeSpace, tracker } = this.#deps
     if (lengthBytes === 0) throw invalid('Upload-Length', 'the file must be non-empty')
