@@ -79,7 +79,9 @@ describe('guessing the passphrase', () => {
   let guarded: TestServer
   beforeEach(async () => {
     await guarded?.[Symbol.asyncDispose]()
-    guarded = await startServer({ args: ['--behind-proxy', 'true'] })
+    // Its time does not go on: that would forgive guesses.
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/still-clock.ts')}` }
+    guarded = await startServer({ args: ['--behind-proxy', 'true'], env })
   })
   after(async () => guarded[Symbol.asyncDispose]())
 

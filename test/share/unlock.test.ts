@@ -8,9 +8,9 @@ const PASSPHRASE = 'öffne dich 😀'
 
 let server: TestServer
 beforeEach(async () => {
-  // Wrong guesses are counted, so each test has a server of its own.
+  // Wrong guesses are counted, so each test has a server of its own. Its time does not go on: that would forgive some.
   await server?.[Symbol.asyncDispose]()
-  server = await startServer()
+  server = await startServer({ env: { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/still-clock.ts')}` } })
 })
 after(async () => server[Symbol.asyncDispose]())
 

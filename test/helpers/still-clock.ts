@@ -1,0 +1,3 @@
+/** Loaded into a server by `--import`: its clock stands still. */
+const now = Date.now()
+Date.now = () => now
