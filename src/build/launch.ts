@@ -1,25 +1,30 @@
 /** Starts Packer so that it depends on nobody: a session and a process group of its own, its output in a file. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, messageOf } from '../base/index.ts'
-import { groupOf, type ProcessGroup } from './process-group.ts'
-import type { RunFolder } from './run-folder.ts'
+import type { ProcessGroup } from './process-group.ts'
+import { groupIn, type RunFolder } from './run-folder.ts'
 import { hidingScript } from './secrets.ts'
 import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
 
 /**
- * Says who it is, unless somebody has declared the run void (the file is there then), runs Packer, and leaves its exit
- * status. Signals to the group are Packer's business: this shell outlives all but KILL. Where there are secrets, a script
- * for sed that hides them is open as file 3, and nowhere else.
+ * Runs Packer and leaves its exit status. Signals to the group are Packer's business: this shell outlives all but KILL.
+ * Where there are secrets, a script for sed that hides them is open as file 3, and nowhere else.
+ *
+ * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see `processOf`).
+ * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.
  */
 const WRAPPER = `trap : HUP INT TERM
 folder=$1; shift
 read -r stat </proc/self/stat || exit
-(set -C; echo "$stat" >"$folder/process") || exit
-run() { trap : HUP INT TERM; "$@" 3<&-; echo $? >"$folder/exit.tmp"; }
+begin() {
+  echo "$stat" >>"$folder/process" && read -r first <"$folder/process" && [ "$first" = "$stat" ] || exit
+  exec "$@" 3<&-
+}
+run() { trap : HUP INT TERM; (begin "$@"); echo $? >"$folder/exit.tmp"; }
 hide() { trap '' HUP INT TERM; LC_ALL=C exec sed -u -f /dev/fd/3; }
 if [ -e /dev/fd/3 ]; then run "$@" 2>&1 | hide; else run "$@"; fi
 [ -s "$folder/exit.tmp" ] && mv "$folder/exit.tmp" "$folder/exit"`
@@ -73,10 +78,6 @@ export async function launch(
     closeSync(output)
     if (script !== null) closeSync(script)
   }
-}
-
-function groupIn(run: RunFolder): ProcessGroup | null {
-  return existsSync(run.process) ? groupOf(readFileSync(run.process, 'latin1')) : null
 }
 
 /** A file that only those can read who get it open. */

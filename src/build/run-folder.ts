@@ -3,7 +3,7 @@
  * so whoever comes later knows as much as who started it.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
@@ -26,7 +26,7 @@ export interface RunFolder {
   readonly monitorSocket: string
   /** Names the folder for Packer's temporary files; see temp-folder.ts. */
   readonly temp: string
-  /** The first process of the group: its line in /proc. Made by that process, or by who forbids it to begin. */
+  /** Its first line alone counts: that of the group's first process in /proc, or of who forbade it to begin. */
   readonly process: string
 }
 
@@ -109,17 +109,26 @@ export function createRunFolder(runs: string, runId: string, buildName: string, 
 
 /**
  * The group that runs, or ran, in the folder, or null when none ever will: a starter that has not begun by now finds its
- * place taken and ends.
+ * place taken and ends. Both sides add a line and then look whose is the first, so neither can meet a file half made.
  */
 export function processOf(run: RunFolder): ProcessGroup | null {
   if (!existsSync(run.path)) return null
-  try {
-    writeFileSync(run.process, 'void\n', { flag: 'wx' })
-    return null
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error
-    return groupOf(readFileSync(run.process, 'latin1'))
-  }
+  if (firstLine(run.process) === null) appendFileSync(run.process, 'void\n')
+  return groupIn(run)
+}
+
+/** The group that has begun in the folder, or null when none has: it may do so any moment. */
+export function groupIn(run: RunFolder): ProcessGroup | null {
+  const line = firstLine(run.process)
+  return line === null ? null : groupOf(line)
+}
+
+/** Null while the file has no whole line. */
+function firstLine(path: string): string | null {
+  if (!existsSync(path)) return null
+  const text = readFileSync(path, 'latin1')
+  const end = text.indexOf('\n')
+  return end < 0 ? null : text.slice(0, end)
 }
 
 /** Packer's exit status, 128 and more for a signal; null when it runs or was ended together with all that watched it. */

@@ -7,7 +7,7 @@ import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { metadataOf } from '../../../src/build/index.ts'
 import { membersOf } from '../../../src/build/process-group.ts'
-import { openRunFolder, processOf } from '../../../src/build/run-folder.ts'
+import { groupIn, openRunFolder, processOf } from '../../../src/build/run-folder.ts'
 import { removeTempFolder } from '../../../src/build/temp-folder.ts'
 import { StateManager, type Build } from '../../../src/state/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
@@ -94,8 +94,7 @@ export class Workshop {
   async pids(name = 'steps/null.a'): Promise<number[]> {
     const build = existsSync(join(this.data, 'states')) ? await this.record(name) : null
     const run = build && metadataOf(build)?.run
-    if (!run || !existsSync(openRunFolder(run.folder).process)) return []
-    const group = processOf(openRunFolder(run.folder))
+    const group = run && groupIn(openRunFolder(run.folder))
     return group ? membersOf(group) : []
   }
 
