@@ -56,6 +56,7 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
   const stop = () => signalGroup(group, 'SIGINT')
   const kill = () => signalGroup(group, 'SIGKILL')
   if (signals.stop.aborted) stop()
+  if (signals.kill.aborted) kill()
   signals.stop.addEventListener('abort', stop, { once: true })
   signals.kill.addEventListener('abort', kill, { once: true })
   try {

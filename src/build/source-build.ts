@@ -103,6 +103,8 @@ class SourceBuild {
     const files = { eventsFile: run.events, manifestFile: run.manifest }
     const tmpdir = tmpdirOf(this.#terms.input.env)
     const derived = deriveTemplate(template, source, { from: plan.from, ...files, tmpdir, ...(qemu && { qemu }) })
+    // All of this may have taken its time: images are read to see whether they are whole.
+    signals.stop.throwIfAborted()
     await using file = await DerivedFile.write(template.folder, derived)
     const group = await this.#begin(plan, run, owned, packerCommand(this.#terms, file.path, derived.varFiles, isForced))
     const { input, onLine } = this.#terms
