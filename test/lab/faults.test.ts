@@ -23,7 +23,7 @@ const FAULTS: Record<string, Expectation> = {
     retries: 1,
     flags: ['--ready-timeout', '500ms'],
   },
-  'never-ready': { reason: 'not_ready', message: /HTTP 503/, retries: 1, flags: ['--ready-timeout', '3s'] },
+  'never-ready': { reason: 'not_ready', message: /HTTP 503/, retries: 1, flags: ['--ready-timeout', '10s'] },
   dies: { reason: 'upload_failed', message: /ended with status 1/, retries: 0 },
   'aborts-for-memory': { reason: 'out_of_memory', message: /ran out of memory/, retries: 0 },
   'refuses-early': { reason: 'upload_failed', message: /HTTP 413: too much/, retries: 0 },

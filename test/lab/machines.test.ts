@@ -41,10 +41,33 @@ describe('a server that is being started', () => {
       // The pid cannot be written.
       mkdirSync(join(machine.workFolder, 'pid.new'))
       const starting = serve()
-      await until(() => existsSync(join(machine.workFolder, 'session')))
+      const session = join(machine.workFolder, 'session')
+      await until(() => existsSync(session) && readFileSync(session, 'utf8') !== '')
       await machine.shell.run(killSession(machine.workFolder), { signal: new AbortController().signal })
       rmSync(machine.workFolder, { recursive: true })
       await assert.rejects(starting, { code: 'MACHINE_FAILED', message: /the server's pid was not told/ })
+    })
+  })
+})
+
+describe('a server that has ended', () => {
+  it('has the status that it ended with, however long its parent takes to write it', async () => {
+    await withMachine(new ProcessMachine(), 256, async ({ machine, serve }) => {
+      const { server } = await serve()
+      const parent = Number(readFileSync(join(machine.workFolder, 'session'), 'utf8'))
+      process.kill(parent, 'SIGSTOP')
+      process.kill(server.pid, 'SIGTERM')
+      await sleep(1000)
+      process.kill(parent, 'SIGCONT')
+      assert.deepEqual(await server.exited, { status: 143, outOfMemory: false })
+    })
+  })
+
+  it('is not waited for when its parent was killed with it', async () => {
+    await withMachine(new ProcessMachine(), 256, async ({ machine, serve }) => {
+      const { server } = await serve()
+      await machine.shell.run(killSession(machine.workFolder), { signal: new AbortController().signal })
+      assert.deepEqual(await server.exited, { status: 137, outOfMemory: false })
     })
   })
 })
@@ -148,7 +171,9 @@ describe('a machine of kind cgroup2', () => {
       const { server } = await serve()
       const [group = ''] = machine.commandPrefix[2]?.match(/\/\S+(?=\/cgroup\.procs)/) ?? []
       assert.equal(readFileSync(join(group, 'memory.max'), 'utf8'), String(300 * 2 ** 20))
-      assert.equal(Number(readFileSync(join(group, 'cgroup.procs'), 'utf8')), server.pid)
+      // The process that becomes the server enters it, after its pid is known.
+      const procs = join(group, 'cgroup.procs')
+      await until(() => existsSync(procs) && Number(readFileSync(procs, 'utf8')) === server.pid)
       // A real cgroup has no files to remove.
       rmSync(group, { recursive: true })
       mkdirSync(group)

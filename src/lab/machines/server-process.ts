@@ -36,6 +36,8 @@ const LOG_LINES = 40
 const STOP_TIMEOUT_SECONDS = 10
 /** Looks for the pid of a server that was started, some 20 s: nobody would end a shell that waits for ever when the lab is killed. */
 const START_LOOKS = 1000
+/** Looks for the exit status of a server that has ended, some 10 s: its parent may be slow to write it. */
+const STATUS_LOOKS = 200
 /** Status of a server whose end nobody saw: 128 + SIGKILL. */
 const KILLED = 137
 /** USER_HZ, which is 100 on every Linux architecture that Node runs on. */
@@ -112,7 +114,7 @@ ${killSession('.')}`
   }
 
   async #watch(oomKillsBefore: number): Promise<ServerExit> {
-    // A process without resident memory is a zombie or gone; its parent may have been killed with it.
+    // A process without resident memory is a zombie or gone; its parent, which writes the status, may have been killed with it.
     const script = `cd ${quote(this.#machine.workFolder)} || exit 1
 while [ ! -e exit ]; do
   rss=
@@ -123,7 +125,8 @@ while [ ! -e exit ]; do
   echo "usage $up $rss $peak $stat"
   sleep ${this.#machine.sampleSeconds}
 done
-[ -e exit ] || sleep 0.3
+n=0
+until [ -e exit ] || ! grep -q VmRSS "/proc/$(cat session)/status" 2>/dev/null || [ $((n += 1)) -gt ${STATUS_LOOKS} ]; do sleep 0.05; done
 ${OOM_KILLS}
 tail -n ${LOG_LINES} server.log 2>/dev/null
 echo
