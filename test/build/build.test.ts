@@ -346,7 +346,7 @@ build {
     const shop = new Workshop()
     shop.write(
       'two.pkr.hcl',
-      both((other) => `for i in $(seq 200); do test -e ${other} && exit 0; sleep 0.05; done; exit 9`),
+      both((other) => `for i in $(seq 1200); do test -e ${other} && exit 0; sleep 0.05; done; exit 9`),
     )
     const { status, out } = await shop.build('two.pkr.hcl')
     assert.equal(status, 0, out)

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readProcessStat, systemErrorCode } from '../../src/base/index.ts'
 import { metadataOf } from '../../src/build/index.ts'
 import { finish, until, Workshop } from './support/workshop.ts'
 
@@ -82,18 +83,27 @@ function tryKill(pid: number): void {
 
 /** A zombie, which nobody has waited for yet, is not. */
 function isAlive(pid: number): boolean {
-  const path = `/proc/${pid}/stat`
-  return existsSync(path) && !/\) Z /.test(readFileSync(path, 'latin1'))
+  const stat = readProcessStat(pid)
+  return stat !== null && stat.state !== 'Z'
+}
+
+/** With a NUL behind each word; empty when the process has ended, be it this very moment. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return ''
+    throw error
+  }
 }
 
 function isPacker(pid: number): boolean {
-  const path = `/proc/${pid}/cmdline`
-  return existsSync(path) && /^\S*packer\0/.test(readFileSync(path, 'latin1'))
+  return /^\S*packer\0/.test(commandLine(pid))
 }
 
 /** Not a plugin. */
 function isMain(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('\0build\0')
+  return commandLine(pid).includes('\0build\0')
 }
 
 function parentOf(pid: number): number {
@@ -114,13 +124,18 @@ describe('a build whose Holdfast was killed', () => {
     const child = shop.start('build', 'steps.pkr.hcl')
     await until(() => shop.read('count') !== '')
     child.kill('SIGKILL')
-    const pids = await shop.pids()
+    const build = await shop.record('steps/null.a')
     const next = shop.start('build', 'steps.pkr.hcl')
     let said = ''
     next.stdout?.on('data', (data: Buffer) => (said += data.toString()))
     const ended = finish(next)
     await until(() => said.includes('following it'))
-    assert.match(said, new RegExp(`is still running without its Holdfast \\(started \\S+, pid ${pids[0]}\\)`))
+    assert.match(
+      said,
+      new RegExp(
+        `is still running without its Holdfast \\(started \\S+, pid ${build && metadataOf(build)?.run.pid}\\)`,
+      ),
+    )
     assert.match(said, new RegExp(`pid ${child.pid}\\) held the lock before and never released it`))
     shop.write('go', '')
     assert.equal((await ended).status, 0)
@@ -226,7 +241,7 @@ build {
     const child = shop.start('build', 'steps.pkr.hcl')
     const ended = finish(child)
     await until(() => shop.read('count') !== '')
-    for (const pid of await shop.pids()) tryKill(pid)
+    await shop.killPacker()
     assert.equal((await ended).status, 1)
     assert.deepEqual(await shop.steps(), ['complete', 'failed', 'pending'])
     const build = await shop.record('steps/null.a')
@@ -254,12 +269,13 @@ describe('a step whose Packer alone was killed', () => {
 
   it('is ended too: it must not meet itself when it runs again', async () => {
     const shop = new Workshop()
-    shop.writeSteps(['echo begin >>count', 'sleep 3', 'echo end >>count'])
+    shop.writeSteps(['echo begin >>count', 'while ! test -e go; do sleep 0.05; done', 'echo end >>count'])
     const ended = finish(shop.start('build', 'steps.pkr.hcl'))
     await until(() => shop.read('count') !== '')
     for (const pid of await shop.pids()) if (isPacker(pid)) tryKill(pid)
     assert.equal((await ended).status, 1)
     assert.deepEqual(await shop.pids(), [])
+    shop.write('go', '')
     assert.equal((await shop.build('steps.pkr.hcl')).status, 0)
     assert.equal(shop.read('count'), 'begin\nbegin\nend\n')
   })
@@ -289,10 +305,13 @@ describe('a signal', () => {
     const shop = new Workshop()
     shop.writeSteps(["trap '' INT TERM", 'echo one >>count', 'while true; do sleep 0.1; done'])
     const child = shop.start('build', 'steps.pkr.hcl')
+    let said = ''
+    child.stdout?.on('data', (data: Buffer) => (said += data.toString()))
     const ended = finish(child)
     await until(() => shop.read('count') !== '')
     child.kill('SIGINT')
-    await sleep(300)
+    // Two that come at once count as one.
+    await until(() => said.includes('once more to kill it'))
     child.kill('SIGINT')
     assert.equal((await ended).status, 130)
     assert.deepEqual(await shop.pids(), [])

@@ -14,16 +14,6 @@ function shopWithTmp(): Workshop & { tmp: string } {
   return Object.assign(shop, { tmp })
 }
 
-function kill(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It ended by itself this moment.
-    }
-  }
-}
-
 describe('temporary files of a Packer that was killed', { concurrency: 2 }, () => {
   for (const victim of ['packer', 'packer and holdfast'] as const) {
     for (const next of ['is resumed', 'has changed', 'fails'] as const) {
@@ -36,9 +26,8 @@ describe('temporary files of a Packer that was killed', { concurrency: 2 }, () =
         const [own = ''] = readdirSync(shop.tmp)
         assert.match(own, /^holdfast-run-/)
         assert.match(readdirSync(join(shop.tmp, own)).join(), /packer-shell/)
-        const pids = await shop.pids()
         if (victim === 'packer and holdfast') child.kill('SIGKILL')
-        kill(pids)
+        await shop.killPacker()
         await ended
         shop.write('go', '')
         if (next === 'has changed') shop.writeSteps(['echo other'])
@@ -57,7 +46,7 @@ describe('temporary files of a Packer that was killed', { concurrency: 2 }, () =
     const ended = finish(child)
     await until(() => shop.read('count') !== '')
     child.kill('SIGKILL')
-    kill(await shop.pids())
+    await shop.killPacker()
     await ended
     assert.equal(readdirSync(shop.tmp).length, 1)
     assert.equal((await shop.run('builds', 'prune')).status, 0)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { metadataOf } from '../../../src/build/index.ts'
-import { membersOf } from '../../../src/build/process-group.ts'
+import { membersOf, signalGroup, type ProcessGroup } from '../../../src/build/process-group.ts'
 import { groupIn, openRunFolder, processOf } from '../../../src/build/run-folder.ts'
 import { removeTempFolder } from '../../../src/build/temp-folder.ts'
 import { StateManager, type Build } from '../../../src/state/index.ts'
@@ -92,10 +92,20 @@ export class Workshop {
 
   /** Pids of the build's processes: Packer, its plugins, its scripts. */
   async pids(name = 'steps/null.a'): Promise<number[]> {
+    const group = await this.#group(name)
+    return group ? membersOf(group) : []
+  }
+
+  /** All of the build's processes at once: one by one, they could start another meanwhile. */
+  async killPacker(name = 'steps/null.a'): Promise<void> {
+    const group = await this.#group(name)
+    if (group) signalGroup(group, 'SIGKILL')
+  }
+
+  async #group(name: string): Promise<ProcessGroup | null> {
     const build = existsSync(join(this.data, 'states')) ? await this.record(name) : null
     const run = build && metadataOf(build)?.run
-    const group = run && groupIn(openRunFolder(run.folder))
-    return group ? membersOf(group) : []
+    return run ? groupIn(openRunFolder(run.folder)) : null
   }
 
   /** Files that a run's template was left in. */
@@ -126,9 +136,9 @@ export async function finish(child: ChildProcess): Promise<Result> {
   return { status: code ?? signal ?? 'SIGKILL', out, err }
 }
 
-/** Waits until it is so, for at most 20 s. */
+/** Waits until it is so, for at most a minute: on a busy machine the start of Node and Packer alone takes its time. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`it never came to be: ${isSo.toString()}`)
     await sleep(20)
