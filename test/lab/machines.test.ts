@@ -13,6 +13,8 @@ import { ProcessMachine } from '../../src/lab/machines/process.ts'
 import { QemuMachine } from '../../src/lab/machines/qemu/qemu.ts'
 import { killSession } from '../../src/lab/machines/server-process.ts'
 import { SshMachine } from '../../src/lab/machines/ssh.ts'
+import { ServerUnderTest } from '../../src/lab/run/server-under-test.ts'
+import { CommandTarget } from '../../src/lab/targets/command.ts'
 import { checkMachine, firstStatus, until, withMachine } from './support/machine-conformance.ts'
 import { FAKE_SERVER } from './support/lab-run.ts'
 import { Sshd, SSHD } from './support/sshd.ts'
@@ -60,6 +62,24 @@ describe('a server that has ended', () => {
       await sleep(1000)
       process.kill(parent, 'SIGCONT')
       assert.deepEqual(await server.exited, { status: 143, outOfMemory: false })
+    })
+  })
+
+  it('is not said to live on while its status is still to come', async () => {
+    await withMachine(new ProcessMachine(), 256, async ({ machine, signal }) => {
+      const target = await new CommandTarget(`${process.execPath} ${FAKE_SERVER} {port}`).prepare()
+      const server = await ServerUnderTest.start(target, machine, signal)
+      await server.untilReady(20_000, signal)
+      const [parent, pid] = ['session', 'pid'].map((name) =>
+        Number(readFileSync(join(machine.workFolder, name), 'utf8')),
+      )
+      process.kill(parent ?? 0, 'SIGSTOP')
+      process.kill(pid ?? 0, 'SIGKILL')
+      const explained = server.explain(new Error('reset'))
+      await sleep(4000)
+      process.kill(parent ?? 0, 'SIGCONT')
+      assert.match(String(await explained), /the server was killed by signal 9/)
+      await server.stop()
     })
   })
 

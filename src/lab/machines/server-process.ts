@@ -53,6 +53,7 @@ export class ServerProcess {
   readonly seen: { kernel: string; memoryBytes: number }
   readonly #machine: Machine
   readonly #watching = new AbortController()
+  #isGone = false
 
   private constructor(machine: Machine, pid: number, seen: ServerProcess['seen'], oomKillsBefore: number) {
     this.#machine = machine
@@ -60,7 +61,12 @@ export class ServerProcess {
     this.seen = seen
     this.exited = this.#watch(oomKillsBefore)
     // Whoever races against it sees the failure; nobody has to.
-    this.exited.catch(() => undefined)
+    this.exited.catch(() => undefined).finally(() => (this.#isGone = false))
+  }
+
+  /** Whether it is known to have ended, and `exited` will soon tell how. */
+  get isEnding(): boolean {
+    return this.#isGone
   }
 
   /** @throws MACHINE_FAILED when the shell does not answer. A command that cannot be started shows in `exited`. */
@@ -125,6 +131,7 @@ while [ ! -e exit ]; do
   echo "usage $up $rss $peak $stat"
   sleep ${this.#machine.sampleSeconds}
 done
+echo gone
 n=0
 until [ -e exit ] || ! grep -q VmRSS "/proc/$(cat session)/status" 2>/dev/null || [ $((n += 1)) -gt ${STATUS_LOOKS} ]; do sleep 0.05; done
 ${OOM_KILLS}
@@ -135,6 +142,7 @@ echo "exit $(cat exit 2>/dev/null || echo ${KILLED}) $kills"`
     let last = ''
     const onLine = (line: string) => {
       if (line.startsWith('usage ')) return this.#look(line)
+      if (line === 'gone') this.#isGone = true
       log += `${line}\n`
       last = line
     }

@@ -77,7 +77,8 @@ export class ServerUnderTest {
   /** Makes of an error while the server was being used the reason for it. */
   async explain(error: unknown): Promise<Failure> {
     const deadline = performance.now() + DEATH_NEWS_MS
-    while (this.#machine && performance.now() < deadline && !this.#death()) await sleep(READY_POLL_MS)
+    const isNewsDue = () => performance.now() < deadline || this.#process?.isEnding === true
+    while (this.#machine && isNewsDue() && !this.#death()) await sleep(READY_POLL_MS)
     return (
       this.#death() ??
       new Failure('upload_failed', `the connection broke while the server lived on: ${messageOf(error)}`, {
