@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { appendFileSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { readProcessStat } from '../../src/base/index.ts'
 import { groupOf } from '../../src/build/process-group.ts'
 import { StateManager } from '../../src/state/index.ts'
 import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
@@ -378,8 +379,11 @@ describe('live', () => {
     const last = () => listener.events.findLast((event) => event.name === 'log')?.data
     await eventually(() => listener.log.endsWith('second run\n'))
     assert.equal(last()?.isNew, true)
-    // So much at once that only its end is worth sending.
+    // So much at once that only its end is worth sending; the server must not look in the middle of it.
+    server.program.signal('SIGSTOP')
+    await eventually(() => readProcessStat(server.pid)?.state === 'T')
     appendFileSync(other, `${long}much more\n`)
+    server.program.signal('SIGCONT')
     await eventually(() => listener.log.endsWith('much more\n'))
     assert.deepEqual([last()?.isNew, last()?.isCut, String(last()?.text).length < 200_000], [true, true, true])
     await listener.leave()
