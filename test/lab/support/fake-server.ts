@@ -1,14 +1,19 @@
 /**
- * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT HOST`. Without a fault it stores nothing
- * but hashes, and hands them out as Holdfast does.
+ * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT HOST FOLDER`. Without a fault it stores
+ * nothing but hashes, and hands them out as Holdfast does.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { appendFileSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
 
-const [port, fault = 'none', host = '127.0.0.1'] = process.argv.slice(2)
+const [port, fault = 'none', host = '127.0.0.1', folder = ''] = process.argv.slice(2)
 const files: { id: string; filename: string; sha256: string }[] = []
 const FAULT_AFTER_BYTES = 300_000
+
+/** `the-fourth-stalls`: of all that were started for this folder. */
+const isStalling = fault === 'stalls' || (fault === 'the-fourth-stalls' && countStarts() === 4)
 
 if (fault === 'exits') process.exit(3)
 if (fault === 'hears-nothing') process.on('SIGTERM', () => undefined)
@@ -48,12 +53,18 @@ async function receive(request: IncomingMessage, response: ServerResponse, filen
     hash.update(data)
     received += data.length
     if (received > FAULT_AFTER_BYTES) misbehave(request)
-    if (received > FAULT_AFTER_BYTES && fault === 'stalls') await once(request, 'close')
+    if (received > FAULT_AFTER_BYTES && isStalling) await once(request, 'close')
   }
   if (fault === 'lies') hash.update('another byte')
   files.push({ id: `${files.length}`, filename, sha256: hash.digest('hex') })
   response.statusCode = fault === 'answers-500' ? 500 : 201
   response.end(fault === 'answers-500' ? 'the disk is on fire' : '{}')
+}
+
+function countStarts(): number {
+  const path = join(folder, 'starts')
+  appendFileSync(path, '.')
+  return statSync(path).size
 }
 
 function misbehave(request: IncomingMessage): void {
