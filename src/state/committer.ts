@@ -7,7 +7,7 @@ import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
 import { Draft } from './draft.ts'
 import { deepFreeze } from './json.ts'
-import type { Changes } from './layered-map.ts'
+import type { Changes, LayeredMap } from './layered-map.ts'
 import { takeText } from './parse-build.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
@@ -19,6 +19,12 @@ const SAVES_PER_BUILD = 4
 /** When more builds than these have changed, the whole state is read anew, if it is asked for. */
 const MAX_CATCH_UP = 1000
 const WHO = `${hostname()} (pid ${process.pid})`
+
+/** All builds as one save left them. */
+export interface WholeState {
+  serial: number
+  builds: LayeredMap
+}
 
 interface Applied {
   update: Update
@@ -54,6 +60,35 @@ export class Committer {
     if (later < 0 || later >= this.cache.size * SAVES_PER_BUILD) this.cache.forget(head.serial, null)
     else await this.#forgetChanged(head.serial)
     return head
+  }
+
+  /**
+   * Keeps a whole state that was read from the store. Saves may have come meanwhile, and updates that build on them read
+   * from the cache: it must not go back.
+   * @returns the state, for the caller to keep, as new as it could be made.
+   */
+  async adopt(read: WholeState): Promise<WholeState> {
+    let newest = read
+    for (let attempt = 1; newest.serial < this.cache.serial; attempt++) {
+      const later = attempt < MAX_ATTEMPTS ? await this.#laterThan(newest) : null
+      if (!later) return newest
+      newest = later
+    }
+    this.cache.setWhole(newest.serial, newest.builds)
+    this.cache.lend()
+    return newest
+  }
+
+  /** Null when too much has changed, or what did is not known. */
+  async #laterThan({ serial, builds }: WholeState): Promise<WholeState | null> {
+    const names = await this.#store.changedSince(serial)
+    const news = names && (await this.#store.changesSince(serial, MAX_CATCH_UP))
+    if (!news) return null
+    // Those that are not among the news were removed.
+    const changes = new Map<string, Build | null>([...names].map((name) => [name, null]))
+    for (const { name, body } of news.builds) changes.set(name, JSON.parse(body) as Build)
+    const later = builds.with(changes)
+    return later.size === news.head.buildCount ? { serial: news.head.serial, builds: later } : null
   }
 
   /** A build at the serial of the cache; no promise when it is there. */
@@ -136,7 +171,7 @@ export class Committer {
       if (changed !== undefined) return changed
       return head.buildCount === 0 ? null : this.read(name)
     }
-    const draft = new Draft(head.lineage, serial, read, update.isFree)
+    const draft = new Draft(head.lineage, serial, read, pending, update.isFree)
     try {
       update.guard?.assertHeld()
       const value = await update.apply(draft)

@@ -14,13 +14,23 @@ export class Draft {
   readonly #read: ReadBuild
   readonly #changes = new Map<string, Build | null>()
   readonly #isFree: boolean
+  readonly #before: Changes
 
-  /** @param isFree Whether builds may go from any status to any: for rollback and import. */
-  constructor(lineage: string, serial: number, read: ReadBuild, isFree: boolean) {
+  /**
+   * @param before What the updates before this one in the same commit changed.
+   * @param isFree Whether builds may go from any status to any: for rollback and import.
+   */
+  constructor(lineage: string, serial: number, read: ReadBuild, before: Changes, isFree: boolean) {
     this.lineage = lineage
     this.serial = serial
     this.#read = read
+    this.#before = before
     this.#isFree = isFree
+  }
+
+  /** Names of builds that the store, asked now, knows as they were before the commit. */
+  get changedBefore(): Iterable<string> {
+    return this.#before.keys()
   }
 
   /** The build, frozen, or null when there is none. */

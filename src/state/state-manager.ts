@@ -9,7 +9,7 @@ import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
 import type { Backup } from './backup-files.ts'
 import { BackupKeeper, type BackupPolicy } from './backups.ts'
 import type { Build } from './build.ts'
-import { buildOf, Committer, isLossOf } from './committer.ts'
+import { buildOf, Committer, isLossOf, type WholeState } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
 import { writeDocument } from './document.ts'
 import type { Draft } from './draft.ts'
@@ -153,13 +153,12 @@ export class StateManager implements AsyncDisposable {
   /** The whole state as its newest save left it. From memory when nothing was saved since the last time. */
   async load(): Promise<State> {
     const startedAt = performance.now()
-    const head = await this.#committer.refresh()
+    const { lineage, serial: newest } = await this.#committer.refresh()
     const { cache } = this.#committer
-    if (cache.count === null || cache.serial !== head.serial) await this.#loadWhole()
-    const [whole, serial] = [cache.lend(), cache.serial]
-    if (!whole) return this.load()
+    const known = cache.serial >= newest ? cache.lend() : null
+    const { serial, builds } = known ? { serial: cache.serial, builds: known } : await this.#loadWhole()
     this.#metrics?.loadSeconds.observe({ state: this.name }, (performance.now() - startedAt) / 1000)
-    return new State(head.lineage, serial, whole)
+    return new State(lineage, serial, builds)
   }
 
   /** A build's newest version, frozen, or null. Reads that build alone, or nothing when it is in memory. */
@@ -282,7 +281,7 @@ export class StateManager implements AsyncDisposable {
    */
   async rollback(to: number, options: UpdateOptions = {}): Promise<number> {
     const change = async (draft: Draft) => {
-      for (const name of await this.#changedSince(to)) {
+      for (const name of new Set([...(await this.#changedSince(to)), ...draft.changedBefore])) {
         const [then, now] = [await this.getAt(to, name), await draft.get(name)]
         if (then) await draft.put(then)
         else if (now) await draft.remove(name)
@@ -299,8 +298,12 @@ export class StateManager implements AsyncDisposable {
   async replace(builds: readonly Build[], options: UpdateOptions & { keepOthers?: boolean } = {}): Promise<number> {
     const change = async (draft: Draft) => {
       const names = new Set(builds.map(({ name }) => name))
+      const removeUnnamed = async (name: string) => {
+        if (!names.has(name) && (await draft.get(name))) await draft.remove(name)
+      }
       if (!options.keepOthers) {
-        for await (const { name } of this.entries()) if (!names.has(name)) await draft.remove(name)
+        for await (const { name } of this.entries()) await removeUnnamed(name)
+        for (const name of draft.changedBefore) await removeUnnamed(name)
       }
       for (const build of builds) await draft.put(build)
     }
@@ -438,14 +441,14 @@ export class StateManager implements AsyncDisposable {
     }
   }
 
-  async #loadWhole(): Promise<void> {
+  async #loadWhole(): Promise<WholeState> {
     const builds = new Map<string, Build>()
     let serial = 0
     for await (const page of this.#store.snapshot()) {
       serial = page.head.serial
       for (const { name, body } of page.builds) builds.set(name, JSON.parse(body) as Build)
     }
-    this.#committer.cache.setWhole(serial, LayeredMap.of(builds))
+    return this.#committer.adopt({ serial, builds: LayeredMap.of(builds) })
   }
 
   async #changedSince(serial: number): Promise<Set<string>> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { createMetrics, type HoldfastError } from '../../src/base/index.ts'
 import {
   createBuild,
@@ -268,6 +268,47 @@ describe('load and save', () => {
     )
   })
 
+  it('never shows an update what it read before the saves that the update builds on', async () => {
+    const data = fresh()
+    await using before = await open(data)
+    // More than one page, so that the state can be saved while it is read.
+    await before.replace(Array.from({ length: 3000 }, (_, index) => counted(`b${index}`, 0)))
+    await using manager = await open(data)
+    await using lock = await manager.lock({ operation: 'test' })
+    const loading = manager.load()
+    await nextTurn()
+    await manager.update((draft) => draft.put(counted('b7', 1)), { lock })
+    const countUp = async () => {
+      await manager.update(
+        async (draft) => {
+          await loading
+          await draft.put(counted('b7', countOf(await draft.get('b7')) + 1))
+        },
+        { lock },
+      )
+    }
+    await countUp()
+    assert.equal(countOf(await manager.get('b7')), 2)
+    assert.equal((await loading).size, 3000)
+    assert.equal(countOf((await manager.load()).get('b7')), 2)
+  })
+
+  it('loads a state whole while builds come and go', async () => {
+    const data = fresh()
+    await using before = await open(data)
+    await before.replace(Array.from({ length: 3000 }, (_, index) => counted(`b${index}`, 0)))
+    await using manager = await open(data)
+    const loading = manager.load()
+    await nextTurn()
+    await manager.update(async (draft) => {
+      await draft.remove('b2999')
+      await draft.put(counted('new', 1))
+    })
+    await loading
+    const state = await manager.load()
+    assert.deepEqual([state.serial, state.size, state.get('b2999'), countOf(state.get('new'))], [2, 3000, null, 1])
+  })
+
   it('sees many changes of others right', async () => {
     const data = fresh()
     await using a = await open(data)
@@ -330,6 +371,28 @@ describe('history', () => {
     assert.equal(await manager.get('db'), null)
     await assert.rejects(manager.rollback(99), { code: 'NO_SUCH_SERIAL' })
     assert.deepEqual(await manager.verify(), [])
+  })
+
+  it('goes back behind what others of the same commit changed', async () => {
+    await using manager = await open(fresh())
+    await manager.update((draft) => draft.put(counted('x', 1)))
+    await Promise.all([
+      manager.update(async (draft) => {
+        await draft.put(counted('x', 2))
+        await draft.put(counted('y', 1))
+      }),
+      manager.rollback(1),
+    ])
+    assert.deepEqual([countOf(await manager.get('x')), await manager.get('y')], [1, null])
+  })
+
+  it('replaces what others of the same commit put, and does not miss what they removed', async () => {
+    await using manager = await open(fresh())
+    const names = async () => [...(await manager.load()).builds()].map(({ name }) => name)
+    await Promise.all([manager.update((draft) => draft.put(counted('x', 1))), manager.replace([counted('y', 1)])])
+    assert.deepEqual(await names(), ['y'])
+    await Promise.all([manager.update((draft) => draft.remove('y')), manager.replace([counted('z', 1)])])
+    assert.deepEqual(await names(), ['z'])
   })
 })
 
