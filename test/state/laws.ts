@@ -1,6 +1,8 @@
 /** What every StateStore must do, told with two handles to one state that were opened independently. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Fence, SaveRequest, StateHead, StateStore, StoredBuild } from '../../src/state/index.ts'
 
 interface Handles {
@@ -357,6 +359,28 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
     }
   },
 
+  async 'copies itself in the end, however often others save meanwhile'({ a, b, freePath, openCopy }) {
+    const text = () => randomBytes(4_000_000).toString('base64')
+    await a.save(0, [save({ x: text(), y: text(), z: text() })], [])
+    const over = new AbortController()
+    const copying = a.copyTo(freePath).finally(() => {
+      over.abort()
+    })
+    const patienceEndsMs = performance.now() + COPY_PATIENCE_MS
+    for (let serial = 1; !over.signal.aborted && performance.now() < patienceEndsMs; serial++) {
+      await b.save(serial, [save({ w: `${serial}` })], [])
+      await nextTurn()
+    }
+    assert.ok(over.signal.aborted, 'it has not ended')
+    await copying
+    const copy = await openCopy(freePath)
+    try {
+      assert.deepEqual(await copy.verify(), [])
+    } finally {
+      await copy.close()
+    }
+  },
+
   async 'says that all is well when it is, and how much it takes'({ a }) {
     await a.save(0, [save({ x: '1' })], [])
     assert.deepEqual(await a.verify(), [])
@@ -368,6 +392,9 @@ export const STATE_STORE_LAWS: Readonly<Record<string, Law>> = {
 export const KEEP_SERIALS = 10
 /** The law that needs many more than that. */
 export const NEEDS_HISTORY = 'compacts without changing anything that is kept'
+
+/** A copy takes a second at most, one that always begins anew takes for ever. */
+const COPY_PATIENCE_MS = 30_000
 
 let saves = 0
 

@@ -1,4 +1,5 @@
-/** All builds as one save left them, page by page. */
+/** A state as one save left it: all its builds, page by page, or its whole file. */
+import { backup } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openSqliteFile } from '../../storage/index.ts'
 import type { SnapshotPage, StateHead, StoredBuild } from '../state-store.ts'
@@ -8,6 +9,9 @@ import { loadVersion, tablesOf, type Tables } from './tables.ts'
 
 /** Builds of one page: some milliseconds of work. */
 export const PAGE = 1000
+
+/** Pages of the file that are copied at a time: some milliseconds of work of another thread. */
+const COPY_PAGES = 1000
 
 /** @param after The number of the last build of the page before, -1 for the first. */
 export function pageOf(tables: Tables, after: number): { builds: StoredBuild[]; last: number } {
@@ -37,6 +41,22 @@ export async function* snapshotOf(
     }
   } catch (error) {
     throw translate(error, path)
+  } finally {
+    connection.close()
+  }
+}
+
+/**
+ * Copies a state's file. Over a connection of its own, within one read transaction: a copy that somebody saves to between two
+ * of its steps begins anew, so that one of a big state that is often saved to would never end.
+ */
+export async function copySnapshot(path: string, target: string): Promise<void> {
+  const connection = await openSqliteFile(path, { durability: 'full', readOnly: true })
+  try {
+    connection.exec('BEGIN')
+    // The transaction begins with what it reads first.
+    connection.prepare('SELECT count(*) FROM sqlite_schema').get()
+    await backup(connection, target, { rate: COPY_PAGES })
   } finally {
     connection.close()
   }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
 import { isBusy, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
@@ -29,7 +29,7 @@ import { Fences } from './fences.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { NewestSave } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
-import { PAGE, pageOf, snapshotOf } from './snapshot.ts'
+import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyTables } from './verify.ts'
 
@@ -203,12 +203,13 @@ export class SqliteState implements StateStore {
 
   async verify(): Promise<Damage[]> {
     this.#assertInPlace()
-    return verifyTables(this.#tables)
+    // What others save meanwhile would look like damage.
+    return this.#inTransaction(() => verifyTables(this.#tables))
   }
 
   async copyTo(path: string): Promise<void> {
     this.#assertInPlace()
-    await this.#guard.run(() => backup(this.#tables.connection, path, { rate: 1000 }))
+    await this.#guarded(() => copySnapshot(this.location, path))
   }
 
   async compact(isAtRest: boolean): Promise<void> {

@@ -1,0 +1,43 @@
+/** Saves of others while a state is verified. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { it, mock } from 'node:test'
+import type { SaveRequest } from '../../../src/state/index.ts'
+import { applySave } from '../../../src/state/sqlite/apply-save.ts'
+import { Heads } from '../../../src/state/sqlite/heads.ts'
+import { SqliteState } from '../../../src/state/sqlite/sqlite-state.ts'
+import { tablesOf } from '../../../src/state/sqlite/tables.ts'
+import { openSqliteFile } from '../../../src/storage/index.ts'
+import { tempFolder } from '../../helpers/temp-folder.ts'
+
+it('a state that is saved while it is verified is not called damaged', async () => {
+  const path = join(tempFolder('verify'), 'state.db')
+  const state = await SqliteState.open(path, { lock: 'state', keepSerials: 10 })
+  await state.save(0, [request({ x: 'old' })], [])
+  const other = tablesOf(path, await openSqliteFile(path, { durability: 'full' }))
+  // As another process would, between two looks at the tables.
+  const scan = mock.method(Heads.prototype, 'scan', function (this: Heads, after: number, limit: number) {
+    scan.mock.restore()
+    const found = this.scan(after, limit)
+    other.connection.exec('BEGIN IMMEDIATE')
+    applySave(other, other.saves.newest(), request({ x: 'new', y: 'new' }), 0)
+    other.connection.exec('COMMIT')
+    return found
+  })
+  assert.deepEqual(await state.verify(), [])
+  assert.equal((await state.head()).serial, 2)
+  assert.deepEqual(await state.verify(), [])
+  other.connection.close()
+  await state.close()
+})
+
+let requests = 0
+
+function request(builds: Record<string, string>): SaveRequest {
+  const put = Object.entries(builds).map(([name, text]) => ({
+    name,
+    status: 'pending',
+    body: JSON.stringify({ text }),
+  }))
+  return { id: `save-${requests++}`, put, remove: [], at: 0, who: 'test', operation: 'test' }
+}
