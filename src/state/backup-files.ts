@@ -24,15 +24,21 @@ export function backupFolder(dataFolder: string, name: string): string {
 /** The backups of a state, newest first. */
 export async function listBackups(dataFolder: string, name: string): Promise<Backup[]> {
   const folder = backupFolder(dataFolder, name)
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemErrorCode(error) === 'ENOENT') return []
-    throw error
-  })
+  const names = (await unlessGone(readdir(folder))) ?? []
   const files = names
     .filter((file) => NAME.test(file))
     .toSorted()
     .toReversed()
-  return Promise.all(files.map((file) => describeBackup(join(folder, file))))
+  // Another process may be dropping old ones.
+  const backups = await Promise.all(files.map((file) => unlessGone(describeBackup(join(folder, file)))))
+  return backups.filter((backup) => backup !== null)
+}
+
+async function unlessGone<T>(found: Promise<T>): Promise<T | null> {
+  return found.catch((error: unknown) => {
+    if (systemErrorCode(error) === 'ENOENT') return null
+    throw error
+  })
 }
 
 export async function describeBackup(path: string): Promise<Backup> {
@@ -76,6 +82,8 @@ export async function fenceOff(path: string, lock: Lock): Promise<void> {
     lock.name,
     async (store) => {
       for (const fence of lock.fences) await store.raiseFence(fence)
+      // Whole by itself, should this process end between the moves of the file and of its log.
+      store.truncateLog()
     },
     () => {},
   )
@@ -110,7 +118,8 @@ export async function publishFile(partial: string, path: string): Promise<void> 
   await sync(dirname(path))
 }
 
-async function sync(path: string): Promise<void> {
+/** Resolves when a file's bytes, or a folder's entries, are on the disk. */
+export async function sync(path: string): Promise<void> {
   await using handle = await open(path, 'r')
   await handle.sync()
 }

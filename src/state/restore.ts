@@ -3,9 +3,11 @@
  * STATE_REPLACED at the next call, so that no save goes where nobody will look.
  */
 import { randomUUID } from 'node:crypto'
-import { copyFile, link, rename, rm, stat } from 'node:fs/promises'
+import { link, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { HoldfastError, systemErrorCode, type Log } from '../base/index.ts'
 import type { Lock, LockManager } from '../lock/index.ts'
+import { makeFolder } from '../storage/index.ts'
 import { lockOfState, statePath } from './backends.ts'
 import {
   describeBackup,
@@ -14,6 +16,7 @@ import {
   inspectFile,
   listBackups,
   publishFile,
+  sync,
   type Backup,
 } from './backup-files.ts'
 import { SqliteState } from './sqlite/sqlite-state.ts'
@@ -42,28 +45,62 @@ export interface Restored {
  * locked; NO_SPACE. The state is as it was then.
  */
 export async function restoreState(dataFolder: string, options: RestoreOptions): Promise<Restored> {
-  const { name, locks, from, log } = options
-  const path = statePath(dataFolder, name)
+  return underLock(dataFolder, options, (backup, lock) => putInPlace(dataFolder, backup, lock, options))
+}
+
+/**
+ * As `restoreState`, for a state that was found damaged: another process that found the same may have restored it by the time
+ * that this one gets the lock, and what was saved since must stay.
+ * @param isDamaged Asked then. @returns null when it is no longer.
+ */
+export async function restoreDamaged(
+  dataFolder: string,
+  options: RestoreOptions,
+  isDamaged: () => Promise<boolean>,
+): Promise<Restored | null> {
+  return underLock(dataFolder, options, async (backup, lock) => {
+    return (await isDamaged()) ? putInPlace(dataFolder, backup, lock, options) : null
+  })
+}
+
+async function underLock<T>(
+  dataFolder: string,
+  { name, locks, from }: RestoreOptions,
+  use: (backup: Backup, lock: Lock) => Promise<T>,
+): Promise<T> {
   const backup = await chooseBackup(dataFolder, name, from)
-  const heights = [await heightOfFile(backup.path, lockOfState(name)), await heightOfFile(path, lockOfState(name))]
+  const heights = [backup.path, statePath(dataFolder, name)].map((path) => heightOfFile(path, lockOfState(name)))
   // The locks may be new, as after the loss of their file: the states know how far their tokens have come.
-  const tokenAbove = Math.max(...heights.map((height) => height?.token ?? 0))
+  const tokenAbove = Math.max(...(await Promise.all(heights)).map((height) => height?.token ?? 0))
   const lock = await locks.acquire(lockOfState(name), { operation: 'state restore', waitMs: WAIT_MS, tokenAbove })
   try {
-    await fenceOff(path, lock)
-    const before = await heightOfFile(path, lock.name)
-    const partial = `${path}.${process.pid}.part`
-    try {
-      await copyFile(backup.path, partial)
-      const serial = await prepare(partial, Math.max(before?.serial ?? 0, backup.serial), backup, lock)
-      const setAside = await replace(partial, path)
-      log?.warn({ state: name, backup: backup.path, setAside, serial }, 'a state was restored from a backup')
-      return { backup, serial, setAside }
-    } finally {
-      for (const suffix of ['', '-wal', '-shm']) await rm(partial + suffix, { force: true })
-    }
+    return await use(backup, lock)
   } finally {
     await lock.release()
+  }
+}
+
+async function putInPlace(
+  dataFolder: string,
+  backup: Backup,
+  lock: Lock,
+  { name, log }: RestoreOptions,
+): Promise<Restored> {
+  const path = statePath(dataFolder, name)
+  await fenceOff(path, lock)
+  const before = await heightOfFile(path, lock.name)
+  makeFolder(dirname(path))
+  const partial = `${path}.${process.pid}.part`
+  try {
+    // A process with our pid may have died over it.
+    await removeFile(partial)
+    await copyOf(backup.path, partial, lock.name)
+    const serial = await prepare(partial, before?.serial ?? 0, lock)
+    const setAside = await replace(partial, path)
+    log?.warn({ state: name, backup: backup.path, setAside, serial }, 'a state was restored from a backup')
+    return { backup, serial, setAside }
+  } finally {
+    await removeFile(partial)
   }
 }
 
@@ -82,13 +119,24 @@ async function chooseBackup(dataFolder: string, name: string, from: string | und
   })
 }
 
+/** Not its bytes: somebody may have the file open, with a part of it in a log beside it. */
+async function copyOf(path: string, partial: string, lock: string): Promise<void> {
+  const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
+  try {
+    await store.copyTo(partial)
+  } finally {
+    await store.close()
+  }
+}
+
 /** Serials and fencing tokens go on above all that anybody has seen. */
-async function prepare(partial: string, newest: number, backup: Backup, lock: Lock): Promise<number> {
+async function prepare(partial: string, serialBefore: number, lock: Lock): Promise<number> {
   const store = await SqliteState.open(partial, { lock: lock.name, keepSerials: Infinity })
   try {
-    const operation = `restore of serial ${backup.serial}`
+    const { serial: restored } = await store.head()
+    const operation = `restore of serial ${restored}`
     const about = { id: randomUUID(), at: Date.now(), who: lock.info.who, operation }
-    const { serial } = await store.skipTo(newest + 1, about, lock.fences)
+    const { serial } = await store.skipTo(Math.max(serialBefore, restored) + 1, about, lock.fences)
     return serial
   } finally {
     await store.close()
@@ -99,6 +147,8 @@ async function prepare(partial: string, newest: number, backup: Backup, lock: Lo
 async function replace(partial: string, path: string): Promise<string | null> {
   const aside = `${path}.replaced-${new Date().toISOString().replaceAll(':', '')}`
   const isThere = await exists(path)
+  // Now, so that nothing takes time between the moves: who opens the old file then finds it without its log.
+  await sync(partial)
   if (isThere) {
     await link(path, aside)
     if (await exists(`${path}-wal`)) await rename(`${path}-wal`, `${aside}-wal`)
@@ -106,6 +156,10 @@ async function replace(partial: string, path: string): Promise<string | null> {
   }
   await publishFile(partial, path)
   return isThere ? aside : null
+}
+
+async function removeFile(path: string): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(path + suffix, { force: true })
 }
 
 async function exists(path: string): Promise<boolean> {

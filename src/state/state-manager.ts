@@ -17,7 +17,7 @@ import { noSuchSerial, StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
 import { LocksOnDemand } from './locks-on-demand.ts'
 import { outcomeOf, registerStateMetrics, type StateMetrics } from './metrics.ts'
-import { restoreState } from './restore.ts'
+import { restoreDamaged } from './restore.ts'
 import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
 import { State } from './state.ts'
 import { Upkeep } from './upkeep.ts'
@@ -131,10 +131,11 @@ export class StateManager implements AsyncDisposable {
       STATE_BACKENDS[backend](dataFolder, name, { lock: lockOfState(name), keepSerials, watch, mustExist })
     try {
       const store = await open().catch(async (error: unknown) => {
-        const isDamaged = error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
-        if (!isDamaged || !options.autoRestore) throw error
-        const restored = await restoreState(dataFolder, { name, locks: await locks.get(), ...(log && { log }) })
-        log?.error({ err: error, restored }, 'the state was damaged; the newest good backup took its place')
+        if (!isDamage(error) || !options.autoRestore) throw error
+        const about = { name, locks: await locks.get(), ...(log && { log }) }
+        const restored = await restoreDamaged(dataFolder, about, () => isDamagedAtOpen(open))
+        if (restored)
+          log?.error({ err: error, restored }, 'the state was damaged; the newest good backup took its place')
         return open()
       })
       const backups = new BackupKeeper(dataFolder, name, store, options.backups === undefined ? {} : options.backups)
@@ -466,6 +467,21 @@ export class StateManager implements AsyncDisposable {
 
   #countFailure(error: unknown): void {
     this.#metrics?.saves.inc({ state: this.name, outcome: outcomeOf(error) })
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
+}
+
+async function isDamagedAtOpen(open: () => Promise<StateStore>): Promise<boolean> {
+  try {
+    const store = await open()
+    await store.close()
+    return false
+  } catch (error) {
+    if (isDamage(error)) return true
+    throw error
   }
 }
 

@@ -1,9 +1,18 @@
 /** Killed and stopped processes, damage, full disks, restores. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, it } from 'node:test'
+import { describe, it, mock } from 'node:test'
 import { HoldfastError, messageOf } from '../../src/base/index.ts'
 import { LockManager } from '../../src/lock/index.ts'
 import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
@@ -74,6 +83,21 @@ describe('a damaged state', () => {
     writeFileSync(statePath(data, 'default'), 'this was a database once, before somebody wrote into it')
     await using manager = await StateManager.open(data, { autoRestore: true, backups: false })
     assert.equal(countOf(await manager.get('x')), 1)
+  })
+
+  it('is restored once by processes that find it damaged at the same time', async () => {
+    const data = await stateWithBackup()
+    writeFileSync(statePath(data, 'default'), 'this was a database once, before somebody wrote into it')
+    const open = () => StateManager.open(data, { autoRestore: true, backups: false })
+    const countUp = async (opening: Promise<StateManager>) => {
+      await using manager = await opening
+      await manager.update(async (draft) => draft.put(counted('x', countOf(await draft.get('x')) + 1)))
+    }
+    await Promise.all([countUp(open()), countUp(open())])
+    await using manager = await StateManager.open(data, { backups: false })
+    assert.equal(countOf(await manager.get('x')), 3)
+    const setAside = readdirSync(join(data, 'states')).filter((name) => /\.replaced-[^-]+-[^-]+-[^-]+$/.test(name))
+    assert.equal(setAside.length, 1, setAside.join(' '))
   })
 
   it('passes over backups that are damaged too, and says so when none is good', async () => {
@@ -184,6 +208,46 @@ describe('a restore', () => {
     await old.close()
   })
 
+  it('takes all of a state that somebody else has open', async () => {
+    const [elsewhere, data] = [fresh(), fresh()]
+    await using source = await StateManager.open(elsewhere, { backups: false })
+    await source.update((draft) => draft.put(counted('x', 7)))
+    const { lineage } = await source.head()
+    await using locks = await LockManager.open(data)
+    await restoreState(data, { name: 'default', locks, from: statePath(elsewhere, 'default') })
+    await using restored = await StateManager.open(data, { backups: false })
+    assert.deepEqual([countOf(await restored.get('x')), (await restored.head()).lineage], [7, lineage])
+  })
+
+  it('sets aside a file that is whole without its log', async () => {
+    const data = await stateWithBackup()
+    await using before = await StateManager.open(data, { backups: false })
+    await before.update((draft) => draft.put(counted('x', 2)))
+    await using locks = await LockManager.open(data)
+    const { setAside } = await restoreState(data, { name: 'default', locks })
+    assert.ok(setAside)
+    const alone = fresh()
+    mkdirSync(join(alone, 'states'), { recursive: true })
+    copyFileSync(setAside, statePath(alone, 'default'))
+    await using manager = await StateManager.open(alone, { backups: false })
+    assert.equal(countOf(await manager.get('x')), 2)
+    assert.deepEqual(await manager.verify(), [])
+  })
+
+  it('is noticed by one who opens the state at that moment', async () => {
+    const [data, elsewhere] = [await stateWithBackup(), await stateWithBackup()]
+    const [path, other] = [statePath(data, 'default'), statePath(elsewhere, 'default')]
+    const { lineage } = await headOf(elsewhere)
+    const exec = mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, statements: string) {
+      // As a restore would, when the old file is open already.
+      exec.mock.restore()
+      renameSync(path, `${path}.old`)
+      copyFileSync(other, path)
+      this.exec(statements)
+    })
+    assert.equal((await headOf(data)).lineage, lineage)
+  })
+
   it('is seen by those who have the state open, and keeps serials and tokens growing', async () => {
     const data = await stateWithBackup()
     await using before = await StateManager.open(data, { backups: false })
@@ -208,6 +272,17 @@ describe('a restore', () => {
   })
 })
 
+describe('a list of backups', () => {
+  it('leaves out what another process removes meanwhile', async () => {
+    const data = await stateWithBackup()
+    const [backup] = await listBackups(data, 'default')
+    assert.ok(backup)
+    // In the folder when that is read, and gone when it is looked at.
+    symlinkSync('gone', backup.path.replace('-serial', '9-serial'))
+    assert.deepEqual(await listBackups(data, 'default'), [backup])
+  })
+})
+
 describe('automatic backups', () => {
   it('come after saves, no more often than they should, and the oldest go', async () => {
     const data = fresh()
@@ -225,6 +300,11 @@ describe('automatic backups', () => {
     assert.ok(!readdirSync(join(data, 'states', 'default.backups')).some((name) => name.includes('.part')))
   })
 })
+
+async function headOf(data: string) {
+  await using manager = await StateManager.open(data, { backups: false })
+  return manager.head()
+}
 
 async function stateWithBackup(): Promise<string> {
   const data = fresh()

@@ -2,7 +2,7 @@
  * Whether a state's file is still the one under its path. A restore puts another in its place; what is written to this
  * one then would be lost.
  */
-import { statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { HoldfastError } from '../../base/index.ts'
 import type { Fence } from '../state-store.ts'
 
@@ -18,15 +18,24 @@ export class FileInPlace {
   readonly #inode: number
   #trusted: { fences: readonly Fence[] | null; untilMs: number } = { fences: null, untilMs: 0 }
 
-  /** @param path Of a file that is open. */
-  constructor(path: string) {
+  private constructor(path: string, inode: number) {
     this.#path = path
-    this.#inode = statSync(path).ino
+    this.#inode = inode
+  }
+
+  /** To be called before the file is opened: only so can what was opened be told from what came later. Makes one that is missing. */
+  static at(path: string): FileInPlace {
+    if (!existsSync(path)) closeSync(openSync(path, 'a'))
+    return new FileInPlace(path, statSync(path).ino)
+  }
+
+  isInPlace(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode
   }
 
   /** @throws STATE_REPLACED. */
   assert(): void {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return
+    if (this.isInPlace()) return
     throw new HoldfastError('STATE_REPLACED', `the state in ${this.#path} was restored or removed meanwhile`, {
       hint: 'Open it again.',
       retryable: true,

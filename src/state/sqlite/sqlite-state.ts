@@ -56,7 +56,7 @@ export class SqliteState implements StateStore {
   readonly #commit: StatementSync
   readonly #isOld: boolean
 
-  private constructor(path: string, connection: DatabaseSync, options: SqliteStateOptions) {
+  private constructor(path: string, connection: DatabaseSync, file: FileInPlace, options: SqliteStateOptions) {
     this.location = path
     this.#options = options
     this.#tables = tablesOf(path, connection)
@@ -67,7 +67,7 @@ export class SqliteState implements StateStore {
     this.#writes = new WriteQueue(connection, { isEager: true })
     this.#begin = connection.prepare('BEGIN')
     this.#commit = connection.prepare('COMMIT')
-    this.#file = new FileInPlace(path)
+    this.#file = file
     this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
   }
 
@@ -78,8 +78,9 @@ export class SqliteState implements StateStore {
   static async open(path: string, options: SqliteStateOptions): Promise<SqliteState> {
     let connection: DatabaseSync | null = null
     try {
-      connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
-      const state = new SqliteState(path, connection, options)
+      const opened = await openInPlace(path)
+      connection = opened.connection
+      const state = new SqliteState(path, connection, opened.file, options)
       // One of format 2 can be read as it is: a backup that somebody looks at stays as it was made.
       if (state.#tables.meta.format() === 1) await state.#write(() => {})
       state.#newest.row()
@@ -216,7 +217,7 @@ export class SqliteState implements StateStore {
     for (const step of COMPACTION) {
       while (await this.#write(() => takeSteps(step, this.#tables, this.#options.keepSerials))) await nextTurn()
     }
-    if (isAtRest) this.#truncateLog()
+    if (isAtRest) this.truncateLog()
   }
 
   async sizeBytes(): Promise<number> {
@@ -242,7 +243,7 @@ export class SqliteState implements StateStore {
    * Writes back what is only in the log and gives back the log's bytes; left for another time while somebody else reads or
    * writes. Not done between saves: writing over an old log needs one wait for the disk, growing a new one needs two.
    */
-  #truncateLog(): void {
+  truncateLog(): void {
     try {
       this.#tables.connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch (error) {
@@ -291,5 +292,15 @@ export class SqliteState implements StateStore {
     if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
     if (holder) this.#file.assertFor(holder)
     else this.#file.assert()
+  }
+}
+
+/** Opens the file that is under the path. Another may come there meanwhile, by a restore: then the one that was opened is nobody's. */
+async function openInPlace(path: string): Promise<{ connection: DatabaseSync; file: FileInPlace }> {
+  for (;;) {
+    const file = FileInPlace.at(path)
+    const connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
+    if (file.isInPlace()) return { connection, file }
+    connection.close()
   }
 }
