@@ -13,6 +13,8 @@ import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
+/** Why a wait was ended by us. */
+const TIME_IS_UP = new Error('the time to wait for a lock is up')
 /** Shortest time between two rounds of renewals, ms. */
 const RENEWAL_ROUND_MS = 20
 
@@ -60,6 +62,9 @@ export class LockManager implements AsyncDisposable {
   readonly #metrics: LockMetrics | null
   readonly #within: ReadonlySet<string>
   readonly #held = new Set<Lock>()
+  readonly #asked = new Set<Promise<Lock>>()
+  readonly #waits = new Set<AbortController>()
+  #isClosing = false
   #timer: NodeJS.Timeout | null = null
   #nextRoundMs = 0
   readonly #who = `${userName()}@${hostname()} (pid ${process.pid})`
@@ -92,8 +97,10 @@ export class LockManager implements AsyncDisposable {
   async acquire(name: string, options: AcquireOptions): Promise<Lock> {
     assertName(name)
     const startedAt = performance.now()
+    const asked = this.#acquire(name, options)
+    this.#asked.add(asked)
     try {
-      const lock = await this.#acquire(name, options)
+      const lock = await asked
       this.#metrics?.waitSeconds.observe({ outcome: 'acquired' }, (performance.now() - startedAt) / 1000)
       return lock
     } catch (error) {
@@ -101,6 +108,8 @@ export class LockManager implements AsyncDisposable {
       this.#metrics?.failures.inc({ reason })
       this.#metrics?.waitSeconds.observe({ outcome: 'failed' }, (performance.now() - startedAt) / 1000)
       throw error
+    } finally {
+      this.#asked.delete(asked)
     }
   }
 
@@ -140,8 +149,12 @@ export class LockManager implements AsyncDisposable {
     this.#log?.warn({ lock: name, id }, 'a lock was broken by force-unlock')
   }
 
-  /** Releases what this manager still holds (detached locks stay) and closes the store. Idempotent. */
+  /** Ends the waits, releases what this manager still holds (detached locks stay) and closes the store. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosing = true
+    for (const wait of this.#waits) wait.abort(new HoldfastError('NOT_READY', 'the locks were closed during the wait'))
+    // A lock that is on its way must be among those that are released.
+    await Promise.allSettled(this.#asked)
     await Promise.allSettled([...this.#held].map((lock) => lock.release()))
     if (this.#timer) clearTimeout(this.#timer)
     await this.#store.close()
@@ -203,17 +216,26 @@ export class LockManager implements AsyncDisposable {
   }
 
   async #ask(request: LockRequest, waitMs: number, signal: AbortSignal | undefined): Promise<Grant> {
+    if (this.#isClosing) throw new HoldfastError('NOT_READY', 'the locks are closed')
+    signal?.throwIfAborted()
+    const wait = new AbortController()
     // Longer waits than a timer can count are waits without an end.
     const isBounded = waitMs > 0 && waitMs <= MAX_TIMER_MS
-    const timeout = isBounded ? AbortSignal.timeout(waitMs) : null
-    const signals = [timeout, signal].filter((given) => given instanceof AbortSignal)
+    const timer = isBounded ? setTimeout(() => wait.abort(TIME_IS_UP), waitMs) : undefined
+    const onAbort = () => wait.abort(signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    this.#waits.add(wait)
     try {
-      const answer = await this.#store.acquire(request, signals.length > 0 ? AbortSignal.any(signals) : undefined)
+      const answer = await this.#store.acquire(request, waitMs > 0 || signal ? wait.signal : undefined)
       if ('holder' in answer) throw new LockHeldError(answer.holder)
       return answer
     } catch (error) {
-      if (!timeout?.aborted || error !== timeout.reason) throw error
+      if (error !== TIME_IS_UP) throw error
       throw new LockTimeoutError(request.info.name, waitMs, await this.#store.read(request.info.name))
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      this.#waits.delete(wait)
     }
   }
 
@@ -237,7 +259,8 @@ export class LockManager implements AsyncDisposable {
     const due = [...this.#held].filter((lock) => lock.renewAtMs <= soon)
     await Promise.all(due.map((lock) => lock.renew()))
     const next = Math.min(...this.#held.values().map((lock) => lock.renewAtMs))
-    if (this.#held.size > 0 && !this.#timer) this.#scheduleRound(next)
+    // A lock that came meanwhile may have set the timer for its own renewal, which is later.
+    if (this.#held.size > 0 && (!this.#timer || next < this.#nextRoundMs)) this.#scheduleRound(next)
   }
 
   #reportAbandoned(name: string, holder: LockInfo): void {

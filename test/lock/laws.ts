@@ -208,6 +208,14 @@ export const LOCK_STORE_LAWS: Readonly<Record<string, Law>> = {
     assert.equal((await a.read('closing'))?.waiting.length, 0)
     await b.close()
   },
+
+  async 'gives nothing to those who ask while the handle is closed'({ a, b }) {
+    const asked = [true, false].map((wait) => b.acquire({ ...ask(`late ${wait}`), wait }))
+    const refused = asked.map((answer) => assert.rejects(answer, { code: 'NOT_READY' }))
+    await Promise.all([...refused, b.close()])
+    await assert.rejects(b.acquire(ask('later')), { code: 'NOT_READY' })
+    assert.deepEqual(await a.list(), [])
+  },
 }
 
 function ask(name: string, about: Partial<LockRequest['info']> = {}): LockRequest {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { createMetrics, type Clock } from '../../src/base/index.ts'
-import { LockHeldError, LockLostError, LockManager, LockTimeoutError } from '../../src/lock/index.ts'
+import { LockHeldError, LockLostError, LockManager, LockTimeoutError, type Lock } from '../../src/lock/index.ts'
 import { SqliteLocks } from '../../src/lock/sqlite/sqlite-locks.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { delay, until } from './laws.ts'
@@ -127,6 +128,59 @@ describe('LockManager', () => {
     await assert.rejects(others.release('detached', 'guess'), { code: 'WRONG_LOCK_ID' })
     await others.release('detached', lock.id)
     assert.equal(await others.read('detached'), null)
+  })
+
+  it('leaves no lock behind, whenever it is closed', async () => {
+    await using others = await open()
+    const holder = await others.acquire('taken', { operation: 'hold' })
+    for (let ticks = 0; ticks < 15; ticks++) {
+      const locks = await open()
+      const asked = [
+        locks.acquire('at once', { operation: 'build' }),
+        locks.acquire('free', { operation: 'build', waitMs: 60_000 }),
+        locks.acquire('taken', { operation: 'build', waitMs: 60_000 }),
+      ]
+      const settled = Promise.allSettled(asked)
+      if (ticks > 0) await new Promise((resolve) => setImmediate(resolve))
+      for (let tick = 1; tick < ticks; tick++) await Promise.resolve()
+      await locks.close()
+      await settled
+      await assert.rejects(asked[2] ?? Promise.resolve(), { code: 'NOT_READY' })
+      assert.deepEqual((await others.read('taken'))?.waiting, [])
+      assert.deepEqual([await others.read('at once'), await others.read('free')], [null, null])
+    }
+    await holder.release()
+  })
+
+  it('gives up in time when the file of the locks is busy', { timeout: 30_000 }, async () => {
+    await using locks = await open()
+    const rival = new DatabaseSync(join(folder, 'locks.db'))
+    rival.exec('BEGIN IMMEDIATE')
+    await assert.rejects(locks.acquire('busy', { operation: 'build', waitMs: 30 }), LockTimeoutError)
+    const signal = AbortSignal.timeout(30)
+    await assert.rejects(locks.acquire('busy', { operation: 'build', signal }), (error) => error === signal.reason)
+    rival.exec('ROLLBACK')
+    rival.close()
+    await using lock = await locks.acquire('busy', { operation: 'build' })
+    assert.deepEqual((await locks.read('busy'))?.id, lock.id)
+  })
+
+  it('renews each lock in its own time, whatever is acquired during a renewal', async () => {
+    const store = await SqliteLocks.open(join(folder, 'renewals.db'))
+    const renew = store.renew.bind(store)
+    await using locks = new LockManager(store)
+    const renewed: string[] = []
+    const other = Promise.withResolvers<Lock>()
+    store.renew = async (name, id, ttlMs) => {
+      renewed.push(name)
+      if (renewed.length === 1) other.resolve(await locks.acquire('long', { operation: 'build' }))
+      return renew(name, id, ttlMs)
+    }
+    await using short = await locks.acquire('short', { operation: 'build', ttlMs: 150 })
+    await using long = await other.promise
+    await until(async () => renewed.includes(long.name))
+    const first = renewed.slice(0, renewed.indexOf(long.name))
+    assert.ok(first.length > 2 && first.every((name) => name === short.name), renewed.join(' '))
   })
 
   it('does not mind a wall clock that jumps by an hour, either way', async () => {

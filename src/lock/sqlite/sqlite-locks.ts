@@ -61,6 +61,7 @@ export class SqliteLocks implements LockStore {
   #timer: NodeJS.Timeout | null = null
   #isListening = false
   #checkPlacesAtMs = 0
+  #isClosing = false
 
   private constructor(connection: DatabaseSync, clocks: Clocks) {
     this.#connection = connection
@@ -88,17 +89,20 @@ export class SqliteLocks implements LockStore {
 
   async acquire(request: LockRequest, signal?: AbortSignal): Promise<Grant | { holder: LockInfo }> {
     signal?.throwIfAborted()
+    if (this.#isClosing) throw new HoldfastError('NOT_READY', 'the locks are closed')
     const { info, ttlMs, tokenAbove, isDetached, wait } = request
     const claim: Claim = { info, ttlMs, tokenAbove, isDetached, owner: SELF }
     const { promise, resolve, reject } = Promise.withResolvers<Grant>()
+    // One that is answered at once is not waited for.
+    promise.catch(() => {})
     const waiting: Waiting = { claim, ticket: null, resolve, reject }
-    if (wait) {
-      this.#waiting.set(info.id, waiting)
-      // Before it stands in line: from then on the bell may ring.
-      this.#listen()
-    }
+    this.#waiting.set(info.id, waiting)
+    // Before it stands in line: from then on the bell may ring.
+    if (wait) this.#listen()
     try {
-      const outcome = await this.#write(() => this.#claim(claim, wait))
+      const outcome = await this.#write(() => this.#claim(claim, wait), signal)
+      // Whatever it was, `close` has given it up.
+      if (this.#isClosing) throw closedMeanwhile()
       if ('grant' in outcome) {
         this.#beginTurn(info.name)
         return outcome.grant
@@ -153,11 +157,12 @@ export class SqliteLocks implements LockStore {
   }
 
   async close(): Promise<void> {
-    if (!this.#connection.isOpen) return
+    if (this.#isClosing) return
+    this.#isClosing = true
     const left = [...this.#waiting.values()]
     this.#waiting.clear()
     await Promise.allSettled(left.map(({ claim }) => this.#giveUp(claim)))
-    for (const { reject } of left) reject(new HoldfastError('NOT_READY', 'the locks were closed during the wait'))
+    for (const { reject } of left) reject(closedMeanwhile())
     if (this.#timer) clearTimeout(this.#timer)
     if (this.#isListening) stopListening(this.#answerBell)
     this.#connection.close()
@@ -326,10 +331,10 @@ export class SqliteLocks implements LockStore {
     } else if (isNear(owner)) ringBell(owner.pid)
   }
 
-  async #write<T>(operation: () => T): Promise<T> {
+  async #write<T>(operation: () => T, signal?: AbortSignal): Promise<T> {
     if (!this.#connection.isOpen) throw new HoldfastError('NOT_READY', 'the locks are closed')
     try {
-      return await this.#writes.run(operation)
+      return await this.#writes.run(operation, signal)
     } catch (error) {
       throw this.#explain(error)
     }
@@ -360,6 +365,10 @@ export class SqliteLocks implements LockStore {
 }
 
 const UNKNOWN = { operation: '?', who: '?', version: '?', created: '', expires: '', info: '', fencingToken: 0 }
+
+function closedMeanwhile(): HoldfastError {
+  return new HoldfastError('NOT_READY', 'the locks were closed during the wait')
+}
 
 function grantOf(entry: HeldEntry): Grant {
   const abandonedBy = entry.abandoned ? (JSON.parse(entry.abandoned) as LockInfo) : null

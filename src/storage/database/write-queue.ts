@@ -40,16 +40,36 @@ export class WriteQueue {
    * Runs `operation` within a transaction and resolves when that is committed. Operations run in the order of the calls,
    * maybe more than once, when a commit finds the database busy. One that throws a HoldfastError fails alone and must
    * have written nothing by then; any other error undoes the transaction and rejects all that shared it.
+   * @param signal Ends the wait for the database. Has no effect once the operation has run.
    */
-  run<T>(operation: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ run: operation, resolve, reject })
-      if (this.#isPumping) return
-      this.#isPumping = true
-      if (this.#isEager) void this.#pump()
-      // Once round the event loop, so that all that is asked for in this turn shares the transaction.
-      else setImmediate(() => void this.#pump())
-    })
+  run<T>(operation: () => T, signal?: AbortSignal): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const waiting: Operation = { run: operation, resolve, reject }
+    this.#waiting.push(waiting)
+    if (!this.#isPumping) this.#startPumping()
+    return signal ? this.#untilAborted(promise, waiting, signal) : promise
+  }
+
+  #startPumping(): void {
+    this.#isPumping = true
+    if (this.#isEager) void this.#pump()
+    // Once round the event loop, so that all that is asked for in this turn shares the transaction.
+    else setImmediate(() => void this.#pump())
+  }
+
+  async #untilAborted<T>(done: Promise<T>, operation: Operation, signal: AbortSignal): Promise<T> {
+    const withdraw = () => {
+      const index = this.#waiting.indexOf(operation)
+      if (index < 0) return
+      this.#waiting.splice(index, 1)
+      operation.reject(signal.reason)
+    }
+    signal.addEventListener('abort', withdraw)
+    try {
+      return await done
+    } finally {
+      signal.removeEventListener('abort', withdraw)
+    }
   }
 
   async #pump(): Promise<void> {
