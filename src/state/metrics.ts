@@ -9,8 +9,8 @@ export interface StateMetrics {
   saves: Counter<'state' | 'outcome'>
   retries: Counter<'state'>
   circuitOpen: Gauge<'state'>
-  /** Whom to ask, when the metrics are read, how each open state stands. */
-  sources: Map<string, StateSource>
+  /** Whom to ask, when the metrics are read, how each open state stands; with its name, which several may share. */
+  sources: Map<StateSource, string>
   backups: Counter<'state' | 'outcome'>
 }
 
@@ -32,7 +32,7 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames, registers })
   const histogram = (name: string, help: string) =>
     new Histogram({ name, help, labelNames, buckets: LATENCY_BUCKETS, registers })
-  const sources = new Map<string, StateSource>()
+  const sources = new Map<StateSource, string>()
   const asked = (name: string, help: string, ask: (source: StateSource) => Promise<number>) =>
     new Gauge({
       name,
@@ -40,7 +40,14 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
       labelNames,
       registers,
       async collect() {
-        for (const [state, source] of sources) this.set({ state }, await ask(source))
+        // One that cannot be read must not keep the others from being measured: it has no value then.
+        const answers = [...sources].map(async ([source, state]) => ({
+          state,
+          value: await ask(source).catch(() => null),
+        }))
+        const values = await Promise.all(answers)
+        this.reset()
+        for (const { state, value } of values) if (value !== null) this.set({ state }, value)
       },
     })
   asked('holdfast_state_size_bytes', 'Bytes that the state takes on the disk, history included.', (source) =>

@@ -97,7 +97,7 @@ export class StateManager implements AsyncDisposable {
     this.#locks = locks
     this.#log = options.log ?? null
     this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
-    this.#metrics?.sources.set(this.name, store)
+    this.#metrics?.sources.set(store, this.name)
     this.#isWithin = (options.within ?? []).length > 0
     this.#backups = backups
     this.#upkeep = new Upkeep({ name: this.name, store, backups, locks, log: this.#log, metrics: this.#metrics })
@@ -338,7 +338,7 @@ export class StateManager implements AsyncDisposable {
     this.#isClosing = true
     for (const queue of this.#atWork) await queue.idle()
     await this.#upkeep.idle()
-    this.#metrics?.sources.delete(this.name)
+    this.#metrics?.sources.delete(this.#store)
     await this.#locks.close()
     await this.#store.close()
   }

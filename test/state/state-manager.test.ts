@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -411,6 +412,22 @@ describe('metrics', () => {
     assert.match(text, /holdfast_state_builds\{state="default"\} 1/)
     assert.match(text, /holdfast_state_size_bytes\{state="default"\} \d{4,}/)
     assert.match(text, /holdfast_lock_wait_seconds_count/)
+  })
+
+  it('tell how each state stands that is open and can be read', async () => {
+    const metrics = createMetrics()
+    const serials = async () => (await metrics.metrics()).match(/(?<=holdfast_state_serial\{state=)"\w+"\} \d+/g) ?? []
+    const data = fresh()
+    const openState = (name: string) => StateManager.open(data, { name, metrics, backups: false })
+    const [first, second, gone] = [await openState('one'), await openState('one'), await openState('gone')]
+    assert.deepEqual((await serials()).toSorted(), ['"gone"} 0', '"one"} 0'])
+    await second.close()
+    await first.update((draft) => draft.put(counted('x', 1)))
+    rmSync(statePath(data, 'gone'))
+    assert.deepEqual(await serials(), ['"one"} 1'])
+    await first.close()
+    await gone.close()
+    assert.deepEqual(await serials(), [])
   })
 })
 
