@@ -194,7 +194,8 @@ export class UpdateQueue {
 
   #expire(): void {
     const nowMs = performance.now()
-    for (const update of this.#waiting.filter(({ deadlineMs }) => this.#mayExpire && deadlineMs <= nowMs)) {
+    const overdue = this.#waiting.filter(({ deadlineMs }) => this.#mayExpire && deadlineMs <= nowMs)
+    for (const update of overdue.toSorted((a, b) => a.deadlineMs - b.deadlineMs)) {
       this.withdraw(update)
       update.expire()
     }

@@ -100,7 +100,8 @@ export const accidents: Scenario[] = [
       const sleeper = startWorker('sleeper', { data: folder, ttlMs: 300 })
       try {
         await sleeper.ready
-        await sleeper.kill('SIGSTOP')
+        await sleeper.kill('SIGUSR2')
+        await sleeper.next()
         const startedAt = performance.now()
         const lock = await manager.lock({ operation: 'successor', waitMs: 60_000 })
         const takenMs = performance.now() - startedAt

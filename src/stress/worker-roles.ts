@@ -55,10 +55,17 @@ export const ROLES: Record<string, Prepare> = {
     }
   },
 
-  /** Locks the state, says so, and after `go` (which comes when it was stopped for a while) tries to save. */
+  /**
+   * Locks the state, says so, stops at SIGUSR2, and after `go` (which comes while it is stopped) tries to save. It stops itself:
+   * from outside it could be stopped within a transaction, and would keep the database from everybody.
+   */
   sleeper: async ({ data, ttlMs }: { data: string; ttlMs: number }, say) => {
     const manager = await StateManager.open(data, { backups: false })
     const lock = await manager.lock({ operation: 'sleeper', ttlMs, waitMs: Infinity })
+    process.once('SIGUSR2', () => {
+      say('stops')
+      setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
+    })
     return async () => {
       const outcome = await manager
         .update((draft) => draft.put(sampleBuild(0, 666)), { lock })

@@ -6,7 +6,7 @@ import { createMetrics, type Clock } from '../../src/base/index.ts'
 import { LockHeldError, LockLostError, LockManager, LockTimeoutError, type Lock } from '../../src/lock/index.ts'
 import { SqliteLocks } from '../../src/lock/sqlite/sqlite-locks.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
-import { delay, until } from './laws.ts'
+import { until } from './laws.ts'
 
 const folder = tempFolder('lock-manager')
 
@@ -52,12 +52,16 @@ describe('LockManager', () => {
   })
 
   it('renews a lock for as long as it is held', async () => {
-    await using locks = await open()
-    await using others = await open()
+    const clocks = new TestClocks()
+    await using locks = await openWith(clocks)
+    await using others = await openWith(clocks)
     await using lock = await locks.acquire('renewed', { operation: 'build', ttlMs: 150 })
-    await delay(600)
-    assert.equal(lock.signal.aborted, false)
-    await assert.rejects(others.acquire('renewed', { operation: 'other' }), LockHeldError)
+    for (let round = 0; round < 4; round++) {
+      clocks.pass(100)
+      await until(() => clocks.isFresh(locks, 'renewed', 150))
+      assert.equal(lock.signal.aborted, false)
+      await assert.rejects(others.acquire('renewed', { operation: 'other' }), LockHeldError)
+    }
   })
 
   it('tells a holder that its lock was broken, and refuses its release', async () => {
@@ -184,13 +188,14 @@ describe('LockManager', () => {
   })
 
   it('does not mind a wall clock that jumps by an hour, either way', async () => {
-    let jumpedHours = 0
-    const clock: Clock = { now: () => Date.now() + jumpedHours * 3_600_000 }
-    await using locks = await LockManager.open(folder, { clock })
+    const clocks = new TestClocks()
+    await using locks = await openWith(clocks, { now: () => clocks.wallMs() })
     await using lock = await locks.acquire('jumping', { operation: 'build', ttlMs: 300 })
     for (const hours of [1, -1, 0]) {
-      jumpedHours = hours
-      await delay(150)
+      clocks.jumpedHours = hours
+      await assert.rejects(locks.acquire('jumping', { operation: 'other' }), LockHeldError)
+      clocks.pass(200)
+      await until(() => clocks.isFresh(locks, 'jumping', 300))
       await assert.rejects(locks.acquire('jumping', { operation: 'other' }), LockHeldError)
       assert.equal(lock.signal.aborted, false)
     }
@@ -221,4 +226,31 @@ describe('LockManager', () => {
 
 function open(): Promise<LockManager> {
   return LockManager.open(folder)
+}
+
+/** Time that passes when it is told to, so that no pause of this process can end a lock; and a wall clock that jumps. */
+class TestClocks {
+  jumpedHours = 0
+  #nowMs = 1_000_000
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  wallMs(): number {
+    return this.#nowMs + this.jumpedHours * 3_600_000
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms
+  }
+
+  /** Whether a lock was renewed at this moment. */
+  async isFresh(locks: LockManager, name: string, ttlMs: number): Promise<boolean> {
+    return Date.parse((await locks.read(name))?.expires ?? '') === this.wallMs() + ttlMs
+  }
+}
+
+async function openWith(clocks: TestClocks, clock?: Clock): Promise<LockManager> {
+  return new LockManager(await SqliteLocks.open(join(folder, 'clocks.db'), clocks), clock && { clock })
 }

@@ -106,11 +106,18 @@ describe('update', () => {
     // Longer than a timer can count, then two that are asked for while the first waits.
     const patient = wait('patient', 3e9)
     await sleep(10)
-    await Promise.all([wait('b', 120), wait('a', 40)])
+    await Promise.all([wait('b', 400), wait('a', 40)])
     assert.deepEqual(ended, ['a LOCK_TIMEOUT', 'b LOCK_TIMEOUT'])
+    // Also when this process was too busy to look in between.
+    const late = Promise.all([wait('d', 90), wait('c', 60)])
+    await sleep(10)
+    const busyUntilMs = performance.now() + 150
+    while (performance.now() < busyUntilMs);
+    await late
+    assert.deepEqual(ended.slice(2), ['c LOCK_TIMEOUT', 'd LOCK_TIMEOUT'])
     await lock.release()
     await patient
-    assert.deepEqual(ended.slice(2), ['patient saved'])
+    assert.deepEqual(ended.slice(4), ['patient saved'])
     assert.equal(await other.get('a'), null)
   })
 

@@ -1,4 +1,5 @@
-/** Locks the state, says so, and tries to save under that lock at once when it gets SIGUSR2; says how that ended. */
+/** Locks the state, says so, and tries to save under that lock at once when it gets SIGUSR2; says how that ended. Stops at SIGHUP. */
+import { stopAt } from '../../helpers/stopping.ts'
 import { StateManager } from '../../../src/state/index.ts'
 import { counted } from '../counting.ts'
 
@@ -16,5 +17,6 @@ async function saveLate(): Promise<void> {
     )
   console.log(outcome)
 }
+stopAt('SIGHUP')
 console.log('locked')
 setInterval(() => {}, 1000)
