@@ -34,7 +34,8 @@ export async function listBackups(dataFolder: string, name: string): Promise<Bac
   return backups.filter((backup) => backup !== null)
 }
 
-async function unlessGone<T>(found: Promise<T>): Promise<T | null> {
+/** What was found of a file, or null when there is none. */
+export async function unlessGone<T>(found: Promise<T>): Promise<T | null> {
   return found.catch((error: unknown) => {
     if (systemErrorCode(error) === 'ENOENT') return null
     throw error

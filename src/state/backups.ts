@@ -1,5 +1,5 @@
 /** Copies of a state beside it, made now and then after a save, each verified before it counts. */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
 import type { LockManager } from '../lock/index.ts'
@@ -11,12 +11,16 @@ import {
   inspectFile,
   listBackups,
   publishFile,
+  unlessGone,
   type Backup,
 } from './backup-files.ts'
 import { StateDamagedError } from './errors.ts'
 import type { StateStore } from './state-store.ts'
 
 const HOUR_MS = 3_600_000
+/** Nobody writes to a copy that was not written to for so long. */
+const LEFTOVER_MS = 24 * HOUR_MS
+const PARTIAL = /^\..*\.part(-wal|-shm|-journal)?$/
 const DEFAULT_KEEP = 10
 
 export interface BackupPolicy {
@@ -85,6 +89,7 @@ export class BackupKeeper {
         await this.create()
         const backups = await listBackups(this.#dataFolder, this.#name)
         await Promise.all(backups.slice(keep).map(({ path }) => rm(path, { force: true })))
+        await removeLeftovers(backupFolder(this.#dataFolder, this.#name))
       } finally {
         await turn.release()
       }
@@ -92,5 +97,16 @@ export class BackupKeeper {
       // Another process is at it.
       if (!(error instanceof HoldfastError) || error.code !== 'LOCK_HELD') throw error
     }
+  }
+}
+
+/** Removes the copies of processes that died over them. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    if (!PARTIAL.test(name)) continue
+    // Another process may have finished it meanwhile.
+    const found = await unlessGone(stat(path))
+    if (found && Date.now() - found.mtimeMs > LEFTOVER_MS) await rm(path, { force: true })
   }
 }

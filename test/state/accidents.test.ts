@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -299,6 +300,21 @@ describe('automatic backups', () => {
     await manager.update((draft) => draft.put(counted('x', 9)))
     assert.equal((await listBackups(data, 'default')).length, 2)
     assert.ok(!readdirSync(join(data, 'states', 'default.backups')).some((name) => name.includes('.part')))
+  })
+
+  it('remove what killed processes left of theirs, and not what others are at', async () => {
+    const data = await stateWithBackup()
+    const backups = join(data, 'states', 'default.backups')
+    const longAgo = new Date(Date.now() - 2 * 86_400_000)
+    for (const name of ['.1-1.part', '.1-1.part-wal', '.2-2.part']) writeFileSync(join(backups, name), '')
+    for (const name of ['.1-1.part', '.1-1.part-wal']) utimesSync(join(backups, name), longAgo, longAgo)
+    const manager = await StateManager.open(data, { backups: { everyMs: 0 } })
+    await manager.update((draft) => draft.put(counted('x', 2)))
+    await manager.close()
+    assert.deepEqual(
+      readdirSync(backups).filter((name) => name.startsWith('.')),
+      ['.2-2.part'],
+    )
   })
 })
 
