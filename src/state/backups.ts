@@ -84,7 +84,8 @@ export class BackupKeeper {
 
   async #createAlone(locks: LockManager, keep: number): Promise<void> {
     try {
-      const turn = await locks.acquire(`${lockOfState(this.#name)}/backup`, { operation: 'backup' })
+      // Not below the lock of the state, where the locks of its parts are: one may be called `backup`.
+      const turn = await locks.acquire(`backup/${this.#name}`, { operation: 'backup' })
       try {
         await this.create()
         const backups = await listBackups(this.#dataFolder, this.#name)

@@ -89,7 +89,7 @@ export class StateManager implements AsyncDisposable {
   readonly #held = new WeakMap<Lock, UpdateQueue>()
   /** Queues that may have something to do. */
   readonly #atWork = new Set<UpdateQueue>()
-  #isClosing = false
+  #closing: Promise<void> | null = null
 
   private constructor(store: StateStore, locks: LocksOnDemand, backups: BackupKeeper, options: StateManagerOptions) {
     this.name = options.name ?? 'default'
@@ -333,9 +333,12 @@ export class StateManager implements AsyncDisposable {
   }
 
   /** Waits for updates and background work, releases locks that are held, closes. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#isClosing) return
-    this.#isClosing = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     for (const queue of this.#atWork) await queue.idle()
     await this.#upkeep.idle()
     this.#metrics?.sources.delete(this.#store)
@@ -352,7 +355,7 @@ export class StateManager implements AsyncDisposable {
     options: UpdateOptions,
     isFree: boolean,
   ): Promise<{ value: T; serial: number }> {
-    if (this.#isClosing) return Promise.reject(new HoldfastError('NOT_READY', 'the state is closed'))
+    if (this.#closing) return Promise.reject(new HoldfastError('NOT_READY', 'the state is closed'))
     const { operation = 'update', waitMs = DEFAULT_WAIT_MS, signal, lock } = options
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()

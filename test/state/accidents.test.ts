@@ -302,6 +302,17 @@ describe('automatic backups', () => {
     assert.ok(!readdirSync(join(data, 'states', 'default.backups')).some((name) => name.includes('.part')))
   })
 
+  it('are made while a part of the state is locked, whatever its name', async () => {
+    const data = fresh()
+    const manager = await StateManager.open(data, { backups: { everyMs: 0 } })
+    const part = await manager.lock({ operation: 'build', scope: 'backup' })
+    await manager.update((draft) => draft.put(counted('x', 1)))
+    // Before the part's lock is released.
+    await manager.close()
+    assert.equal(part.signal.aborted, false)
+    assert.equal((await listBackups(data, 'default')).length, 1)
+  })
+
   it('remove what killed processes left of theirs, and not what others are at', async () => {
     const data = await stateWithBackup()
     const backups = join(data, 'states', 'default.backups')

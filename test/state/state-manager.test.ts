@@ -176,6 +176,20 @@ describe('update', () => {
     assert.equal((await after.head()).buildCount, names.length)
   })
 
+  it('is done with by every close, however many are asked for', async () => {
+    const manager = await open(fresh())
+    let isSaved = false
+    const update = manager.update(async (draft) => {
+      await sleep(20)
+      await draft.put(counted('x', 1))
+    })
+    const saved = update.then(() => (isSaved = true))
+    void manager.close()
+    await manager.close()
+    assert.ok(isSaved)
+    await saved
+  })
+
   it('keeps nobody waiting for longer than told who wants the lock from within it', async () => {
     await using manager = await open(fresh())
     const outcome = manager.update(async (draft) => {
