@@ -107,7 +107,7 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Opens a state, making it when there is none.
-   * @throws INVALID_REQUEST when no serial is to be kept; NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; NO_SPACE.
+   * @throws INVALID_REQUEST when no serial is to be kept; NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; DATA_FOLDER_UNUSABLE; NO_SPACE.
    */
   static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
     const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, mustExist = false, log } = options

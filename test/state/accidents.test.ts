@@ -1,5 +1,6 @@
 /** Killed and stopped processes, damage, full disks, restores. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   mkdirSync,
@@ -21,6 +22,7 @@ import { heightOfFile } from '../../src/state/backup-files.ts'
 import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
+import { withSmallDisk } from '../helpers/small-disk.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { counted, countOf } from './counting.ts'
 
@@ -284,6 +286,37 @@ describe('a list of backups', () => {
     assert.deepEqual(await listBackups(data, 'default'), [backup])
   })
 })
+
+describe('a read-only disk', () => {
+  it('is said to be one, by states and by locks, and what is there can be read', async (t) => {
+    await withSmallDisk(t, 'size=20m', async (disk) => {
+      await using before = await StateManager.open(disk, { backups: false })
+      await before.update((draft) => draft.put(counted('x', 1)))
+      const view = fresh()
+      mkdirSync(view)
+      spawnSync('mount', ['--bind', disk, view])
+      try {
+        assert.equal(spawnSync('mount', ['-o', 'remount,bind,ro', view]).status, 0)
+        await refuseToWrite(view)
+      } finally {
+        // SQLite keeps its files of the view open for as long as the same ones are open elsewhere.
+        await before.close()
+        spawnSync('umount', [view])
+      }
+    })
+  })
+})
+
+async function refuseToWrite(data: string): Promise<void> {
+  await using manager = await StateManager.open(data, { backups: false })
+  assert.equal(countOf(await manager.get('x')), 1)
+  const unusable = (file: string) => ({ code: 'DATA_FOLDER_UNUSABLE', message: new RegExp(`${file}.* cannot be used`) })
+  await assert.rejects(manager.compact(), unusable('default.db'))
+  await assert.rejects(
+    manager.update((draft) => draft.put(counted('x', 2))),
+    unusable('locks.db'),
+  )
+}
 
 describe('automatic backups', () => {
   it('come after saves, no more often than they should, and the oldest go', async () => {

@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { isBusy, isCorrupt, isDiskFull, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { isBusy, isCorrupt, isDiskFull, isInaccessible, openSqliteFile, WriteQueue } from '../../storage/index.ts'
 import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
 import { listenForBell, ringBell, stopListening } from './doorbell.ts'
@@ -382,6 +382,17 @@ function translate(error: unknown, path: string): unknown {
       retryable: true,
       cause: error,
     })
+  }
+  if (isInaccessible(error)) {
+    return new HoldfastError(
+      'DATA_FOLDER_UNUSABLE',
+      `the file of all locks, ${path}, cannot be used: ${messageOf(error)}`,
+      {
+        hint: 'Check that this user may read and write the file and its folder, and that the disk is not read-only.',
+        retryable: true,
+        cause: error,
+      },
+    )
   }
   if (!isCorrupt(error)) return error
   return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {

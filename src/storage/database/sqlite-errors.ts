@@ -3,8 +3,10 @@ import { messageOf, systemErrorCode } from '../../base/index.ts'
 import { IndexDamage } from './index-damage.ts'
 
 const ERROR = 1
+const PERM = 3
 const BUSY = 5
 const LOCKED = 6
+const READONLY = 8
 const IOERR = 10
 const CORRUPT = 11
 const FULL = 13
@@ -16,6 +18,7 @@ const IOERR_SHMSIZE = IOERR | (19 << 8)
 
 /** Of files: conditions of the machine that pass. A full disk (ENOSPC) is none: it needs a person. */
 const TRANSIENT_FILE_ERRORS = ['EAGAIN', 'EBUSY', 'EINTR', 'EIO', 'EMFILE', 'ENFILE', 'ETIMEDOUT']
+const INACCESSIBLE_FILE_ERRORS = ['EACCES', 'EISDIR', 'ENOTDIR', 'EPERM', 'EROFS']
 
 function sqliteCode(error: unknown): number | null {
   const code = extendedCode(error)
@@ -46,6 +49,13 @@ export function isCorrupt(error: unknown): boolean {
 export function isDiskFull(error: unknown): boolean {
   const code = systemErrorCode(error)
   return sqliteCode(error) === FULL || extendedCode(error) === IOERR_SHMSIZE || code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** The file, or its folder, is not for us to read or write: of another user, on a read-only disk, no file at all. */
+export function isInaccessible(error: unknown): boolean {
+  const code = sqliteCode(error)
+  if (code !== null) return code === PERM || code === READONLY || code === CANTOPEN
+  return INACCESSIBLE_FILE_ERRORS.includes(systemErrorCode(error) ?? '')
 }
 
 /** A failure of the disk or of the machine that may pass. */
