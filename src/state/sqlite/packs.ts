@@ -132,12 +132,6 @@ export class Packs {
     if (!this.#cache.has(pack)) this.#remember(pack, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
   }
 
-  /** Reads from the file from now on, not from memory. */
-  clearCache(): void {
-    this.#cache.clear()
-    this.#cachedBytes = 0
-  }
-
   #insertPack(pack: number, live: number, raw: Buffer): void {
     const [form, stored] =
       raw.length < COMPRESS_FROM_BYTES ? [RAW, raw] : [COMPRESSED, zstdCompressSync(raw, ZSTD_OPTIONS)]

@@ -31,7 +31,7 @@ import { NewestSave } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
-import { verifyTables } from './verify.ts'
+import { verifyFile } from './verify.ts'
 
 export interface SqliteStateOptions {
   /** Name of the lock whose holders may save. */
@@ -204,8 +204,7 @@ export class SqliteState implements StateStore {
 
   async verify(): Promise<Damage[]> {
     this.#assertInPlace()
-    // What others save meanwhile would look like damage.
-    return this.#inTransaction(() => verifyTables(this.#tables))
+    return this.#guarded(() => verifyFile(this.location))
   }
 
   async copyTo(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Saves of others while a state is verified. */
+/** What goes on while a state is verified. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { it, mock } from 'node:test'
@@ -28,6 +28,23 @@ it('a state that is saved while it is verified is not called damaged', async () 
   assert.equal((await state.head()).serial, 2)
   assert.deepEqual(await state.verify(), [])
   other.connection.close()
+  await state.close()
+})
+
+it('a big state leaves the event loop its turns while it is verified', async () => {
+  const path = join(tempFolder('verify'), 'state.db')
+  const state = await SqliteState.open(path, { lock: 'state', keepSerials: 10 })
+  await state.save(0, [request(Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`b${index}`, 'x'])))], [])
+  let turns = 0
+  let isOver = false
+  const count = () => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  assert.deepEqual(await state.verify(), [])
+  isOver = true
+  assert.ok(turns >= 3, `${turns} turns`)
   await state.close()
 })
 
