@@ -20,9 +20,11 @@ export class StateMetrics implements AsyncDisposable {
     this.#log = log
   }
 
-  /** Takes in what has come since the last time. Called before the metrics are read; a state that fails is left out. */
+  /** Takes in what has come since the last time. Called before the metrics are read; what cannot be read is left out. */
   async refresh(): Promise<void> {
-    if (!this.#locks && existsSync(join(this.#dataFolder, 'locks.db'))) await this.#watchLocks()
+    if (!this.#locks && existsSync(join(this.#dataFolder, 'locks.db'))) {
+      await this.#watchLocks().catch((error: unknown) => this.#warnOfLocks(error))
+    }
     // A state that was removed is asked too: that closes it, and its metrics go.
     for (const name of new Set([...(await this.#states.names()), ...this.#states.opened])) {
       try {
@@ -46,7 +48,18 @@ export class StateMetrics implements AsyncDisposable {
       name: 'holdfast_locks_current',
       help: 'Locks in the data folder that any process holds.',
       registers: [this.#metrics],
-      collect: async () => current.set((await locks.list()).length),
+      collect: async () => {
+        try {
+          current.set((await locks.list()).length)
+        } catch (error) {
+          current.remove()
+          this.#warnOfLocks(error)
+        }
+      },
     })
+  }
+
+  #warnOfLocks(error: unknown): void {
+    this.#log.warn({ reason: messageOf(error) }, 'the locks could not be measured')
   }
 }

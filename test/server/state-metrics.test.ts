@@ -1,6 +1,6 @@
 /** States and locks that other processes keep in the data folder show in the server's metrics. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
@@ -29,4 +29,23 @@ it('measures states and locks as soon as there are some', async () => {
   await using held = await locks.acquire('somewhere', { operation: 'test' })
   assert.equal(held.info.operation, 'test')
   assert.equal(await read('holdfast_locks_current'), '1')
+})
+
+it('measures all else while the file of the locks is damaged', async () => {
+  await using server = await startServer()
+  const path = join(server.dataFolder, 'locks.db')
+  const read = async () => {
+    const { status, text } = await server.guest('/metrics')
+    assert.equal(status, 200)
+    assert.match(text, /^holdfast_uploads_active /m)
+    return /^holdfast_locks_current (\S+)$/m.exec(text)?.[1] ?? null
+  }
+  writeFileSync(path, 'no database, but long enough to be looked at as one'.repeat(200))
+  assert.equal(await read(), null)
+  assert.match(server.log, /the locks could not be measured/)
+  rmSync(path)
+  await using locks = await LockManager.open(server.dataFolder)
+  await using held = await locks.acquire('somewhere', { operation: 'test' })
+  assert.equal(held.info.operation, 'test')
+  assert.equal(await read(), '1')
 })
