@@ -39,6 +39,8 @@ export const ROLES: Record<string, Prepare> = {
         const problem = inconsistency(await manager.load(), writers)
         if (problem) throw new Error(problem)
       }
+      // Those who know nothing of each other do not read in step.
+      await sleep(Math.random() * READER_PAUSE_MS)
       say(await repeatFor(seconds, check, READER_PAUSE_MS))
       await manager.close()
     }
