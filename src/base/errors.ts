@@ -49,6 +49,11 @@ export const ERROR_CODES = {
     exit: 74,
     meaning: 'The record of a lock, or the file of all locks, is not as it was written.',
   },
+  LOCKS_REPLACED: {
+    http: 503,
+    exit: 75,
+    meaning: 'The file of all locks was removed or replaced while it was open; open the locks again.',
+  },
   STALE_STATE: {
     http: 409,
     exit: 75,

@@ -92,7 +92,7 @@ export class LockManager implements AsyncDisposable {
    * await using lock = await locks.acquire('images/web', { operation: 'build', waitMs: 60_000 })
    * ```
    * @throws LOCK_HELD when it is taken and `waitMs` is 0; LOCK_TIMEOUT when it stays taken for `waitMs`; LOCK_DAMAGED;
-   * the signal's reason.
+   * LOCKS_REPLACED; the signal's reason.
    */
   async acquire(name: string, options: AcquireOptions): Promise<Lock> {
     assertName(name)
@@ -111,6 +111,11 @@ export class LockManager implements AsyncDisposable {
     } finally {
       this.#asked.delete(asked)
     }
+  }
+
+  /** Whether the file of the locks was removed or replaced: all are lost, and who opens them again sees others. */
+  isReplaced(): boolean {
+    return this.#store.isReplaced()
   }
 
   /** The lock's holder and who waits, or null when it is free. */

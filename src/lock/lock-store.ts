@@ -34,9 +34,12 @@ export interface LockStoreCapabilities {
 /**
  * All methods may be called at the same time, by any number of handles in any number of processes. A lock has at most one
  * holder at any time. Transient failures of the engine are retried within; `onWait` is called at most once.
+ * All that look for locks throw LOCKS_REPLACED, also during a wait, once others no longer see those of this handle.
  */
 export interface LockStore {
   readonly capabilities: LockStoreCapabilities
+  /** Whether others no longer see the locks of this handle: all are lost. */
+  isReplaced(): boolean
   /**
    * Takes the lock, if need be after all who asked before. Atomic: it is either wholly taken or not at all.
    * @returns the grant, or the holder when `wait` is false and somebody has it.

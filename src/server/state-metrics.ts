@@ -11,6 +11,7 @@ export class StateMetrics implements AsyncDisposable {
   readonly #metrics: Metrics
   readonly #log: Log
   #locks: LockManager | null = null
+  #current: Gauge | null = null
 
   /** @param states Opens them with the same `metrics`. */
   constructor(dataFolder: string, states: OpenStates, metrics: Metrics, log: Log) {
@@ -22,9 +23,7 @@ export class StateMetrics implements AsyncDisposable {
 
   /** Takes in what has come since the last time. Called before the metrics are read; what cannot be read is left out. */
   async refresh(): Promise<void> {
-    if (!this.#locks && existsSync(join(this.#dataFolder, 'locks.db'))) {
-      await this.#watchLocks().catch((error: unknown) => this.#warnOfLocks(error))
-    }
+    await this.#followLocks().catch((error: unknown) => this.#warnOfLocks(error))
     // A state that was removed is asked too: that closes it, and its metrics go.
     for (const name of new Set([...(await this.#states.names()), ...this.#states.opened])) {
       try {
@@ -40,23 +39,31 @@ export class StateMetrics implements AsyncDisposable {
     await this.#locks?.close()
   }
 
-  async #watchLocks(): Promise<void> {
+  async #followLocks(): Promise<void> {
+    if (this.#locks?.isReplaced()) {
+      await this.#locks.close()
+      this.#locks = null
+    }
+    if (this.#locks || !existsSync(join(this.#dataFolder, 'locks.db'))) return
     const { LockManager } = await import('../lock/index.ts')
-    const locks = await LockManager.open(this.#dataFolder, { metrics: this.#metrics })
-    this.#locks = locks
-    const current: Gauge = new Gauge({
+    this.#locks = await LockManager.open(this.#dataFolder, { metrics: this.#metrics })
+    this.#current ??= new Gauge({
       name: 'holdfast_locks_current',
       help: 'Locks in the data folder that any process holds.',
       registers: [this.#metrics],
-      collect: async () => {
-        try {
-          current.set((await locks.list()).length)
-        } catch (error) {
-          current.remove()
-          this.#warnOfLocks(error)
-        }
-      },
+      collect: () => this.#countLocks(),
     })
+  }
+
+  async #countLocks(): Promise<void> {
+    try {
+      const held = await this.#locks?.list()
+      if (held) this.#current?.set(held.length)
+      else this.#current?.remove()
+    } catch (error) {
+      this.#current?.remove()
+      this.#warnOfLocks(error)
+    }
   }
 
   #warnOfLocks(error: unknown): void {

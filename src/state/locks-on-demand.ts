@@ -12,12 +12,21 @@ export class LocksOnDemand {
   }
 
   /** @throws LOCK_DAMAGED when the locks cannot be read; the next call tries again. */
-  get(): Promise<LockManager> {
-    this.#opening ??= LockManager.open(this.#dataFolder, this.#options).catch((error: unknown) => {
+  async get(): Promise<LockManager> {
+    this.#opening ??= this.#open()
+    const opened = this.#opening
+    const locks = await opened
+    if (!locks.isReplaced()) return locks
+    if (this.#opening === opened) this.#opening = null
+    await locks.close()
+    return this.get()
+  }
+
+  #open(): Promise<LockManager> {
+    return LockManager.open(this.#dataFolder, this.#options).catch((error: unknown) => {
       this.#opening = null
       throw error
     })
-    return this.#opening
   }
 
   /** Releases the locks that are held. Idempotent. */

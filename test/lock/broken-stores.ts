@@ -11,6 +11,9 @@ class Wrapped implements LockStore {
     this.capabilities = inner.capabilities
   }
 
+  isReplaced(): boolean {
+    return this.inner.isReplaced()
+  }
   acquire(request: LockRequest, signal?: AbortSignal): Promise<Grant | { holder: LockInfo }> {
     return this.inner.acquire(request, signal)
   }

@@ -191,3 +191,24 @@ function scribble(statement: string, path = join(folder, 'locks.db')): void {
   connection.exec(statement)
   connection.close()
 }
+
+it('locks whose file was removed are lost, and nobody waits for them', async () => {
+  const data = tempFolder('lock-removed')
+  await using locks = await LockManager.open(data)
+  const lock = await locks.acquire('x', { operation: 'test', ttlMs: 300 })
+  const waiter = await LockManager.open(data)
+  const wait = waiter.acquire('x', { operation: 'test', waitMs: Infinity })
+  await until(async () => (await locks.read('x'))?.waiting.length === 1)
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, `locks.db${suffix}`), { force: true })
+  await assert.rejects(wait, { code: 'LOCKS_REPLACED', retryable: true })
+  await assert.rejects(locks.acquire('y', { operation: 'test' }), { code: 'LOCKS_REPLACED' })
+  await assert.rejects(locks.read('x'), { code: 'LOCKS_REPLACED' })
+  await until(async () => lock.signal.aborted)
+  assert.throws(() => lock.assertHeld(), { code: 'LOCK_LOST' })
+
+  await using next = await LockManager.open(data)
+  await using taken = await next.acquire('x', { operation: 'test' })
+  await assert.rejects(lock.release(), { code: 'LOCK_LOST' })
+  await waiter.close()
+  assert.equal((await next.read('x'))?.id, taken.id)
+})

@@ -31,7 +31,7 @@ it('measures states and locks as soon as there are some', async () => {
   assert.equal(await read('holdfast_locks_current'), '1')
 })
 
-it('measures all else while the file of the locks is damaged', async () => {
+it('measures all else while the file of the locks is damaged or gone, and follows a new one', async () => {
   await using server = await startServer()
   const path = join(server.dataFolder, 'locks.db')
   const read = async () => {
@@ -45,7 +45,11 @@ it('measures all else while the file of the locks is damaged', async () => {
   assert.match(server.log, /the locks could not be measured/)
   rmSync(path)
   await using locks = await LockManager.open(server.dataFolder)
-  await using held = await locks.acquire('somewhere', { operation: 'test' })
-  assert.equal(held.info.operation, 'test')
+  await locks.acquire('somewhere', { operation: 'test' })
   assert.equal(await read(), '1')
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
+  assert.equal(await read(), null)
+  await using others = await LockManager.open(server.dataFolder)
+  assert.deepEqual(await others.list(), [])
+  assert.equal(await read(), '0')
 })

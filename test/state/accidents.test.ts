@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it, mock } from 'node:test'
 import { HoldfastError, messageOf } from '../../src/base/index.ts'
-import { LockManager } from '../../src/lock/index.ts'
+import { LockManager, type Lock } from '../../src/lock/index.ts'
 import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
 import { heightOfFile } from '../../src/state/backup-files.ts'
 import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
@@ -395,3 +395,20 @@ function scribble(data: string, statement: string): void {
   connection.exec(statement)
   connection.close()
 }
+
+it('a state whose locks were removed opens new ones; who held one has lost it', async () => {
+  const data = tempFolder('state-without-locks')
+  await using manager = await StateManager.open(data, { backups: false })
+  await using other = await StateManager.open(data, { backups: false })
+  const save = (of: StateManager, count: number, lock?: Lock) =>
+    of.update((draft) => draft.put(counted('x', count)), lock && { lock })
+  const lock = await manager.lock({ operation: 'test' })
+  await save(manager, 1, lock)
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, `locks.db${suffix}`), { force: true })
+  await save(other, 2)
+  await assert.rejects(save(manager, 666, lock), { code: 'LOCK_LOST' })
+  await save(manager, 3)
+  await using next = await other.lock({ operation: 'test' })
+  assert.ok(next.fencingToken > lock.fencingToken)
+  assert.equal(countOf(await manager.get('x')), 3)
+})

@@ -5,7 +5,15 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { isBusy, isCorrupt, isDiskFull, isInaccessible, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import {
+  isBusy,
+  isCorrupt,
+  isDiskFull,
+  isInaccessible,
+  openInPlace,
+  WriteQueue,
+  type FileInPlace,
+} from '../../storage/index.ts'
 import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
 import { listenForBell, ringBell, stopListening } from './doorbell.ts'
@@ -52,6 +60,7 @@ type Outcome = { grant: Grant } | { holder: HeldEntry; isNew: boolean; ticket: n
 export class SqliteLocks implements LockStore {
   readonly capabilities: LockStoreCapabilities = { minTtlMs: 100, seesDeadHolders: true }
   readonly #connection: DatabaseSync
+  readonly #file: FileInPlace
   readonly #table: LockTable
   readonly #writes: WriteQueue
   readonly #waiting = new Map<string, Waiting>()
@@ -63,8 +72,9 @@ export class SqliteLocks implements LockStore {
   #checkPlacesAtMs = 0
   #isClosing = false
 
-  private constructor(connection: DatabaseSync, clocks: Clocks) {
+  private constructor(connection: DatabaseSync, file: FileInPlace, clocks: Clocks) {
     this.#connection = connection
+    this.#file = file
     this.#table = new LockTable(connection, clocks)
     this.#writes = new WriteQueue(connection)
   }
@@ -72,24 +82,27 @@ export class SqliteLocks implements LockStore {
   /** Opens the file, making it when it is missing. @throws LOCK_DAMAGED when it is no SQLite database. */
   static async open(path: string, clocks: Clocks = CLOCKS): Promise<SqliteLocks> {
     try {
-      return new SqliteLocks(
-        await openSqliteFile(path, {
-          durability: 'normal',
-          pageBytes: 2048,
-          logBytes: 4_000_000,
-          canShrink: false,
-          schema: SCHEMA,
-        }),
-        clocks,
-      )
+      const { connection, file } = await openInPlace(path, {
+        durability: 'normal',
+        pageBytes: 2048,
+        logBytes: 4_000_000,
+        canShrink: false,
+        schema: SCHEMA,
+      })
+      return new SqliteLocks(connection, file, clocks)
     } catch (error) {
       throw translate(error, path)
     }
   }
 
+  isReplaced(): boolean {
+    return !this.#file.isInPlace()
+  }
+
   async acquire(request: LockRequest, signal?: AbortSignal): Promise<Grant | { holder: LockInfo }> {
     signal?.throwIfAborted()
     if (this.#isClosing) throw new HoldfastError('NOT_READY', 'the locks are closed')
+    this.#assertInPlace()
     const { info, ttlMs, tokenAbove, isDetached, wait } = request
     const claim: Claim = { info, ttlMs, tokenAbove, isDetached, owner: SELF }
     const { promise, resolve, reject } = Promise.withResolvers<Grant>()
@@ -119,6 +132,7 @@ export class SqliteLocks implements LockStore {
   }
 
   async renew(name: string, id: string, ttlMs: number): Promise<boolean> {
+    if (this.isReplaced()) return false
     return this.#write(() => {
       const entry = this.#table.read(name)
       if (!isHeld(entry) || entry.claim.info.id !== id) return false
@@ -128,6 +142,7 @@ export class SqliteLocks implements LockStore {
   }
 
   async release(name: string, id: string): Promise<boolean> {
+    if (this.isReplaced()) return false
     const released = await this.#write(() => {
       const entry = this.#table.read(name)
       return entry?.claim?.info.id === id ? { to: this.#table.release(entry, this.#heir(name)) } : null
@@ -138,6 +153,7 @@ export class SqliteLocks implements LockStore {
   }
 
   async forceRelease(name: string, id: string): Promise<boolean> {
+    this.#assertInPlace()
     const released = await this.#write(() => {
       const [found] = this.#table.inspect(name)
       if (!found) return null
@@ -218,6 +234,7 @@ export class SqliteLocks implements LockStore {
 
   /** Finds which of those who wait here have been given their lock. */
   #look(): void {
+    if (this.isReplaced()) for (const name of this.#waitedFor()) this.#fail(name, replaced(this.#file.path))
     for (const name of this.#waitedFor()) this.#attempt(name, () => this.#lookAt(name))
   }
 
@@ -341,10 +358,16 @@ export class SqliteLocks implements LockStore {
   }
 
   #explain(error: unknown): unknown {
-    return translate(error, this.#connection.isOpen ? (this.#connection.location() ?? '') : 'locks.db')
+    return translate(error, this.#file.path)
+  }
+
+  /** @throws LOCKS_REPLACED. */
+  #assertInPlace(): void {
+    if (this.isReplaced()) throw replaced(this.#file.path)
   }
 
   #heldLocks(name?: string): HeldLock[] {
+    this.#assertInPlace()
     try {
       return this.#describe(name)
     } catch (error) {
@@ -365,6 +388,13 @@ export class SqliteLocks implements LockStore {
 }
 
 const UNKNOWN = { operation: '?', who: '?', version: '?', created: '', expires: '', info: '', fencingToken: 0 }
+
+function replaced(path: string): HoldfastError {
+  return new HoldfastError('LOCKS_REPLACED', `the file of all locks, ${path}, was removed or replaced meanwhile`, {
+    hint: 'Open the locks again. All that were held are lost.',
+    retryable: true,
+  })
+}
 
 function closedMeanwhile(): HoldfastError {
   return new HoldfastError('NOT_READY', 'the locks were closed during the wait')

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
-import { isBusy, isTransientFailure, openSqliteFile, WriteQueue } from '../../storage/index.ts'
+import { isBusy, isTransientFailure, openInPlace, WriteQueue, type FileInPlace } from '../../storage/index.ts'
 import { noSuchSerial, StaleStateError } from '../errors.ts'
 import type {
   BuildEntry,
@@ -26,10 +26,10 @@ import { buildsOfNewest, buildsSince, changedSince } from './changes.ts'
 import { COMPACTION, takeSteps } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
-import { FileInPlace } from './file-in-place.ts'
 import { NewestSave } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
+import { StateFile } from './state-file.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyFile } from './verify.ts'
 
@@ -51,7 +51,7 @@ export class SqliteState implements StateStore {
   readonly #newest: NewestSave
   readonly #writes: WriteQueue
   readonly #guard: Guard
-  readonly #file: FileInPlace
+  readonly #file: StateFile
   readonly #begin: StatementSync
   readonly #commit: StatementSync
   readonly #isOld: boolean
@@ -67,7 +67,7 @@ export class SqliteState implements StateStore {
     this.#writes = new WriteQueue(connection, { isEager: true })
     this.#begin = connection.prepare('BEGIN')
     this.#commit = connection.prepare('COMMIT')
-    this.#file = file
+    this.#file = new StateFile(file)
     this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
   }
 
@@ -78,7 +78,7 @@ export class SqliteState implements StateStore {
   static async open(path: string, options: SqliteStateOptions): Promise<SqliteState> {
     let connection: DatabaseSync | null = null
     try {
-      const opened = await openInPlace(path)
+      const opened = await openInPlace(path, { durability: 'full', schema: schemaOfNewState() })
       connection = opened.connection
       const state = new SqliteState(path, connection, opened.file, options)
       // One of format 2 can be read as it is: a backup that somebody looks at stays as it was made.
@@ -291,15 +291,5 @@ export class SqliteState implements StateStore {
     if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
     if (holder) this.#file.assertFor(holder)
     else this.#file.assert()
-  }
-}
-
-/** Opens the file that is under the path. Another may come there meanwhile, by a restore: then the one that was opened is nobody's. */
-async function openInPlace(path: string): Promise<{ connection: DatabaseSync; file: FileInPlace }> {
-  for (;;) {
-    const file = FileInPlace.at(path)
-    const connection = await openSqliteFile(path, { durability: 'full', schema: schemaOfNewState() })
-    if (file.isInPlace()) return { connection, file }
-    connection.close()
   }
 }

@@ -1,10 +1,14 @@
 /** Opens a SQLite file that several processes share, for rooms that need more of SQLite than a query builder gives. */
 import { DatabaseSync } from 'node:sqlite'
 import { createGuard, HoldfastError } from '../../base/index.ts'
+import { FileInPlace } from './file-in-place.ts'
 import { isBusy, isTransientFailure } from './sqlite-errors.ts'
 
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
+
+/** Nobody restores a file that often while it is being opened. */
+const MAX_REPLACEMENTS = 10
 
 export interface SqliteFileOptions {
   /** `full`: a commit survives a power failure. `normal`: it survives the death of the process only. */
@@ -37,6 +41,25 @@ export async function openSqliteFile(path: string, options: SqliteFileOptions): 
     maxDelayMs: 200,
   })
   return guard.run(() => connect(path, options))
+}
+
+/**
+ * As `openSqliteFile`, of the file that is under the path. Another may come there meanwhile, by a restore: then the one that was
+ * opened is nobody's.
+ */
+export async function openInPlace(
+  path: string,
+  options: SqliteFileOptions,
+): Promise<{ connection: DatabaseSync; file: FileInPlace }> {
+  for (let attempt = 0; attempt < MAX_REPLACEMENTS; attempt++) {
+    const file = FileInPlace.at(path)
+    const connection = await openSqliteFile(path, options)
+    if (file.isInPlace()) return { connection, file }
+    connection.close()
+  }
+  throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is another file each time that it is looked at`, {
+    hint: 'Put the data folder on a file system whose files keep their inode numbers.',
+  })
 }
 
 function connect(

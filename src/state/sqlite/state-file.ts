@@ -1,9 +1,6 @@
-/**
- * Whether a state's file is still the one under its path. A restore puts another in its place; what is written to this
- * one then would be lost.
- */
-import { closeSync, existsSync, openSync, statSync } from 'node:fs'
+/** Refuses to work on a state's file once a restore has put another in its place. */
 import { HoldfastError } from '../../base/index.ts'
+import type { FileInPlace } from '../../storage/index.ts'
 import type { Fence } from '../state-store.ts'
 
 /**
@@ -13,30 +10,18 @@ import type { Fence } from '../state-store.ts'
  */
 const TRUST_MS = 100
 
-export class FileInPlace {
-  readonly #path: string
-  readonly #inode: number
+export class StateFile {
+  readonly #file: FileInPlace
   #trusted: { fences: readonly Fence[] | null; untilMs: number } = { fences: null, untilMs: 0 }
 
-  private constructor(path: string, inode: number) {
-    this.#path = path
-    this.#inode = inode
-  }
-
-  /** To be called before the file is opened: only so can what was opened be told from what came later. Makes one that is missing. */
-  static at(path: string): FileInPlace {
-    if (!existsSync(path)) closeSync(openSync(path, 'a'))
-    return new FileInPlace(path, statSync(path).ino)
-  }
-
-  isInPlace(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode
+  constructor(file: FileInPlace) {
+    this.#file = file
   }
 
   /** @throws STATE_REPLACED. */
   assert(): void {
-    if (this.isInPlace()) return
-    throw new HoldfastError('STATE_REPLACED', `the state in ${this.#path} was restored or removed meanwhile`, {
+    if (this.#file.isInPlace()) return
+    throw new HoldfastError('STATE_REPLACED', `the state in ${this.#file.path} was restored or removed meanwhile`, {
       hint: 'Open it again.',
       retryable: true,
     })
