@@ -307,6 +307,18 @@ describe('a read-only disk', () => {
   })
 })
 
+it('what is in the place of a state or of the locks and is no file is named at once', async () => {
+  for (const name of ['states/default.db', 'locks.db']) {
+    const data = fresh()
+    mkdirSync(join(data, name), { recursive: true })
+    const save = async () => {
+      await using manager = await StateManager.open(data, { backups: false })
+      await manager.update((draft) => draft.put(counted('x', 1)))
+    }
+    await assert.rejects(save, { code: 'DATA_FOLDER_UNUSABLE', message: `${join(data, name)} is no file` })
+  }
+})
+
 async function refuseToWrite(data: string): Promise<void> {
   await using manager = await StateManager.open(data, { backups: false })
   assert.equal(countOf(await manager.get('x')), 1)

@@ -1,5 +1,6 @@
 /** Whether a file that is open is still the one under its path: what is written to another one nobody will read. */
-import { closeSync, existsSync, openSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
+import { HoldfastError } from '../../base/index.ts'
 
 export class FileInPlace {
   readonly path: string
@@ -10,10 +11,18 @@ export class FileInPlace {
     this.#inode = inode
   }
 
-  /** To be called before the file is opened: only so can what was opened be told from what came later. Makes one that is missing. */
+  /**
+   * To be called before the file is opened: only so can what was opened be told from what came later. Makes one that is missing.
+   * @throws DATA_FOLDER_UNUSABLE for what is no file; the system's error for one that may not be read.
+   */
   static at(path: string): FileInPlace {
+    // Never one that is there: closing it would drop the locks that this process has on it by SQLite.
     if (!existsSync(path)) closeSync(openSync(path, 'a'))
-    return new FileInPlace(path, statSync(path).ino)
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is no file`)
+    // Without this SQLite would say only that it cannot open it, as it does of what may pass.
+    accessSync(path, constants.R_OK)
+    return new FileInPlace(path, stat.ino)
   }
 
   isInPlace(): boolean {
