@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LockManager } from '../../src/lock/index.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
@@ -201,6 +202,8 @@ it('locks whose file was removed are lost, and nobody waits for them', async () 
   await until(async () => (await locks.read('x'))?.waiting.length === 1)
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, `locks.db${suffix}`), { force: true })
   await assert.rejects(wait, { code: 'LOCKS_REPLACED', retryable: true })
+  // It looks only so often.
+  await sleep(20)
   await assert.rejects(locks.acquire('y', { operation: 'test' }), { code: 'LOCKS_REPLACED' })
   await assert.rejects(locks.read('x'), { code: 'LOCKS_REPLACED' })
   await until(async () => lock.signal.aborted)

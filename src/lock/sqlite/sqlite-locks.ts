@@ -42,6 +42,9 @@ const CHECK_PLACES_EVERY_MS = 1000
 const TURN_USES = 40
 const TURN_MS = 10
 
+/** How long the file is taken to be in its place without another look: looks would be a tenth of a short use. */
+const TRUST_MS = 10
+
 /** CLOCK_MONOTONIC, which all processes since one boot share; `performance.now` counts from the process's start. */
 const PROCESS_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 const CLOCKS: Clocks = { wallMs: () => Date.now(), monotonicMs: () => PROCESS_START_MS + performance.now() }
@@ -70,6 +73,7 @@ export class SqliteLocks implements LockStore {
   #timer: NodeJS.Timeout | null = null
   #isListening = false
   #checkPlacesAtMs = 0
+  #trustedUntilMs = 0
   #isClosing = false
 
   private constructor(connection: DatabaseSync, file: FileInPlace, clocks: Clocks) {
@@ -142,7 +146,7 @@ export class SqliteLocks implements LockStore {
   }
 
   async release(name: string, id: string): Promise<boolean> {
-    if (this.isReplaced()) return false
+    if (!this.#isInPlace()) return false
     const released = await this.#write(() => {
       const entry = this.#table.read(name)
       return entry?.claim?.info.id === id ? { to: this.#table.release(entry, this.#heir(name)) } : null
@@ -363,7 +367,16 @@ export class SqliteLocks implements LockStore {
 
   /** @throws LOCKS_REPLACED. */
   #assertInPlace(): void {
-    if (this.isReplaced()) throw replaced(this.#file.path)
+    if (!this.#isInPlace()) throw replaced(this.#file.path)
+  }
+
+  /** As it was a moment ago. */
+  #isInPlace(): boolean {
+    const nowMs = performance.now()
+    if (nowMs < this.#trustedUntilMs) return true
+    if (this.isReplaced()) return false
+    this.#trustedUntilMs = nowMs + TRUST_MS
+    return true
   }
 
   #heldLocks(name?: string): HeldLock[] {
