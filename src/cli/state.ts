@@ -143,7 +143,8 @@ function registerCare(state: Command): void {
           'All is well.',
         )
       if (damages.length === 0) return
-      throw new HoldfastError('STATE_DAMAGED', `the state ${manager.name} is damaged in ${damages.length} places`, {
+      const where = damages.length === 1 ? 'one place' : `${damages.length} places`
+      throw new HoldfastError('STATE_DAMAGED', `the state ${manager.name} is damaged in ${where}`, {
         hint: 'Go back to the newest good backup with: holdfast state restore',
       })
     }),

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { HoldfastError, systemErrorCode, type Log } from '../base/index.ts'
+import { HoldfastError, messageOf, systemErrorCode, type Log } from '../base/index.ts'
 import type { Lock, LockManager } from '../lock/index.ts'
 import { makeFolder } from '../storage/index.ts'
 import { lockOfState, statePath } from './backends.ts'
@@ -41,8 +41,8 @@ export interface Restored {
 }
 
 /**
- * @throws NO_GOOD_BACKUP, naming why each that there is was passed over; LOCK_TIMEOUT when somebody keeps the state
- * locked; NO_SPACE. The state is as it was then.
+ * @throws NO_GOOD_BACKUP, naming why each that there is was passed over; FILE_UNUSABLE when there is no file `from`;
+ * LOCK_TIMEOUT when somebody keeps the state locked; NO_SPACE. The state is as it was then.
  */
 export async function restoreState(dataFolder: string, options: RestoreOptions): Promise<Restored> {
   return underLock(dataFolder, options, (backup, lock) => putInPlace(dataFolder, backup, lock, options))
@@ -105,7 +105,7 @@ async function putInPlace(
 }
 
 async function chooseBackup(dataFolder: string, name: string, from: string | undefined): Promise<Backup> {
-  const candidates = from === undefined ? await listBackups(dataFolder, name) : [await describeBackup(from)]
+  const candidates = from === undefined ? await listBackups(dataFolder, name) : [await describeNamed(from)]
   const problems: string[] = []
   for (const backup of candidates) {
     const { head, damages } = await inspectFile(backup.path, lockOfState(name))
@@ -116,6 +116,12 @@ async function chooseBackup(dataFolder: string, name: string, from: string | und
   const why = problems.length > 0 ? `:\n  ${problems.join('\n  ')}` : ': there is none'
   throw new HoldfastError('NO_GOOD_BACKUP', `the state ${name} has no good backup${why}`, {
     hint: 'An exported file can be brought in with: holdfast state import FILE',
+  })
+}
+
+async function describeNamed(path: string): Promise<Backup> {
+  return describeBackup(path).catch((error: unknown) => {
+    throw new HoldfastError('FILE_UNUSABLE', `the file ${path} cannot be read: ${messageOf(error)}`, { cause: error })
   })
 }
 

@@ -90,6 +90,17 @@ describe('holdfast state', () => {
     assert.match(holdfast(data, 'state', 'list').out, /web/)
   })
 
+  it('says so when the file to restore is not there, and changes nothing', () => {
+    const data = fresh()
+    const file = join(folder, 'kept.json')
+    writeFileSync(file, STATE_FILE)
+    holdfast(data, 'state', 'import', file)
+    const { status, err } = holdfast(data, 'state', 'restore', join(folder, 'missing.db'))
+    assert.equal(status, 74)
+    assert.match(err, /^holdfast: the file \S+missing\.db cannot be read: ENOENT/)
+    assert.match(holdfast(data, 'state', 'list').out, /web/)
+  })
+
   it('exports what it can import', () => {
     const [data, copy] = [fresh(), fresh()]
     const [file, packed] = [join(folder, 'a.json'), join(folder, 'a.json.zst')]
