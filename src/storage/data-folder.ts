@@ -27,13 +27,21 @@ export function openDataFolder(given: string): DataFolder {
       throw unusable(path, error)
     }
   }
-  const release = lockFile(join(path, 'server.lock'))
+  const release = lockServer(path)
   if (!release) {
     throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${path}`, {
       hint: 'Stop it, or give this one another folder with --data.',
     })
   }
   return { path, databasePath: join(path, 'holdfast.db'), release }
+}
+
+function lockServer(path: string): (() => void) | null {
+  try {
+    return lockFile(join(path, 'server.lock'))
+  } catch (error) {
+    throw unusable(path, error)
+  }
 }
 
 /** A data folder for reading only, beside a server that may be running. @throws DATA_FOLDER_UNUSABLE when it is none. */

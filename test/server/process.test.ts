@@ -71,6 +71,17 @@ describe('the first start', () => {
     assert.equal(code, 74)
     assert.match(stderr, /shared-secret is empty/)
   })
+
+  it('says so when a file of the data folder is not for it to use', async () => {
+    for (const name of ['shared-secret', 'server.lock', 'holdfast.db']) {
+      const dataFolder = temporaryFolder()
+      // Root may read everything but this.
+      mkdirSync(join(dataFolder, name))
+      const { code, stderr } = await run(['serve', '--data', dataFolder, '--port', '0'])
+      assert.deepEqual([name, code], [name, 74])
+      assert.match(stderr, /^holdfast: .+\n/)
+    }
+  })
 })
 
 describe('a start that cannot be', () => {
