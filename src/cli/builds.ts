@@ -56,7 +56,7 @@ export function registerBuilds(program: Command): void {
 }
 
 function registerPrune(builds: Command): void {
-  stateCommand(builds, 'prune', 'remove logs of old runs and unused checkpoints; end machines that were kept')
+  stateCommand(builds, 'prune', 'remove logs of old runs and unused layers; end machines that were kept')
     .option('--keep <number>', 'runs of each build whose logs stay', wholeNumber, DEFAULT_KEEP)
     .option('--dry-run', 'say what would be done, and do nothing')
     .action((options: StateOptions & { keep: number; dryRun?: boolean }) =>

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { log, error as warn } from 'node:console'
 import { once } from 'node:events'
 import { constants } from 'node:os'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatDuration, HoldfastError, parseDuration } from '../base/index.ts'
 import { LockManager, type HeldLock, type Lock, type LockInfo } from '../lock/index.ts'
 import {
@@ -52,19 +52,7 @@ export function registerLockCommands(program: Command): void {
         printJson(held)
       }),
   )
-  command(
-    lock,
-    'acquire <name> [command...]',
-    'run a command under a lock; without one, take it until release or its TTL is over',
-  )
-    .usage('[options] <name> -- <command...>')
-    .option('--wait <duration>', 'how long to stand in line, such as 30s; 0 for not at all', duration, Infinity)
-    .option('--ttl <duration>', 'how long the lock outlives a holder that does not renew it', duration, 30_000)
-    .option('--operation <text>', 'what it is for, shown to others', 'lock acquire')
-    .option('--info <text>', 'more about it, shown by lock show', '')
-    .action((name: string, words: string[], options: AcquireFlags) =>
-      words.length === 0 ? take(name, options) : runUnderLock(name, words, options),
-    )
+  registerAcquire(lock)
   command(lock, 'release <name> <id>', 'release a lock that acquire took without a command').action(
     (name: string, id: string, options: DataOptions) =>
       withLocks(options, async (locks) => {
@@ -83,6 +71,30 @@ export function registerLockCommands(program: Command): void {
       log(`The lock ${name} is broken. If its holder still runs, it can save nothing under it any more.`)
     }),
   )
+}
+
+function registerAcquire(lock: Command): void {
+  command(
+    lock,
+    'acquire <name> [command...]',
+    'run a command under a lock; without one, take it until release or its TTL is over',
+  )
+    .usage('[options] <name> -- <command...>')
+    .addOption(
+      new Option('--wait <duration>', 'how long to stand in line, such as 30s; 0 for not at all')
+        .argParser(duration)
+        .default(Infinity, 'as long as it takes'),
+    )
+    .addOption(
+      new Option('--ttl <duration>', 'how long the lock outlives a holder that does not renew it')
+        .argParser(duration)
+        .default(30_000, '30s'),
+    )
+    .option('--operation <text>', 'what it is for, shown to others', 'lock acquire')
+    .option('--info <text>', 'more about it, shown by lock show', '')
+    .action((name: string, words: string[], options: AcquireFlags) =>
+      words.length === 0 ? take(name, options) : runUnderLock(name, words, options),
+    )
 }
 
 /** Prints the id, for `release`, and leaves the lock behind. */
