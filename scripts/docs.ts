@@ -41,6 +41,10 @@ Sizes: \`500M\`, \`1.5GB\` (decimal), \`64MiB\` (binary). Durations: \`250ms\`, 
 | name | environment | flag | default | allowed | what it does |
 |---|---|---|---|---|---|
 ${rows.join('\n')}
+
+Variables that are no settings: \`HOLDFAST_PACKER\`, the program that [builds](../guide/build.md) run instead of the \`packer\` on the
+\`PATH\`; \`HOLDFAST_LOCK_ID\`, \`HOLDFAST_LOCK_IDS\` and \`HOLDFAST_LOCK_TOKEN\`, which \`holdfast lock acquire\` gives to the command that runs
+under a [lock](../guide/locks.md).
 `
 }
 

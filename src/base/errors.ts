@@ -29,10 +29,14 @@ export const ERROR_CODES = {
   INTERNAL: { http: 500, exit: 70, meaning: 'A fault of Holdfast; the log has the details under the request id.' },
   DRAINING: { http: 503, exit: 75, meaning: 'The server is shutting down and takes no new work.' },
   NOT_READY: { http: 503, exit: 75, meaning: 'A part that the server needs does not work.' },
-  NO_SPACE: { http: 507, exit: 74, meaning: 'The disk has too little free space for the upload.' },
+  NO_SPACE: { http: 507, exit: 74, meaning: 'The disk has too little free space for what is to be written.' },
   BLOB_DAMAGED: { http: 500, exit: 74, meaning: 'A stored file is missing or its bytes have changed.' },
   DATA_FOLDER_BUSY: { http: 500, exit: 75, meaning: 'Another Holdfast server uses the data folder.' },
-  DATA_FOLDER_UNUSABLE: { http: 500, exit: 74, meaning: 'The data folder cannot be created, read or written.' },
+  DATA_FOLDER_UNUSABLE: {
+    http: 500,
+    exit: 74,
+    meaning: 'The data folder, or a file in it, cannot be created, read or written.',
+  },
   ADDRESS_UNAVAILABLE: { http: 500, exit: 69, meaning: 'The address to listen on is taken or not allowed.' },
   CIRCUIT_OPEN: {
     http: 503,

@@ -79,7 +79,7 @@ export class LockManager implements AsyncDisposable {
 
   /**
    * The manager of a data folder's locks; makes the folder when it is missing.
-   * @throws LOCK_DAMAGED when the locks cannot be read.
+   * @throws LOCK_DAMAGED when their file is no longer one; DATA_FOLDER_UNUSABLE when it may not be read or written.
    */
   static async open(dataFolder: string, options: LockManagerOptions & { backend?: LockBackend } = {}) {
     makeFolder(dataFolder)
