@@ -3,6 +3,7 @@ import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import type { Lock } from '../lock/index.ts'
+import { isInaccessible } from '../storage/index.ts'
 import { statePath } from './backends.ts'
 import { SqliteState } from './sqlite/sqlite-state.ts'
 import type { Damage, StateHead } from './state-store.ts'
@@ -21,10 +22,10 @@ export function backupFolder(dataFolder: string, name: string): string {
   return statePath(dataFolder, name).replace(/\.db$/, '.backups')
 }
 
-/** The backups of a state, newest first. */
+/** The backups of a state, newest first. @throws DATA_FOLDER_UNUSABLE when their folder may not be read. */
 export async function listBackups(dataFolder: string, name: string): Promise<Backup[]> {
   const folder = backupFolder(dataFolder, name)
-  const names = (await unlessGone(readdir(folder))) ?? []
+  const names = (await unlessGone(namesIn(folder))) ?? []
   const files = names
     .filter((file) => NAME.test(file))
     .toSorted()
@@ -32,6 +33,18 @@ export async function listBackups(dataFolder: string, name: string): Promise<Bac
   // Another process may be dropping old ones.
   const backups = await Promise.all(files.map((file) => unlessGone(describeBackup(join(folder, file)))))
   return backups.filter((backup) => backup !== null)
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (!isInaccessible(error)) throw error
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the backups in ${folder} cannot be read: ${messageOf(error)}`, {
+      hint: 'Check that this user may read and write the folder.',
+      cause: error,
+    })
+  }
 }
 
 /** What was found of a file, or null when there is none. */

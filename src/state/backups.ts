@@ -1,8 +1,9 @@
 /** Copies of a state beside it, made now and then after a save, each verified before it counts. */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
 import type { LockManager } from '../lock/index.ts'
+import { makeFolder } from '../storage/index.ts'
 import { lockOfState } from './backends.ts'
 import {
   backupFolder,
@@ -62,7 +63,7 @@ export class BackupKeeper {
   /** @throws STATE_DAMAGED when the copy does not pass verification; NO_SPACE. */
   async create(): Promise<Backup> {
     const folder = backupFolder(this.#dataFolder, this.#name)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const partial = join(folder, `.${process.pid}-${performance.now()}.part`)
     try {
       await this.#store.copyTo(partial)

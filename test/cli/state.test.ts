@@ -1,7 +1,7 @@
 /** The commands as a shell runs them. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { listBackups, statePath } from '../../src/state/index.ts'
@@ -99,6 +99,22 @@ describe('holdfast state', () => {
     assert.equal(status, 74)
     assert.match(err, /^holdfast: the file \S+missing\.db cannot be read: ENOENT/)
     assert.match(holdfast(data, 'state', 'list').out, /web/)
+  })
+
+  it('says so when the backups are not for it to read', () => {
+    const data = fresh()
+    const file = join(folder, 'f.json')
+    writeFileSync(file, STATE_FILE)
+    holdfast(data, 'state', 'import', file)
+    const backups = join(data, 'states', 'default.backups')
+    rmSync(backups, { recursive: true, force: true })
+    // Root may read everything but this.
+    writeFileSync(backups, '')
+    for (const words of [['backup', '--list'], ['restore']]) {
+      const { status, err } = holdfast(data, 'state', ...words)
+      assert.deepEqual([words, status], [words, 74])
+      assert.match(err, /^holdfast: .*default\.backups cannot be read/)
+    }
   })
 
   it('exports what it can import', () => {
