@@ -28,6 +28,8 @@ const DEFAULT_WAIT_MS = 60_000
 /** Within this time a turn of ours with the lock ends when it is wanted, if no change that waits for something is in it. */
 const OWN_TURN_MS = 1000
 const LIST_PAGE = 1000
+/** Old versions that are looked up together: each look goes through the saves since then. */
+const HISTORY_PAGE = 2000
 
 export interface StateManagerOptions {
   /** Which state of the data folder. Default `default`. */
@@ -258,8 +260,7 @@ export class StateManager implements AsyncDisposable {
 
   /** A build as it was at a serial, or null. @throws NO_SUCH_SERIAL when that is not kept. */
   async getAt(serial: number, name: string): Promise<Build | null> {
-    const stored = await this.#store.getAt(serial, name)
-    return stored && buildOf(stored.body)
+    return (await this.#allAt(serial, [name])).get(name) ?? null
   }
 
   /** What the saves after `from`, up to and with `to`, changed. @throws NO_SUCH_SERIAL when one of them is not kept. */
@@ -267,11 +268,13 @@ export class StateManager implements AsyncDisposable {
     const [first, last] = [Math.min(from, to), Math.max(from, to)]
     const { serial } = await this.head()
     if (last > serial) throw noSuchSerial(last, serial)
-    const names = await this.#changedSince(first)
     const diffs: BuildDiff[] = []
-    for (const name of [...names].toSorted()) {
-      const diff = diffBuilds(name, await this.getAt(from, name), await this.getAt(to, name))
-      if (diff) diffs.push(diff)
+    for (const names of pagesOf([...(await this.#changedSince(first))].toSorted())) {
+      const [before, after] = [await this.#allAt(from, names), await this.#allAt(to, names)]
+      for (const name of names) {
+        const diff = diffBuilds(name, before.get(name) ?? null, after.get(name) ?? null)
+        if (diff) diffs.push(diff)
+      }
     }
     return diffs
   }
@@ -282,10 +285,14 @@ export class StateManager implements AsyncDisposable {
    */
   async rollback(to: number, options: UpdateOptions = {}): Promise<number> {
     const change = async (draft: Draft) => {
-      for (const name of new Set([...(await this.#changedSince(to)), ...draft.changedBefore])) {
-        const [then, now] = [await this.getAt(to, name), await draft.get(name)]
-        if (then) await draft.put(then)
-        else if (now) await draft.remove(name)
+      const changed = new Set([...(await this.#changedSince(to)), ...draft.changedBefore])
+      for (const names of pagesOf([...changed])) {
+        const before = await this.#allAt(to, names)
+        for (const name of names) {
+          const then = before.get(name)
+          if (then) await draft.put(then)
+          else if (await draft.get(name)) await draft.remove(name)
+        }
       }
     }
     const { serial } = await this.#submit(change, { operation: `rollback to ${to}`, ...options }, true)
@@ -455,6 +462,12 @@ export class StateManager implements AsyncDisposable {
     return this.#committer.adopt({ serial, builds: LayeredMap.of(builds) })
   }
 
+  /** These builds as they were at a serial, by name. */
+  async #allAt(serial: number, names: readonly string[]): Promise<Map<string, Build>> {
+    const stored = await this.#store.getAt(serial, names)
+    return new Map([...stored].map(([name, { body }]) => [name, buildOf(body)]))
+  }
+
   async #changedSince(serial: number): Promise<Set<string>> {
     const names = serial >= 0 ? await this.#store.changedSince(serial) : null
     if (names) return names
@@ -471,6 +484,10 @@ export class StateManager implements AsyncDisposable {
   #countFailure(error: unknown): void {
     this.#metrics?.saves.inc({ state: this.name, outcome: outcomeOf(error) })
   }
+}
+
+function* pagesOf(names: readonly string[]): Iterable<string[]> {
+  for (let at = 0; at < names.length; at += HISTORY_PAGE) yield names.slice(at, at + HISTORY_PAGE)
 }
 
 function isDamage(error: unknown): boolean {

@@ -106,10 +106,11 @@ export interface StateStore {
   /** The saves that are kept, newest first. */
   history(options: { limit: number; build?: string }): Promise<SaveRecord[]>
   /**
-   * The version that a build had at a serial, or null when it had none.
+   * The versions that these builds had at a serial, by name, of one moment; those that it did not have are not there. Takes
+   * a look through the saves since then, however many names there are.
    * @throws NO_SUCH_SERIAL when that is not kept.
    */
-  getAt(serial: number, name: string): Promise<StoredBuild | null>
+  getAt(serial: number, names: readonly string[]): Promise<Map<string, StoredBuild>>
   /** Reads everything and compares it with its checksums. @returns what is damaged, in words; nothing when all is well. */
   verify(): Promise<Damage[]>
   /**

@@ -105,7 +105,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       faulty(store, (inner) => ({
         changesSince: async (serial: number, limit: number) => {
           const news = await inner.changesSince(serial, limit)
-          const gone = serial > 0 && (await inner.getAt(serial - 1, 'x'))
+          const gone = serial > 0 && (await inner.getAt(serial - 1, ['x'])).get('x')
           return news && gone ? { ...news, builds: [gone, ...news.builds] } : news
         },
       })),
@@ -127,7 +127,13 @@ export const BROKEN_STORES: readonly Broken[] = [
   {
     fault: 'forgets old versions',
     law: 'keeps old versions of every build',
-    wrap: (store) => faulty(store, (inner) => ({ getAt: (_serial: number, name: string) => inner.get(name) })),
+    wrap: (store) =>
+      faulty(store, (inner) => ({
+        getAt: async (_serial: number, names: readonly string[]) => {
+          const builds = await Promise.all(names.map((name) => inner.get(name)))
+          return new Map(builds.filter((build) => build !== null).map((build) => [build.name, build]))
+        },
+      })),
   },
   {
     fault: 'reads page by page without holding on to the save',

@@ -395,6 +395,21 @@ describe('history', () => {
     assert.deepEqual(await manager.verify(), [])
   })
 
+  it('goes back over thousands of builds in about the time that it took to save them', async () => {
+    await using manager = await open(fresh())
+    const timed = async (task: () => Promise<unknown>) => {
+      const startedAt = performance.now()
+      await task()
+      return performance.now() - startedAt
+    }
+    const builds = Array.from({ length: 6000 }, (_, index) => counted(`b${index}`, 1))
+    const savedMs = await timed(() => manager.replace(builds))
+    const diffedMs = await timed(async () => assert.equal((await manager.diff(0, 1)).length, builds.length))
+    const rolledMs = await timed(() => manager.rollback(0))
+    assert.equal((await manager.head()).buildCount, 0)
+    for (const ms of [diffedMs, rolledMs]) assert.ok(ms < 20 * savedMs, `${ms} ms, saved in ${savedMs} ms`)
+  })
+
   it('goes back behind what others of the same commit changed', async () => {
     await using manager = await open(fresh())
     await manager.update((draft) => draft.put(counted('x', 1)))

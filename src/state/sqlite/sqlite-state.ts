@@ -30,6 +30,7 @@ import { NewestSave } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
 import { StateFile } from './state-file.ts'
+import type { Undo } from './saves.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyFile } from './verify.ts'
 
@@ -189,17 +190,30 @@ export class SqliteState implements StateStore {
     })
   }
 
-  async getAt(serial: number, name: string): Promise<StoredBuild | null> {
+  async getAt(serial: number, names: readonly string[]): Promise<Map<string, StoredBuild>> {
     return this.#read(() => {
-      const newest = this.#newest.row()?.serial ?? 0
-      const saves = [...this.#tables.saves.after(serial)]
-      if (serial < 0 || serial > newest || saves.length !== newest - serial) throw noSuchSerial(serial, newest)
-      // The first save after it that touched the build knows what was there before.
-      const undo = saves.flatMap((save) => save.undo).find((entry) => entry.name === name)
-      if (undo) return undo.previous && loadVersion(this.#tables, { ...undo.previous, name })
-      const head = this.#tables.heads.get(name)
-      return head && loadVersion(this.#tables, head)
+      const undos = this.#undosSince(serial, new Set(names))
+      const found = new Map<string, StoredBuild>()
+      for (const name of names) {
+        const undo = undos.get(name)
+        const version = undo ? undo.previous && { ...undo.previous, name } : this.#tables.heads.get(name)
+        if (version) found.set(name, loadVersion(this.#tables, version))
+      }
+      return found
     })
+  }
+
+  /** Of each build the first save after a serial that touched it, which knows what was there before. @throws NO_SUCH_SERIAL. */
+  #undosSince(serial: number, names: ReadonlySet<string>): Map<string, Undo> {
+    const newest = this.#newest.row()?.serial ?? 0
+    const undos = new Map<string, Undo>()
+    let saves = 0
+    for (const save of this.#tables.saves.after(serial)) {
+      saves += 1
+      for (const undo of save.undo) if (names.has(undo.name) && !undos.has(undo.name)) undos.set(undo.name, undo)
+    }
+    if (serial < 0 || serial > newest || saves !== newest - serial) throw noSuchSerial(serial, newest)
+    return undos
   }
 
   async verify(): Promise<Damage[]> {
