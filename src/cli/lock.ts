@@ -1,10 +1,10 @@
 /** `holdfast lock ...`: looks at locks, takes them for other programs, breaks those that nobody will release. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { log, error as warn } from 'node:console'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { formatDuration, HoldfastError, parseDuration } from '../base/index.ts'
+import { HoldfastError, messageOf, parseDuration } from '../base/index.ts'
 import { LockManager, type HeldLock, type Lock, type LockInfo } from '../lock/index.ts'
 import {
   dataFolderOf,
@@ -24,7 +24,7 @@ interface AcquireFlags extends DataOptions {
 }
 
 /** Signals that end the command that runs under a lock, and then this one. */
-const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 export function registerLockCommands(program: Command): void {
   const lock = program.command('lock').description('take, look at and break locks')
@@ -57,7 +57,8 @@ export function registerLockCommands(program: Command): void {
     (name: string, id: string, options: DataOptions) =>
       withLocks(options, async (locks) => {
         await locks.release(name, id)
-        if (options.json) printJson({ name, id, released: true })
+        if (options.json) return printJson({ name, id, released: true })
+        log(`The lock ${name} is released.`)
       }),
   )
   command(
@@ -74,27 +75,32 @@ export function registerLockCommands(program: Command): void {
 }
 
 function registerAcquire(lock: Command): void {
-  command(
+  const acquiring = command(
     lock,
     'acquire <name> [command...]',
     'run a command under a lock; without one, take it until release or its TTL is over',
   )
-    .usage('[options] <name> -- <command...>')
+  acquiring
+    .usage('[options] <name> [-- <command...>]')
+    .showHelpAfterError('A command goes behind two dashes: holdfast lock acquire NAME -- COMMAND. --help tells more.')
     .addOption(
       new Option('--wait <duration>', 'how long to stand in line, such as 30s; 0 for not at all')
         .argParser(duration)
         .default(Infinity, 'as long as it takes'),
     )
     .addOption(
-      new Option('--ttl <duration>', 'how long the lock outlives a holder that does not renew it')
+      new Option('--ttl <duration>', 'how long the lock outlives a holder that does not renew it; at least 100ms')
         .argParser(duration)
         .default(30_000, '30s'),
     )
     .option('--operation <text>', 'what it is for, shown to others', 'lock acquire')
     .option('--info <text>', 'more about it, shown by lock show', '')
-    .action((name: string, words: string[], options: AcquireFlags) =>
-      words.length === 0 ? take(name, options) : runUnderLock(name, words, options),
-    )
+    .action((name: string, words: string[], options: AcquireFlags) => {
+      if (words.length > 0) return runUnderLock(name, words, options)
+      // As a script's `-- $COMMAND` comes out when the variable is empty: nobody would release the lock.
+      if (process.argv.at(-1) === '--') acquiring.error('error: there is no command behind the two dashes')
+      return take(name, options)
+    })
 }
 
 /** Prints the id, for `release`, and leaves the lock behind. */
@@ -103,8 +109,9 @@ async function take(name: string, options: AcquireFlags): Promise<void> {
     const lock = await acquire(locks, name, options, true)
     if (options.json) return printJson(lock.info)
     log(lock.id)
+    const until = shortTime(lock.info.expires)
     warn(
-      `holdfast: the lock ${name} is held for ${formatDuration(options.ttl)}; release it with: holdfast lock release ${name} ${lock.id}`,
+      `holdfast: the lock ${name} is held until ${until} UTC; release it with: holdfast lock release ${name} ${lock.id}`,
     )
   })
 }
@@ -130,14 +137,8 @@ async function acquire(locks: LockManager, name: string, options: AcquireFlags, 
 }
 
 /** @returns the command's exit code, or 128 and the number of the signal that ended it, as a shell has it. */
-async function runCommand([file = '', ...args]: readonly string[], lock: Lock): Promise<number> {
-  const env = {
-    ...process.env,
-    HOLDFAST_LOCK_ID: lock.id,
-    HOLDFAST_LOCK_TOKEN: String(lock.fencingToken),
-    HOLDFAST_LOCK_IDS: [...new Set([...outerLocks(), lock.id])].join(' '),
-  }
-  const child = spawn(file, args, { stdio: 'inherit', env })
+async function runCommand(words: readonly string[], lock: Lock): Promise<number> {
+  const child = await start(words, lock)
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
   const stop = () => {
     warn(`holdfast: ${(lock.signal.reason as Error).message}; stopping the command`)
@@ -148,13 +149,26 @@ async function runCommand([file = '', ...args]: readonly string[], lock: Lock): 
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     return code ?? 128 + constants.signals[signal ?? 'SIGTERM']
-  } catch (error) {
-    await lock.release()
-    throw new HoldfastError('COMMAND_FAILED', `the command ${file} cannot be started: ${(error as Error).message}`, {
-      cause: error,
-    })
   } finally {
     for (const signal of PASSED_ON) process.off(signal, passOn)
+  }
+}
+
+/** @throws COMMAND_FAILED */
+async function start([file = '', ...args]: readonly string[], lock: Lock): Promise<ChildProcess> {
+  const env = {
+    ...process.env,
+    HOLDFAST_LOCK_ID: lock.id,
+    HOLDFAST_LOCK_TOKEN: String(lock.fencingToken),
+    HOLDFAST_LOCK_IDS: [...new Set([...outerLocks(), lock.id])].join(' '),
+  }
+  try {
+    const child = spawn(file, args, { stdio: 'inherit', env })
+    await once(child, 'spawn')
+    return child
+  } catch (error) {
+    const what = `the command ${JSON.stringify(file)} cannot be started: ${messageOf(error)}`
+    throw new HoldfastError('COMMAND_FAILED', what, { cause: error })
   }
 }
 

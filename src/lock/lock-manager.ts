@@ -13,6 +13,8 @@ import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
+/** A hundred years. Times far beyond cannot be written down as dates. */
+const MAX_TTL_MS = 36_525 * 86_400_000
 /** Why a wait was ended by us. */
 const TIME_IS_UP = new Error('the time to wait for a lock is up')
 /** Shortest time between two rounds of renewals, ms. */
@@ -36,7 +38,10 @@ export interface AcquireOptions {
   operation: string
   /** Free text or JSON, shown by `lock show`. Default empty. */
   info?: string
-  /** How long the lock outlives a holder that stops renewing, ms. Default 30,000; at least the store's minimum. */
+  /**
+   * How long the lock outlives a holder that stops renewing, ms. Default 30,000; less than the store's minimum counts as that;
+   * at most a hundred years.
+   */
   ttlMs?: number
   /** How long to stand in line, ms. Default 0: do not. `Infinity`: as long as it takes. */
   waitMs?: number
@@ -92,10 +97,11 @@ export class LockManager implements AsyncDisposable {
    * await using lock = await locks.acquire('images/web', { operation: 'build', waitMs: 60_000 })
    * ```
    * @throws LOCK_HELD when it is taken and `waitMs` is 0; LOCK_TIMEOUT when it stays taken for `waitMs`; LOCK_DAMAGED;
-   * LOCKS_REPLACED; the signal's reason.
+   * LOCKS_REPLACED; INVALID_REQUEST for a name or TTL that cannot be; the signal's reason.
    */
   async acquire(name: string, options: AcquireOptions): Promise<Lock> {
     assertName(name)
+    assertTtl(options.ttlMs ?? DEFAULT_TTL_MS)
     const startedAt = performance.now()
     const asked = this.#acquire(name, options)
     this.#asked.add(asked)
@@ -288,6 +294,13 @@ function assertName(name: string): void {
   if (name.length > 0 && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f]/.test(name)) return
   throw new HoldfastError('INVALID_REQUEST', `${JSON.stringify(name)} is no name of a lock`, {
     hint: `Give 1 to ${MAX_NAME_LENGTH} characters, none of them a control character.`,
+  })
+}
+
+function assertTtl(ttlMs: number): void {
+  if (ttlMs >= 0 && ttlMs <= MAX_TTL_MS) return
+  throw new HoldfastError('INVALID_REQUEST', `a lock cannot have a TTL of ${ttlMs} ms`, {
+    hint: `Give 0 to ${MAX_TTL_MS} ms, which are a hundred years.`,
   })
 }
 

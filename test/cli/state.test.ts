@@ -1,9 +1,11 @@
 /** The commands as a shell runs them. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { listBackups, statePath } from '../../src/state/index.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 
@@ -198,7 +200,32 @@ describe('holdfast lock', () => {
     const script = 'test "$HOLDFAST_LOCK_TOKEN" = 1 && exit 7'
     assert.equal(holdfast(data, 'lock', 'acquire', 'x', '--', 'sh', '-c', script).status, 7)
     assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
-    assert.equal(holdfast(data, 'lock', 'acquire', 'x', '--', '/no/such/command').status, 69)
+    for (const missing of ['/no/such/command', '']) {
+      const { status, err } = holdfast(data, 'lock', 'acquire', 'x', '--', missing)
+      assert.deepEqual([status, err.startsWith(`holdfast: the command "${missing}" cannot be started: `)], [69, true])
+    }
+    assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
+  })
+
+  it('leaves no lock behind for a command that was forgotten, or has lost its two dashes', () => {
+    const data = fresh()
+    for (const words of [['--'], ['sh', '-c', 'exit 3']]) {
+      const { status, err } = holdfast(data, 'lock', 'acquire', 'x', ...words)
+      assert.deepEqual([status, err.includes('holdfast lock acquire NAME -- COMMAND')], [64, true], words.join(' '))
+    }
+    assert.equal(holdfast(data, 'lock', 'acquire', 'y', '--', 'true').status, 0)
+    assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
+  })
+
+  it('passes signals on and waits for the command, with the lock', async () => {
+    const data = fresh()
+    const marker = join(data, 'ready')
+    const script = `trap 'exit 9' QUIT; touch ${marker}; while :; do sleep 0.05; done`
+    const env = { ...process.env, HOLDFAST_DATA: data }
+    const child = spawn(process.execPath, [MAIN, 'lock', 'acquire', 'x', '--', 'sh', '-c', script], { env })
+    while (!existsSync(marker)) await sleep(20)
+    child.kill('SIGQUIT')
+    assert.deepEqual(await once(child, 'exit'), [9, null])
   })
 
   it('runs holdfast itself as the command', () => {
@@ -237,11 +264,14 @@ describe('holdfast lock', () => {
       status: string
     }
     assert.deepEqual([shown.id, shown.info, shown.status], [id, 'by hand', 'held'])
+    const forEver = holdfast(data, 'lock', 'acquire', 'other', '--ttl', '99999999d')
+    assert.deepEqual([forEver.status, forEver.err.includes('a hundred years')], [65, true])
+    assert.match(holdfast(data, 'lock', 'list').out, /^deploy /m)
     const refused = holdfast(data, 'lock', 'acquire', 'deploy', '--wait', '0', '--', 'true')
     assert.equal(refused.status, 75)
     assert.match(refused.err, new RegExp(`force-unlock deploy ${id}`))
     assert.equal(holdfast(data, 'lock', 'release', 'deploy', 'guess').status, 65)
-    assert.equal(holdfast(data, 'lock', 'release', 'deploy', id).status, 0)
+    assert.equal(holdfast(data, 'lock', 'release', 'deploy', id).out, 'The lock deploy is released.\n')
     const again = holdfast(data, 'lock', 'acquire', 'deploy', '--ttl', '10m').out.trim()
     assert.equal(holdfast(data, 'lock', 'force-unlock', 'deploy', again).status, 0)
     assert.equal(holdfast(data, 'lock', 'force-unlock', 'deploy', again).status, 66)

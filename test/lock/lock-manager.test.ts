@@ -201,6 +201,14 @@ describe('LockManager', () => {
     }
   })
 
+  it('refuses TTLs that cannot be, and leaves the locks readable', async () => {
+    await using locks = await open()
+    for (const ttlMs of [-1, Number.NaN, Infinity, 1e16]) {
+      await assert.rejects(locks.acquire('ttl', { operation: 'build', ttlMs }), { code: 'INVALID_REQUEST' })
+    }
+    assert.equal(await locks.read('ttl'), null)
+  })
+
   it('refuses names that are none', async () => {
     await using locks = await open()
     for (const name of ['', 'a\nb', 'x'.repeat(201)]) {
