@@ -1,8 +1,9 @@
 /** Where states can be kept. A new backend is a driver in a folder of its own and a line here. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
+import { StateDamagedError } from './errors.ts'
 import { SqliteState, type SqliteStateOptions } from './sqlite/sqlite-state.ts'
 import type { StateStore } from './state-store.ts'
 
@@ -18,6 +19,7 @@ export const STATE_BACKENDS = {
   async sqlite(dataFolder: string, name: string, options: BackendOptions): Promise<StateStore> {
     const path = statePath(dataFolder, name)
     if (options.mustExist && !existsSync(path)) throw noSuchState(dataFolder, name)
+    if (isEmptied(path)) throw new StateDamagedError(path, 'the file is empty, and yet there are backups')
     makeFolder(join(dataFolder, 'states'))
     return SqliteState.open(path, options)
   },
@@ -35,10 +37,27 @@ export function statePath(dataFolder: string, name: string): string {
   return join(dataFolder, 'states', `${name}${SUFFIX}`)
 }
 
+/** A crash of the machine may leave a file empty. One that was never saved to is empty too, but has no backups. */
+function isEmptied(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== 0) return false
+  return namesIn(backupsBeside(path)).length > 0
+}
+
+/** Where the backups of the state in a file are. */
+export function backupsBeside(path: string): string {
+  return `${path.slice(0, -SUFFIX.length)}.backups`
+}
+
+/** Of the states in a folder. */
+function namesIn(folder: string): string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(SUFFIX))
+    .map((file) => file.slice(0, -SUFFIX.length))
+}
+
 function noSuchState(dataFolder: string, name: string): HoldfastError {
-  const folder = join(dataFolder, 'states')
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(SUFFIX)) : []
-  const names = files.map((file) => file.slice(0, -SUFFIX.length)).toSorted()
+  const names = namesIn(join(dataFolder, 'states')).toSorted()
   return new HoldfastError('NOT_FOUND', `there is no state ${name} in ${dataFolder}`, {
     hint: names.length > 0 ? `There are: ${names.join(', ')}.` : 'The first build or import makes one.',
   })

@@ -3,8 +3,9 @@ import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import type { Lock } from '../lock/index.ts'
-import { isInaccessible } from '../storage/index.ts'
-import { statePath } from './backends.ts'
+import { isInaccessible, openSqliteFile } from '../storage/index.ts'
+import { backupsBeside, statePath } from './backends.ts'
+import { StateDamagedError } from './errors.ts'
 import { SqliteState } from './sqlite/sqlite-state.ts'
 import type { Damage, StateHead } from './state-store.ts'
 
@@ -19,7 +20,7 @@ export interface Backup {
 const NAME = /^\d{8}-\d{6}\d*-serial-(\d+)\.db$/
 
 export function backupFolder(dataFolder: string, name: string): string {
-  return statePath(dataFolder, name).replace(/\.db$/, '.backups')
+  return backupsBeside(statePath(dataFolder, name))
 }
 
 /** The backups of a state, newest first. @throws DATA_FOLDER_UNUSABLE when their folder may not be read. */
@@ -111,8 +112,7 @@ async function withFile<Found, Otherwise>(
   otherwise: (problem: string) => Otherwise,
 ): Promise<Found | Otherwise> {
   try {
-    // Opening makes what is missing; a file that is to be looked at has to be there.
-    await stat(path)
+    await assertState(path)
     const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
     try {
       return await use(store)
@@ -122,6 +122,19 @@ async function withFile<Found, Otherwise>(
   } catch (error) {
     if (error instanceof HoldfastError && ['STATE_TOO_NEW', 'LOCK_LOST'].includes(error.code)) throw error
     return otherwise(messageOf(error))
+  }
+}
+
+/** Opening would make a state of an empty file and change the settings of a database that is none. @throws what is wrong. */
+async function assertState(path: string): Promise<void> {
+  const found = await stat(path)
+  if (!found.isFile()) throw new StateDamagedError(path, 'it is no regular file')
+  if (found.size === 0) throw new StateDamagedError(path, 'it is empty')
+  const connection = await openSqliteFile(path, { durability: 'full', readOnly: true })
+  try {
+    connection.prepare('SELECT key FROM meta').get()
+  } finally {
+    connection.close()
   }
 }
 

@@ -41,7 +41,7 @@ export interface Restored {
 }
 
 /**
- * @throws NO_GOOD_BACKUP, naming why each that there is was passed over; FILE_UNUSABLE when there is no file `from`;
+ * @throws FILE_UNUSABLE when `from` cannot be read; NO_GOOD_BACKUP, naming why each that there is was passed over;
  * LOCK_TIMEOUT when somebody keeps the state locked; NO_SPACE. The state is as it was then.
  */
 export async function restoreState(dataFolder: string, options: RestoreOptions): Promise<Restored> {
@@ -105,7 +105,7 @@ async function putInPlace(
 }
 
 async function chooseBackup(dataFolder: string, name: string, from: string | undefined): Promise<Backup> {
-  const candidates = from === undefined ? await listBackups(dataFolder, name) : [await describeNamed(from)]
+  const candidates = from === undefined ? await listBackups(dataFolder, name) : [await describeGiven(from)]
   const problems: string[] = []
   for (const backup of candidates) {
     const { head, damages } = await inspectFile(backup.path, lockOfState(name))
@@ -113,16 +113,19 @@ async function chooseBackup(dataFolder: string, name: string, from: string | und
     if (head && !damage) return { ...backup, serial: head.serial }
     problems.push(`${backup.path}: ${damage?.what}: ${damage?.problem}`)
   }
+  const what = from === undefined ? `the state ${name} has no good backup` : 'the file is no good backup'
   const why = problems.length > 0 ? `:\n  ${problems.join('\n  ')}` : ': there is none'
-  throw new HoldfastError('NO_GOOD_BACKUP', `the state ${name} has no good backup${why}`, {
-    hint: 'An exported file can be brought in with: holdfast state import FILE',
+  throw new HoldfastError('NO_GOOD_BACKUP', what + why, {
+    hint: 'Nothing was changed. An exported file can be brought in with: holdfast state import FILE',
   })
 }
 
-async function describeNamed(path: string): Promise<Backup> {
-  return describeBackup(path).catch((error: unknown) => {
+async function describeGiven(path: string): Promise<Backup> {
+  try {
+    return await describeBackup(path)
+  } catch (error) {
     throw new HoldfastError('FILE_UNUSABLE', `the file ${path} cannot be read: ${messageOf(error)}`, { cause: error })
-  })
+  }
 }
 
 /** Not its bytes: somebody may have the file open, with a part of it in a log beside it. */

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listBackups, statePath } from '../../src/state/index.ts'
@@ -92,17 +93,6 @@ describe('holdfast state', () => {
     assert.match(holdfast(data, 'state', 'list').out, /web/)
   })
 
-  it('says so when the file to restore is not there, and changes nothing', () => {
-    const data = fresh()
-    const file = join(folder, 'kept.json')
-    writeFileSync(file, STATE_FILE)
-    holdfast(data, 'state', 'import', file)
-    const { status, err } = holdfast(data, 'state', 'restore', join(folder, 'missing.db'))
-    assert.equal(status, 74)
-    assert.match(err, /^holdfast: the file \S+missing\.db cannot be read: ENOENT/)
-    assert.match(holdfast(data, 'state', 'list').out, /web/)
-  })
-
   it('says so when the backups are not for it to read', () => {
     const data = fresh()
     const file = join(folder, 'f.json')
@@ -117,6 +107,42 @@ describe('holdfast state', () => {
       assert.deepEqual([words, status], [words, 74])
       assert.match(err, /^holdfast: .*default\.backups cannot be read/)
     }
+  })
+
+  it('restores only from files that are states, and leaves the others as they are', () => {
+    const data = fresh()
+    const [good, empty, foreign] = [join(folder, 'good2.json'), join(folder, 'empty.db'), join(folder, 'foreign.db')]
+    writeFileSync(good, STATE_FILE)
+    writeFileSync(empty, '')
+    const database = new DatabaseSync(foreign)
+    database.exec('CREATE TABLE t (x)')
+    database.close()
+    holdfast(data, 'state', 'import', good)
+    for (const [file, problem] of [
+      [empty, 'it is empty'],
+      [foreign, 'no such table: meta'],
+      [good, 'file is not a database'],
+      [folder, 'it is no regular file'],
+    ] as const) {
+      const before = file === folder ? null : readFileSync(file)
+      const { status, err } = holdfast(data, 'state', 'restore', file)
+      assert.deepEqual([status, err.includes(problem)], [66, true], err)
+      if (before) assert.deepEqual(readFileSync(file), before)
+    }
+    const missing = holdfast(data, 'state', 'restore', join(folder, 'missing.db'))
+    assert.deepEqual([missing.status, missing.err.includes('missing.db cannot be read')], [74, true])
+    assert.match(holdfast(data, 'state', 'list').out, /^web/m)
+  })
+
+  it('takes a state whose file was emptied for damaged, not for a new one', () => {
+    const data = fresh()
+    const file = join(folder, 'emptied.json')
+    writeFileSync(file, STATE_FILE)
+    holdfast(data, 'state', 'import', file)
+    writeFileSync(statePath(data, 'default'), '')
+    const { status, err } = holdfast(data, 'state', 'list')
+    assert.deepEqual([status, err.includes('the file is empty, and yet there are backups')], [74, true])
+    assert.match(holdfast(data, 'state', 'list', '--auto-restore').out, /^web/m)
   })
 
   it('exports what it can import', () => {
