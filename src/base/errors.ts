@@ -96,7 +96,11 @@ export const ERROR_CODES = {
   },
   IMPORT_TRUNCATED: { http: 400, exit: 65, meaning: 'The file to import ends in the middle of its JSON.' },
   IMPORT_INVALID_JSON: { http: 400, exit: 65, meaning: 'The file to import is not JSON; the message names the line.' },
-  IMPORT_NOT_A_STATE: { http: 400, exit: 65, meaning: 'The file to import is JSON, but no state.' },
+  IMPORT_NOT_A_STATE: {
+    http: 400,
+    exit: 65,
+    meaning: 'The file to import is JSON, but no state; the message says why.',
+  },
   BUILD_FAILED: {
     http: 500,
     exit: 1,

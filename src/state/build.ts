@@ -61,7 +61,9 @@ export const buildSchema = z.object({
   startedAt: time.nullable(),
   endedAt: time.nullable(),
   /** The user's own; any JSON object. */
-  metadata: z.custom<{ readonly [key: string]: Json }>(isJsonObject, { error: 'is not a JSON object' }),
+  metadata: z.custom<{ readonly [key: string]: Json }>(isJsonObject, {
+    error: 'is not a JSON object, or has a number in it that is too big',
+  }),
 })
 
 export type Provisioner = Readonly<z.infer<typeof provisionerSchema>>

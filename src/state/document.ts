@@ -5,7 +5,7 @@
  */
 import { zstdDecompressSync } from 'node:zlib'
 import { HoldfastError, messageOf, type ErrorCode } from '../base/index.ts'
-import { BUILD_STATUSES, type Build } from './build.ts'
+import type { Build } from './build.ts'
 import type { Json } from './json.ts'
 import { createBuild } from './parse-build.ts'
 import type { SnapshotPage } from './state-store.ts'
@@ -45,23 +45,18 @@ export async function* writeDocument(pages: AsyncIterable<SnapshotPage>): AsyncI
 
 /**
  * Reads a document, compressed with zstd or not.
- * @throws IMPORT_EMPTY, IMPORT_NUL_BYTES, IMPORT_TRUNCATED, IMPORT_INVALID_JSON, IMPORT_NOT_A_STATE; INVALID_BUILD;
- * NESTING_TOO_DEEP.
+ * @throws IMPORT_EMPTY, IMPORT_NUL_BYTES, IMPORT_TRUNCATED, IMPORT_INVALID_JSON, IMPORT_NOT_A_STATE; STATE_TOO_NEW;
+ * INVALID_BUILD; NESTING_TOO_DEEP.
  */
 export function readDocument(source: string, bytes: Uint8Array): ImportedState {
   const text = decode(source, bytes)
   if (text.trim() === '') throw refuse('IMPORT_EMPTY', `${source} is empty`)
   const value = parse(source, text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value) || !('builds' in value)) {
     throw refuse('IMPORT_NOT_A_STATE', `${source} is JSON, but no object with builds`)
   }
-  const document = camelKeys(value as JsonObject)
-  if (document.version !== undefined && !Number.isInteger(Number(document.version))) {
-    throw refuse(
-      'IMPORT_NOT_A_STATE',
-      `${source} has the version ${JSON.stringify(document.version)}, which is no number`,
-    )
-  }
+  const document = camelKeys(value)
+  assertVersion(source, document)
   return {
     lineage: typeof document.lineage === 'string' ? document.lineage : null,
     serial: typeof document.serial === 'number' ? document.serial : null,
@@ -69,16 +64,48 @@ export function readDocument(source: string, bytes: Uint8Array): ImportedState {
   }
 }
 
+/** The versions of other builders mean nothing here, as long as they are some. */
+function assertVersion(source: string, { format, version = STATE_VERSION }: JsonObject): void {
+  if (!Number.isInteger(Number(version))) {
+    throw refuse('IMPORT_NOT_A_STATE', `${source} has the version ${JSON.stringify(version)}, which is no number`)
+  }
+  if (format !== FORMAT || Number(version) <= STATE_VERSION) return
+  throw new HoldfastError(
+    'STATE_TOO_NEW',
+    `${source} has version ${Number(version)}, this Holdfast knows ${STATE_VERSION}`,
+    {
+      hint: 'Nothing was changed. Use the Holdfast that wrote it, or a newer one.',
+    },
+  )
+}
+
 type JsonObject = Record<string, Json>
 
 function decode(source: string, bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (buffer.length < 4 || buffer.readUInt32LE() !== ZSTD_MAGIC) return buffer.toString()
+  if (buffer.length < 4 || buffer.readUInt32LE() !== ZSTD_MAGIC) return textOfBytes(source, buffer)
   try {
-    return zstdDecompressSync(buffer).toString()
+    return textOfBytes(source, zstdDecompressSync(buffer))
   } catch (error) {
+    if (error instanceof HoldfastError) throw error
     throw refuse('IMPORT_TRUNCATED', `${source} is compressed, but not to its end: ${messageOf(error)}`)
   }
+}
+
+/** Without the byte order mark that editors of Windows put before it. */
+function textOfBytes(source: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    // What a crash leaves has a name of its own; anything else is no text of ours.
+    const nul = bytes.indexOf(0)
+    if (nul >= 0) throw nulBytes(source, nul)
+    throw refuse('IMPORT_INVALID_JSON', `${source} is not JSON: it is no text in UTF-8`)
+  }
+}
+
+function nulBytes(source: string, from: number): HoldfastError {
+  return refuse('IMPORT_NUL_BYTES', `${source} has NUL bytes from byte ${from} on`)
 }
 
 function parse(source: string, text: string): unknown {
@@ -86,7 +113,7 @@ function parse(source: string, text: string): unknown {
     return JSON.parse(text)
   } catch (error) {
     const nul = text.indexOf('\0')
-    if (nul >= 0) throw refuse('IMPORT_NUL_BYTES', `${source} has NUL bytes from byte ${nul} on`)
+    if (nul >= 0) throw nulBytes(source, Buffer.byteLength(text.slice(0, nul)))
     if (isTruncated(text, messageOf(error)))
       throw refuse('IMPORT_TRUNCATED', `${source} ends in the middle of its JSON`)
     throw refuse('IMPORT_INVALID_JSON', `${source} is not JSON: ${messageOf(error)}`)
@@ -100,54 +127,78 @@ function isTruncated(text: string, problem: string): boolean {
 }
 
 function buildsOf(source: string, builds: Json | undefined): Build[] {
-  if (builds === undefined || builds === null) return []
-  if (typeof builds !== 'object') throw refuse('IMPORT_NOT_A_STATE', `"builds" in ${source} is no object and no list`)
-  const entries: [string, Json][] = Array.isArray(builds) ? builds.map((build) => ['', build]) : Object.entries(builds)
-  return entries.map(([key, value]) => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return buildOf(key, value as JsonObject)
-    throw refuse('IMPORT_NOT_A_STATE', `the build ${JSON.stringify(key)} in ${source} is no object`)
+  // As Go writes a map that was never filled.
+  if (builds === null) return []
+  if (typeof builds !== 'object') {
+    throw refuse('IMPORT_NOT_A_STATE', `"builds" in ${source} is no object and no list`)
+  }
+  const entries = Array.isArray(builds) ? builds.map((build) => ['', build] as const) : Object.entries(builds)
+  const names = new Set<string>()
+  return entries.map(([key, value]: readonly [string, Json], index) => {
+    if (!isObject(value)) {
+      const which = key === '' ? `number ${index + 1}` : JSON.stringify(key)
+      throw refuse('IMPORT_NOT_A_STATE', `the build ${which} in ${source} is no object`)
+    }
+    const build = buildOf(key, value)
+    if (names.has(build.name)) {
+      throw refuse(
+        'IMPORT_NOT_A_STATE',
+        `${source} has more than one build with the name ${JSON.stringify(build.name)}`,
+      )
+    }
+    names.add(build.name)
+    return build
   })
 }
 
-const KNOWN_FIELDS = ['templateHash', 'instance', 'error', 'createdAt', 'startedAt', 'endedAt']
+const KNOWN_FIELDS = ['templateHash', 'instance', 'error', 'createdAt', 'startedAt', 'endedAt', 'status']
 
-const READ_FIELDS = [...KNOWN_FIELDS, 'name', 'type', 'source', 'status', 'provisioners', 'artifacts', 'metadata']
+const READ_FIELDS = [...KNOWN_FIELDS, 'name', 'type', 'source', 'provisioners', 'artifacts', 'metadata']
 
-/** What is missing gets its default; what only the other builder knows goes into the metadata. */
+/**
+ * What is missing, or null, gets its default; what only the other builder knows goes into the metadata. The rest must be as
+ * builds have it: who guesses what it means loses what it meant.
+ */
 function buildOf(key: string, value: JsonObject): Build {
-  const fields = camelKeys(value)
-  const { name, type, source, status, provisioners, artifacts, metadata } = fields
+  const fields = withoutNulls(camelKeys(value))
+  const { name, type, source, provisioners = [], artifacts = [], metadata = {} } = fields
   const taken = Object.entries(fields).filter(([field]) => KNOWN_FIELDS.includes(field))
-  const unknown = Object.entries(value).filter(([field]) => !READ_FIELDS.includes(camelCase(field)))
+  const unknown = Object.fromEntries(Object.entries(value).filter(([field]) => !READ_FIELDS.includes(camelCase(field))))
   const known = {
     ...Object.fromEntries(taken),
-    name: textOf(name) || key,
-    source: textOf(source) || textOf(type),
-    status: BUILD_STATUSES.find((candidate) => candidate === status) ?? 'pending',
-    provisioners: list(provisioners).map(provisionerOf),
-    artifacts: list(artifacts).map(artifactOf),
-    metadata: { ...(typeof metadata === 'object' ? (metadata as JsonObject) : {}), ...Object.fromEntries(unknown) },
+    name: name || key,
+    source: source || type || '',
+    provisioners: eachOf(provisioners, provisionerOf),
+    artifacts: eachOf(artifacts, artifactOf),
+    metadata: isObject(metadata) ? { ...metadata, ...unknown } : metadata,
   }
   // What the file says is unproven until createBuild has looked at it.
   return createBuild(known as unknown as Build)
 }
 
-function provisionerOf(given: JsonObject): JsonObject {
+function provisionerOf(fields: JsonObject): JsonObject {
+  const { type, name, ...given } = fields
   const defaults = { error: null, startedAt: null, endedAt: null, status: 'pending' }
-  return { ...defaults, ...given, name: textOf(given.name) || textOf(given.type) }
+  return { ...defaults, ...given, name: name || type || '' }
 }
 
-function artifactOf({ size, ...given }: JsonObject): JsonObject {
-  return { path: '', sha256: '', url: null, sizeBytes: Number(size ?? 0), ...given }
+function artifactOf({ size = 0, ...given }: JsonObject): JsonObject {
+  const sizeBytes = typeof size === 'string' && /^\d+$/.test(size) ? Number(size) : size
+  return { path: '', sha256: '', url: null, sizeBytes, ...given }
 }
 
-function list(value: Json | undefined): JsonObject[] {
-  const items = Array.isArray(value) ? (value as readonly Json[]) : []
-  return items.filter((item) => typeof item === 'object' && item !== null).map((item) => camelKeys(item as JsonObject))
+/** What is no list of objects is left for createBuild to refuse. */
+function eachOf(values: Json, read: (fields: JsonObject) => JsonObject): Json {
+  if (!Array.isArray(values)) return values
+  return values.map((value: Json) => (isObject(value) ? read(withoutNulls(camelKeys(value))) : value))
 }
 
-function textOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : ''
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function withoutNulls(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
 }
 
 function camelKeys(object: JsonObject): JsonObject {

@@ -35,7 +35,7 @@ export function parseBuild(value: unknown): Build {
   if (typeof value === 'object' && value !== null && proven.has(value)) return value as Build
   const plain = copyOfPlainBuild(value)
   if (plain) return prove(plain)
-  const result = buildSchema.safeParse(value)
+  const result = buildSchema.safeParse(value, { reportInput: true })
   if (result.success) return prove(result.data)
   const { name = '?', metadata, instance } = typeof value === 'object' && value ? (value as Partial<Build>) : {}
   const isTooDeep = [metadata, instance].some((part) => jsonProblem(part, MAX_NESTING) === 'too deep')
@@ -45,11 +45,17 @@ export function parseBuild(value: unknown): Build {
       details: { limit: MAX_NESTING },
     })
   }
-  const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  const issues = result.error.issues.map(({ path, message, input }) => ({
+    path: path.join('.'),
+    message: typeof input === 'string' ? `${message}, not ${shorten(input)}` : message,
+  }))
   const [first] = issues
-  throw new HoldfastError('INVALID_BUILD', `the build ${name} is not valid: ${first?.path}: ${first?.message}`, {
-    details: { issues },
-  })
+  const what = `the build ${JSON.stringify(name)} is not valid: ${first?.path}: ${first?.message}`
+  throw new HoldfastError('INVALID_BUILD', what, { details: { issues } })
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text)
 }
 
 /** The JSON text of a build, to be stored. */

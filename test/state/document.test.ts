@@ -39,14 +39,34 @@ describe('readDocument', () => {
       '{"version":"one"}': 'IMPORT_NOT_A_STATE',
       '{"builds":"web"}': 'IMPORT_NOT_A_STATE',
       '{"builds":{"web":1}}': 'IMPORT_NOT_A_STATE',
+      '{}': 'IMPORT_NOT_A_STATE',
+      '{"version":4,"serial":3,"resources":[]}': 'IMPORT_NOT_A_STATE',
+      '{"builds":[{"name":"web"},{"name":"web"}]}': 'IMPORT_NOT_A_STATE',
+      '{"builds":{"a":{"name":"web"},"web":{}}}': 'IMPORT_NOT_A_STATE',
+      '{"format":"holdfast-state","version":2,"builds":[]}': 'STATE_TOO_NEW',
       '{"builds":[{}]}': 'INVALID_BUILD',
+      '{"builds":{"web":{"status":"completed"}}}': 'INVALID_BUILD',
+      '{"builds":{"web":{"source":7}}}': 'INVALID_BUILD',
+      '{"builds":{"web":{"metadata":["a"]}}}': 'INVALID_BUILD',
+      '{"builds":{"web":{"provisioners":["shell"]}}}': 'INVALID_BUILD',
+      '{"builds":{"web":{"artifacts":{"disk":{}}}}}': 'INVALID_BUILD',
+      '{"builds":{"web":{"artifacts":[{"size":"12 MB"}]}}}': 'INVALID_BUILD',
     }
     for (const [text, code] of Object.entries(cases)) assert.equal(codeOf(text), code, JSON.stringify(text))
     assert.equal(codeOf(zstdCompressSync(whole).subarray(0, 30)), 'IMPORT_TRUNCATED')
+    assert.equal(codeOf(Buffer.from('{"builds":{"w\xe9b":{}}}', 'latin1')), 'IMPORT_INVALID_JSON')
+  })
+
+  it('says what was given, and what is allowed', () => {
+    const read = (build: string) => () => readDocument('a file', Buffer.from(`{"builds":{"web":${build}}}`))
+    assert.throws(read('{"status":"completed"}'), /^HoldfastError: the build "web" .*"pending"\|.*, not "completed"$/)
+    assert.throws(read('{"artifacts":[{"size":"12 MB"}]}'), /artifacts\.0\.sizeBytes: .* received string, not "12 MB"$/)
   })
 
   it('takes the least that is a state', () => {
-    assert.deepEqual(readDocument('a file', Buffer.from('{}')).builds, [])
+    for (const text of ['{"builds":{}}', '{"builds":null}', '\uFEFF{"builds":[]}']) {
+      assert.deepEqual(readDocument('a file', Buffer.from(text)).builds, [], text)
+    }
     const { builds, serial } = readDocument('a file', Buffer.from('{"version":1,"serial":4,"builds":{"web":{}}}'))
     assert.equal(serial, 4)
     assert.equal(builds[0]?.name, 'web')
@@ -60,6 +80,8 @@ describe('readDocument', () => {
       status: 'complete',
       template_hash: 'abc',
       created_at: '2025-11-17T10:00:00Z',
+      started_at: null,
+      error: null,
       builder_id: 'x-1',
       artifacts: [{ path: '/out/web', size: 5 }],
       provisioners: [{ type: 'shell', status: 'complete' }],

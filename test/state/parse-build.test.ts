@@ -116,7 +116,7 @@ describe('parseBuild', () => {
   it('names the field that is wrong, and how a name must be', () => {
     const value = { ...fc.sample(build, 1)[0], name: 'web' }
     const wrong = (change: object) => () => parseBuild({ ...value, ...change })
-    assert.throws(wrong({ status: 'done' }), /the build web is not valid: status: /)
+    assert.throws(wrong({ status: 'done' }), /the build "web" is not valid: status: .*, not "done"$/)
     assert.throws(wrong({ name: '' }), /name: is not 1 to 512 characters/)
     assert.throws(wrong({ artifacts: [{ path: 'disk' }] }), /artifacts\.0\.sizeBytes: /)
     assert.throws(wrong({ provisioners: 'none' }), { code: 'INVALID_BUILD' })
