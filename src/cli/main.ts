@@ -1,6 +1,6 @@
 /** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
 import { Command, CommanderError } from 'commander'
-import { ERROR_CODES, HoldfastError, systemErrorCode, VERSION } from '../base/index.ts'
+import { ERROR_CODES, HoldfastError, messageOf, systemErrorCode, VERSION } from '../base/index.ts'
 import { withTwoDashes } from './packer-flags.ts'
 
 /** EX_USAGE of sysexits.h. */
@@ -10,10 +10,11 @@ const EXIT_PIPE = 141
 
 const EXIT_CODES = `
 Exit codes:
-  0   done                        69  the address cannot be listened on
+  0   done                        69  something that is needed cannot be had or run
   1   damage or failures found    70  a fault of Holdfast itself
-  64  wrong command line          74  the disk failed or is full
-  75  busy, try again later       78  a mistake in the configuration
+  64  wrong command line          74  damaged, unreadable, or the disk failed or is full
+  65  malformed input             75  busy or held, try again later
+  66  there is no such thing      78  a mistake in the configuration
 All: docs/reference/errors.md`
 
 /** Loaded when they are asked for: a server should not carry the rest in its memory. */
@@ -45,7 +46,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     // Whoever read it has seen enough, as `head` does.
     if (systemErrorCode(error) === 'EPIPE') process.exit(EXIT_PIPE)
-    throw error
+    // To a file on a full disk, most likely.
+    process.exit(report(new HoldfastError('FILE_UNUSABLE', `the output cannot be written: ${messageOf(error)}`)))
   })
 }
 

@@ -39,3 +39,10 @@ export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError(`${JSON.stringify(text)} is not a whole number.`)
 }
+
+/** For commander: a whole number from 1 on. */
+export function countingNumber(text: string): number {
+  const number = wholeNumber(text)
+  if (number > 0) return number
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not 1 or more.`)
+}

@@ -1,6 +1,7 @@
 /** How the state, lock and stress commands print: tables for people, JSON for programs. */
 import { log } from 'node:console'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { HoldfastError, loadConfig } from '../base/index.ts'
 
 export interface DataOptions {
@@ -8,9 +9,9 @@ export interface DataOptions {
   json?: boolean
 }
 
-/** The data folder from `--data`, the environment or the default. @throws INVALID_CONFIG. */
+/** The absolute path of the data folder from `--data`, the environment or the default. @throws INVALID_CONFIG. */
 export function dataFolderOf({ data }: DataOptions): string {
-  return loadConfig({ flags: { data } }).dataFolder
+  return resolve(loadConfig({ flags: { data } }).dataFolder)
 }
 
 /** As `dataFolderOf`, for those who only look: a mistake in its path makes no folder. @throws NOT_FOUND too. */
@@ -33,7 +34,12 @@ export function printJson(value: unknown): void {
 /** Columns as wide as their widest cell; `none` when there are no rows. */
 export function printTable(header: readonly string[], rows: readonly (readonly string[])[], none: string): void {
   if (rows.length === 0) return log(none)
-  for (const line of tableLines([header, ...rows])) log(line)
+  for (const line of tableLines([header, ...rows.map((row) => row.map(printable))])) log(line)
+}
+
+/** Without what would break a line or command the terminal: names may hold any character. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }
 
 function tableLines(rows: readonly (readonly string[])[]): string[] {

@@ -17,8 +17,16 @@ import {
   type StateManager,
 } from '../state/index.ts'
 import { readWhole, writeNew } from './document-file.ts'
-import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
-import { dataFolderOf, existingDataFolder, outerLocks, printJson, printTable, shortTime } from './state-output.ts'
+import { countingNumber, stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
+import {
+  dataFolderOf,
+  existingDataFolder,
+  outerLocks,
+  printable,
+  printJson,
+  printTable,
+  shortTime,
+} from './state-output.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -47,8 +55,11 @@ function registerReading(state: Command): void {
     .option('--serial <number>', 'as it was at this serial', wholeNumber)
     .action((name: string | undefined, options: StateOptions & { serial?: number }) =>
       withState(options, async (manager) => {
-        if (name === undefined) return showHead(manager, options)
         const { serial } = options
+        if (name === undefined && serial !== undefined) {
+          throw new HoldfastError('INVALID_REQUEST', `--serial ${serial} is for one build: give its name too`)
+        }
+        if (name === undefined) return showHead(manager, options)
         const build = serial === undefined ? await manager.get(name) : await manager.getAt(serial, name)
         if (!build) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`)
         printJson(build)
@@ -79,7 +90,7 @@ async function showHead(manager: StateManager, options: StateOptions): Promise<v
 
 function registerHistory(state: Command): void {
   stateCommand(state, 'history [name]', 'list the saves that are kept, newest first; of one build, if named')
-    .option('--limit <number>', 'how many', wholeNumber, 20)
+    .option('--limit <number>', 'how many, 1 or more', countingNumber, 20)
     .action((name: string | undefined, options: StateOptions & { limit: number }) =>
       withState(options, async (manager) => {
         const records = await manager.history({ limit: options.limit, ...(name !== undefined && { build: name }) })
@@ -87,7 +98,7 @@ function registerHistory(state: Command): void {
         const rows = records.map(({ serial, at, who, operation, buildCount, changed }) => {
           return [String(serial), shortTime(at), operation, String(buildCount), summary(changed), who]
         })
-        printTable(['SERIAL', 'TIME (UTC)', 'OPERATION', 'BUILDS', 'CHANGED', 'WHO'], rows, 'Nothing was saved yet.')
+        printTable(['SERIAL', 'TIME (UTC)', 'OPERATION', 'BUILDS', 'CHANGED', 'WHO'], rows, noSaves(name))
       }),
     )
   stateCommand(state, 'diff', 'show what changed between two serials')
@@ -112,17 +123,21 @@ function registerHistory(state: Command): void {
     )
 }
 
+function noSaves(name: string | undefined): string {
+  return name === undefined ? 'Nothing was saved yet.' : `No save that is kept changed ${printable(name)}.`
+}
+
 function registerRemoval(state: Command): void {
   stateCommand(state, 'remove <name...>', 'forget builds, by one save; what they built stays').action(
     (names: string[], options: StateOptions) =>
       withState(options, async (manager) => {
         const forget = async (draft: Draft) => {
-          for (const name of names) await draft.remove(name)
+          for (const name of new Set(names)) await draft.remove(name)
           return draft.serial
         }
         const serial = await manager.update(forget, { operation: 'remove' })
         if (options.json) return printJson({ serial, removed: names })
-        log(`The state ${manager.name} has forgotten ${names.join(', ')}; its serial is now ${serial}.`)
+        log(`The state ${manager.name} has forgotten ${printable(names.join(', '))}; its serial is now ${serial}.`)
       }),
   )
 }
@@ -172,7 +187,7 @@ function registerCare(state: Command): void {
 }
 
 async function printBackups(options: StateOptions): Promise<void> {
-  const backups = await listBackups(dataFolderOf(options), options.state)
+  const backups = await listBackups(existingDataFolder(options), options.state)
   if (options.json) return printJson(backups)
   const rows = backups.map(({ serial, at, sizeBytes, path }) => [
     String(serial),
@@ -184,15 +199,21 @@ async function printBackups(options: StateOptions): Promise<void> {
 }
 
 function registerTransfer(state: Command): void {
-  stateCommand(state, 'export [file]', 'write the state as one JSON document (default: to standard output)')
+  stateCommand(
+    state,
+    'export [file]',
+    'write the state as one JSON document into a new file (default, or -: to standard output)',
+  )
     .option('--compress', 'compress it with zstd')
     .action((file: string | undefined, options: StateOptions & { compress?: boolean }) =>
       withState(options, async (manager) => {
         const document = Readable.from(manager.document())
         const send = (sink: Writable, end: boolean) =>
           options.compress ? pipeline(document, createZstdCompress(), sink, { end }) : pipeline(document, sink, { end })
-        if (file === undefined) await send(process.stdout, false)
-        else await writeNew(file, (sink) => send(sink, true))
+        if (file === undefined || file === '-') return send(process.stdout, false)
+        await writeNew(file, (sink) => send(sink, true))
+        if (options.json) return printJson({ path: file })
+        log(`The state ${manager.name} was written to ${file}.`)
       }),
     )
   stateCommand(
@@ -202,7 +223,7 @@ function registerTransfer(state: Command): void {
   )
     .option('--merge', 'keep builds that the document does not have')
     .action(async (file: string, options: StateOptions & { merge?: boolean }) => {
-      const { builds } = readDocument(file, await readWhole(file))
+      const { builds } = readDocument(file === '-' ? 'standard input' : file, await readWhole(file))
       const replace = async (manager: StateManager) => {
         const serial = await manager.replace(builds, { keepOthers: options.merge === true })
         if (options.json) return printJson({ serial, builds: builds.length })
@@ -214,8 +235,8 @@ function registerTransfer(state: Command): void {
 }
 
 function printDiff({ name, change, fields }: BuildDiff): void {
-  log(`${{ added: '+', removed: '-', changed: '~' }[change]} ${name}`)
-  for (const { field, from, to } of fields) log(`    ${field}: ${show(from)} -> ${show(to)}`)
+  log(`${{ added: '+', removed: '-', changed: '~' }[change]} ${printable(name)}`)
+  for (const { field, from, to } of fields) log(`    ${printable(field)}: ${show(from)} -> ${show(to)}`)
 }
 
 function show(value: unknown): string {

@@ -1,8 +1,8 @@
 /** The commands as a shell runs them. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
@@ -204,6 +204,55 @@ describe('holdfast state', () => {
     }
     assert.match(holdfast(data, 'state', 'list', '--status', 'done').err, /pending, creating, provisioning, complete/)
     assert.equal(holdfast(data, 'state', 'diff', '9', '1').status, 66)
+  })
+
+  it('does not take arguments that mean nothing together, and says what an empty answer means', () => {
+    const data = fresh()
+    writeFileSync(join(folder, 'f.json'), STATE_FILE)
+    holdfast(data, 'state', 'import', join(folder, 'f.json'))
+    const shown = holdfast(data, 'state', 'show', '--serial', '1')
+    assert.deepEqual([shown.status, shown.err.includes('--serial 1 is for one build')], [65, true])
+    assert.match(holdfast(data, 'state', 'history', '--limit', '0').err, /"0" is not 1 or more/)
+    assert.equal(holdfast(data, 'state', 'history', 'nobody').out, 'No save that is kept changed nobody.\n')
+    assert.match(holdfast(data, 'state', 'remove', 'web', 'web').out, /its serial is now 2/)
+    const elsewhere = holdfast(fresh(), 'state', 'backup', '--list')
+    assert.deepEqual([elsewhere.status, elsewhere.err.includes('there is no data folder')], [66, true])
+  })
+
+  it('prints names on one line, whatever they hold', () => {
+    const data = fresh()
+    const name = 'a\tb\n\u001b[31mred'
+    writeFileSync(join(folder, 'g.json'), JSON.stringify({ builds: { [name]: {} } }))
+    holdfast(data, 'state', 'import', join(folder, 'g.json'))
+    const safe = String.raw`a\tb\n\u001b[31mred`
+    assert.equal(holdfast(data, 'state', 'list').out.split('\n')[1]?.startsWith(`${safe}  pending`), true)
+    assert.equal(holdfast(data, 'state', 'diff', '0').out, `+ ${safe}\n`)
+    assert.deepEqual(JSON.parse(holdfast(data, 'state', 'list', '--json').out)[0].name, name)
+  })
+
+  it('takes - for standard output and input', () => {
+    const data = fresh()
+    writeFileSync(join(folder, 'h.json'), STATE_FILE)
+    holdfast(data, 'state', 'import', join(folder, 'h.json'))
+    assert.match(holdfast(data, 'state', 'export', '-').out, /^\{"format":"holdfast-state"/)
+    assert.match(holdfast(data, 'state', 'import', '-').err, /standard input is empty/)
+    const path = join(folder, 'h-out.json')
+    assert.deepEqual(JSON.parse(holdfast(data, 'state', 'export', path, '--json').out), { path })
+  })
+
+  it('says when its output cannot be written', { skip: !existsSync('/dev/full') }, () => {
+    const data = fresh()
+    writeFileSync(join(folder, 'i.json'), STATE_FILE)
+    holdfast(data, 'state', 'import', join(folder, 'i.json'))
+    const env = { ...process.env, HOLDFAST_DATA: data }
+    const full = openSync('/dev/full', 'w')
+    for (const words of ['list', 'list --json', 'show', 'export']) {
+      const stdio: StdioOptions = ['ignore', full, 'pipe']
+      const args = [MAIN, 'state', ...words.split(' ')]
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env, stdio })
+      assert.deepEqual([status, stderr.split(': ')[1]], [74, 'the output cannot be written'], words)
+    }
+    closeSync(full)
   })
 
   it('ends quietly when nobody reads on', () => {

@@ -16,8 +16,8 @@ export function translate(error: unknown, path: string): unknown {
     })
   }
   if (!isDiskFull(error)) return error
-  return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing of the save was kept`, {
-    hint: 'Free some space and save again.',
+  return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing was changed`, {
+    hint: 'Free some space and try again; reading needs a little too.',
     retryable: true,
     cause: error,
   })
