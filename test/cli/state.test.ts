@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
@@ -360,5 +360,18 @@ describe('holdfast stress', () => {
     assert.deepEqual([status, report.passed, report.failed, report.results[0]?.name], [0, 1, 0, 'LockFileCorruption'])
     assert.equal(holdfast(fresh(), 'stress', '--only', 'nothing-like-this').status, 66)
     assert.match(holdfast(fresh(), 'stress', '--scale', '2').err, /"2" is not a number from 0.01 to 1/)
+  })
+
+  it('leaves nothing behind when it is interrupted, and makes no folder for its folders', async () => {
+    const parent = fresh()
+    const refused = holdfast(parent, 'stress', '--only', 'corruption', '--folder', parent)
+    assert.deepEqual([refused.status, refused.err.includes(`no folder can be made in ${parent}`)], [74, true])
+    mkdirSync(parent)
+    const args = ['stress', 'state', '--only', 'one process', '--seconds', '60', '--folder', parent]
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: 'ignore' })
+    while (readdirSync(parent).length === 0) await sleep(20)
+    child.kill('SIGINT')
+    assert.deepEqual(await once(child, 'exit'), [130, null])
+    assert.deepEqual(readdirSync(parent), [])
   })
 })
