@@ -7,3 +7,4 @@ export type { Grant, LockRequest, LockStore, LockStoreCapabilities } from './loc
 export { Lock } from './lock.ts'
 export { withinLock, type LockFence } from './nested-lock.ts'
 export { registerLockMetrics, type LockMetrics } from './metrics.ts'
+export { WHO } from './who.ts'

@@ -1,6 +1,5 @@
 /** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
 import { randomUUID } from 'node:crypto'
-import { hostname, userInfo } from 'node:os'
 import { HoldfastError, MAX_TIMER_MS, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
 import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
@@ -10,6 +9,7 @@ import type { Grant, LockRequest, LockStore } from './lock-store.ts'
 import { Lock } from './lock.ts'
 import { findPlace, isOuterHeld, NestedStore, withinLock } from './nested-lock.ts'
 import { registerLockMetrics, type LockMetrics } from './metrics.ts'
+import { WHO } from './who.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
@@ -72,7 +72,6 @@ export class LockManager implements AsyncDisposable {
   #isClosing = false
   #timer: NodeJS.Timeout | null = null
   #nextRoundMs = 0
-  readonly #who = `${userName()}@${hostname()} (pid ${process.pid})`
 
   constructor(store: LockStore, { log, metrics, clock = systemClock, within = [] }: LockManagerOptions = {}) {
     this.#store = store
@@ -188,7 +187,7 @@ export class LockManager implements AsyncDisposable {
       })
     }
     const created = new Date(this.#clock.now()).toISOString()
-    const about = { id: randomUUID(), name, operation, who: this.#who, version: VERSION, created, info }
+    const about = { id: randomUUID(), name, operation, who: WHO, version: VERSION, created, info }
     const grant = await this.#ask(
       {
         info: { ...about, name: place.name },
@@ -302,13 +301,4 @@ function assertTtl(ttlMs: number): void {
   throw new HoldfastError('INVALID_REQUEST', `a lock cannot have a TTL of ${ttlMs} ms`, {
     hint: `Give 0 to ${MAX_TTL_MS} ms, which are a hundred years.`,
   })
-}
-
-/** A user id without a name (a container's) has no userInfo. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown')
-  }
 }

@@ -1,8 +1,7 @@
 /** Turns updates into saves: runs them on drafts, one upon the other, and commits what they changed in one go. */
 import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import { HoldfastError } from '../base/index.ts'
-import { LockLostError, type Lock } from '../lock/index.ts'
+import { LockLostError, WHO, type Lock } from '../lock/index.ts'
 import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
 import { Draft } from './draft.ts'
@@ -18,7 +17,6 @@ const MAX_ATTEMPTS = 10
 const SAVES_PER_BUILD = 4
 /** When more builds than these have changed, the whole state is read anew, if it is asked for. */
 const MAX_CATCH_UP = 1000
-const WHO = `${hostname()} (pid ${process.pid})`
 
 /** All builds as one save left them. */
 export interface WholeState {

@@ -55,7 +55,8 @@ describe('holdfast state', () => {
     assert.match(holdfast(data, 'state', 'rollback', '0').out, /serial is now 2/)
     assert.match(holdfast(data, 'state', 'diff', '1').out, /^- db\n- web\n$/)
     assert.deepEqual(JSON.parse(holdfast(data, 'state', 'list', '--json').out), [])
-    const history = JSON.parse(holdfast(data, 'state', 'history', '--json').out) as { operation: string }[]
+    const history = JSON.parse(holdfast(data, 'state', 'history', '--json').out) as { operation: string; who: string }[]
+    for (const { who } of history) assert.match(who, /^\S+@\S+ \(pid \d+\)$/)
     assert.deepEqual(
       history.map(({ operation }) => operation),
       ['rollback to 0', 'import'],
