@@ -52,7 +52,7 @@ export function readDocument(source: string, bytes: Uint8Array): ImportedState {
   const text = decode(source, bytes)
   if (text.trim() === '') throw refuse('IMPORT_EMPTY', `${source} is empty`)
   const value = parse(source, text)
-  if (!isObject(value) || !('builds' in value)) {
+  if (!isObject(value) || isOfAnother(value)) {
     throw refuse('IMPORT_NOT_A_STATE', `${source} is JSON, but no object with builds`)
   }
   const document = camelKeys(value)
@@ -62,6 +62,16 @@ export function readDocument(source: string, bytes: Uint8Array): ImportedState {
     serial: typeof document.serial === 'number' ? document.serial : null,
     builds: buildsOf(source, document.builds),
   }
+}
+
+/**
+ * An empty object, or one with a version and nothing but plain facts, is a state without builds. What has other things in it is
+ * none, and would empty the one that it is imported into.
+ */
+function isOfAnother(value: JsonObject): boolean {
+  const fields = Object.values(value)
+  if ('builds' in value || fields.length === 0) return false
+  return !('version' in value) || fields.some((field) => typeof field === 'object' && field !== null)
 }
 
 /** The versions of other builders mean nothing here, as long as they are some. */
@@ -126,7 +136,7 @@ function isTruncated(text: string, problem: string): boolean {
   return /Unexpected end|Unterminated string/.test(problem) || position >= text.trimEnd().length
 }
 
-function buildsOf(source: string, builds: Json | undefined): Build[] {
+function buildsOf(source: string, builds: Json = null): Build[] {
   // As Go writes a map that was never filled.
   if (builds === null) return []
   if (typeof builds !== 'object') {

@@ -39,7 +39,7 @@ describe('readDocument', () => {
       '{"version":"one"}': 'IMPORT_NOT_A_STATE',
       '{"builds":"web"}': 'IMPORT_NOT_A_STATE',
       '{"builds":{"web":1}}': 'IMPORT_NOT_A_STATE',
-      '{}': 'IMPORT_NOT_A_STATE',
+      '{"hello":"world"}': 'IMPORT_NOT_A_STATE',
       '{"version":4,"serial":3,"resources":[]}': 'IMPORT_NOT_A_STATE',
       '{"builds":[{"name":"web"},{"name":"web"}]}': 'IMPORT_NOT_A_STATE',
       '{"builds":{"a":{"name":"web"},"web":{}}}': 'IMPORT_NOT_A_STATE',
@@ -64,7 +64,7 @@ describe('readDocument', () => {
   })
 
   it('takes the least that is a state', () => {
-    for (const text of ['{"builds":{}}', '{"builds":null}', '\uFEFF{"builds":[]}']) {
+    for (const text of ['{}', '{"version":1,"serial":4}', '{"builds":{}}', '{"builds":null}', '\uFEFF{"builds":[]}']) {
       assert.deepEqual(readDocument('a file', Buffer.from(text)).builds, [], text)
     }
     const { builds, serial } = readDocument('a file', Buffer.from('{"version":1,"serial":4,"builds":{"web":{}}}'))
