@@ -29,7 +29,7 @@ export const PACKS_SCHEMA = `
 export const RAW = 0
 const COMPRESSED = 1
 export const IN_BLOCK = 2
-/** Does not: in the row of its save, without a checksum of its own, as each text in it has one. */
+/** Stands in no file: in the row of its save, without a checksum of its own, as each text in it has one. */
 const IN_SAVE = 3
 
 /** Bytes of a full pack before compression. Beginning to unpack one costs as much as unpacking 64 kB. */
