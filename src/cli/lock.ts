@@ -138,38 +138,37 @@ async function acquire(locks: LockManager, name: string, options: AcquireFlags, 
 
 /** @returns the command's exit code, or 128 and the number of the signal that ended it, as a shell has it. */
 async function runCommand(words: readonly string[], lock: Lock): Promise<number> {
-  const child = await start(words, lock)
-  const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
+  let child: ChildProcess | null = null
+  const end = (signal: NodeJS.Signals) => void child?.kill(signal)
   const stop = () => {
     warn(`holdfast: ${(lock.signal.reason as Error).message}; stopping the command`)
-    child.kill('SIGTERM')
+    end('SIGTERM')
   }
-  for (const signal of PASSED_ON) process.on(signal, passOn)
+  // Before it starts: a signal that found no listener would end this program and leave the command without its lock.
+  for (const signal of PASSED_ON) process.on(signal, end)
   lock.signal.addEventListener('abort', stop, { once: true })
   try {
+    child = start(words, lock)
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     return code ?? 128 + constants.signals[signal ?? 'SIGTERM']
+  } catch (error) {
+    const what = `the command ${JSON.stringify(words[0])} cannot be started: ${messageOf(error)}`
+    throw new HoldfastError('COMMAND_FAILED', what, { cause: error })
   } finally {
-    for (const signal of PASSED_ON) process.off(signal, passOn)
+    for (const signal of PASSED_ON) process.off(signal, end)
   }
 }
 
-/** @throws COMMAND_FAILED */
-async function start([file = '', ...args]: readonly string[], lock: Lock): Promise<ChildProcess> {
+/** @throws for what no command can be; others end with an error event. */
+function start(words: readonly string[], lock: Lock): ChildProcess {
+  const [file = '', ...args] = words
   const env = {
     ...process.env,
     HOLDFAST_LOCK_ID: lock.id,
     HOLDFAST_LOCK_TOKEN: String(lock.fencingToken),
     HOLDFAST_LOCK_IDS: [...new Set([...outerLocks(), lock.id])].join(' '),
   }
-  try {
-    const child = spawn(file, args, { stdio: 'inherit', env })
-    await once(child, 'spawn')
-    return child
-  } catch (error) {
-    const what = `the command ${JSON.stringify(file)} cannot be started: ${messageOf(error)}`
-    throw new HoldfastError('COMMAND_FAILED', what, { cause: error })
-  }
+  return spawn(file, args, { stdio: 'inherit', env })
 }
 
 function command(parent: Command, usage: string, description: string): Command {
