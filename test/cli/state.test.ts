@@ -296,7 +296,8 @@ describe('holdfast lock', () => {
   it('passes signals on and waits for the command, with the lock', async () => {
     const data = fresh()
     const marker = join(data, 'ready')
-    const script = `trap 'exit 9' QUIT; touch ${marker}; while :; do sleep 0.05; done`
+    // It ends by itself when nobody ends it, so that a failure leaves nothing behind.
+    const script = `trap 'exit 9' QUIT; touch ${marker}; for n in $(seq 600); do sleep 0.05; done`
     const env = { ...process.env, HOLDFAST_DATA: data }
     const child = spawn(process.execPath, [MAIN, 'lock', 'acquire', 'x', '--', 'sh', '-c', script], { env })
     while (!existsSync(marker)) await sleep(20)
