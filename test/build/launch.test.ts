@@ -11,7 +11,9 @@ import { until } from './support/workshop.ts'
 
 function newRun() {
   const folder = tempFolder('launch')
-  return { folder, run: createRunFolder(folder, 'run', 'a', 1), options: { cwd: folder, env: process.env } }
+  // The run's folder for temporary files goes with this one.
+  const env = { ...process.env, TMPDIR: folder }
+  return { folder, run: createRunFolder(folder, 'run', 'a', 1), options: { cwd: folder, env } }
 }
 
 describe('a run that is being launched', () => {
@@ -19,7 +21,7 @@ describe('a run that is being launched', () => {
     it(`hears a signal as soon as it is known${secrets.length > 0 ? ', with secrets to hide too' : ''}`, async () => {
       const { run, options } = newRun()
       // A long search for the program, so that the signal comes before it runs.
-      const env = { ...process.env, PATH: `${'/a:'.repeat(40_000)}${process.env.PATH}` }
+      const env = { ...options.env, PATH: `${'/a:'.repeat(40_000)}${process.env.PATH}` }
       const group = await launch(run, ['sleep', '30'], { ...options, env, secrets })
       signalGroup(group, 'SIGINT')
       try {
