@@ -3,7 +3,14 @@ export { FilesystemBlobs } from './blobs/filesystem.ts'
 export { inspectDataFolder, makeFolder, makeFolders, openDataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'
 export { foldCase, openSqlite } from './database/sqlite.ts'
-export { isBusy, isCorrupt, isDiskFull, isInaccessible, isTransientFailure } from './database/sqlite-errors.ts'
+export {
+  isBusy,
+  isCorrupt,
+  isDiskFull,
+  isInaccessible,
+  isTransientFailure,
+  unusableFile,
+} from './database/sqlite-errors.ts'
 export { rowOf } from './database/index-damage.ts'
 export { LazyStatement } from './database/lazy-statement.ts'
 export type { FileInPlace } from './database/file-in-place.ts'

@@ -34,6 +34,15 @@ function fresh(): string {
   return join(folder, String(folders++))
 }
 
+/** A data folder with the builds of `STATE_FILE`, at serial 1. */
+function imported(): string {
+  const data = fresh()
+  const file = `${data}.json`
+  writeFileSync(file, STATE_FILE)
+  assert.equal(holdfast(data, 'state', 'import', file).status, 0)
+  return data
+}
+
 const STATE_FILE = JSON.stringify({
   version: 1,
   serial: 2,
@@ -78,10 +87,7 @@ describe('holdfast state', () => {
   })
 
   it('says where the damage is, and restores by one command', async () => {
-    const data = fresh()
-    const file = join(folder, 'good.json')
-    writeFileSync(file, STATE_FILE)
-    holdfast(data, 'state', 'import', file)
+    const data = imported()
     assert.equal(holdfast(data, 'state', 'backup').status, 0)
     assert.ok((await listBackups(data, 'default')).length > 0)
     const path = statePath(data, 'default')
@@ -95,10 +101,7 @@ describe('holdfast state', () => {
   })
 
   it('says so when the backups are not for it to read', () => {
-    const data = fresh()
-    const file = join(folder, 'f.json')
-    writeFileSync(file, STATE_FILE)
-    holdfast(data, 'state', 'import', file)
+    const data = imported()
     const backups = join(data, 'states', 'default.backups')
     rmSync(backups, { recursive: true, force: true })
     // Root may read everything but this.
@@ -136,10 +139,7 @@ describe('holdfast state', () => {
   })
 
   it('takes a state whose file was emptied for damaged, not for a new one', () => {
-    const data = fresh()
-    const file = join(folder, 'emptied.json')
-    writeFileSync(file, STATE_FILE)
-    holdfast(data, 'state', 'import', file)
+    const data = imported()
     writeFileSync(statePath(data, 'default'), '')
     const { status, err } = holdfast(data, 'state', 'list')
     assert.deepEqual([status, err.includes('the file is empty, and yet there are backups')], [74, true])
@@ -160,9 +160,7 @@ describe('holdfast state', () => {
   })
 
   it('forgets builds, all of those that are named or none', () => {
-    const data = fresh()
-    writeFileSync(join(folder, 'e.json'), STATE_FILE)
-    holdfast(data, 'state', 'import', join(folder, 'e.json'))
+    const data = imported()
     const refused = holdfast(data, 'state', 'remove', 'web', 'nobody')
     assert.deepEqual([refused.status, refused.err.includes('no build nobody')], [66, true])
     assert.match(holdfast(data, 'state', 'list').out, /^web/m)
@@ -192,9 +190,7 @@ describe('holdfast state', () => {
   })
 
   it('says what is wrong with an argument, and what is allowed', () => {
-    const data = fresh()
-    writeFileSync(join(folder, 'c.json'), STATE_FILE)
-    holdfast(data, 'state', 'import', join(folder, 'c.json'))
+    const data = imported()
     for (const words of [
       ['diff', 'x'],
       ['diff', '1', 'x'],
@@ -208,9 +204,7 @@ describe('holdfast state', () => {
   })
 
   it('does not take arguments that mean nothing together, and says what an empty answer means', () => {
-    const data = fresh()
-    writeFileSync(join(folder, 'f.json'), STATE_FILE)
-    holdfast(data, 'state', 'import', join(folder, 'f.json'))
+    const data = imported()
     const shown = holdfast(data, 'state', 'show', '--serial', '1')
     assert.deepEqual([shown.status, shown.err.includes('--serial 1 is for one build')], [65, true])
     assert.match(holdfast(data, 'state', 'history', '--limit', '0').err, /"0" is not 1 or more/)
@@ -232,9 +226,7 @@ describe('holdfast state', () => {
   })
 
   it('takes - for standard output and input', () => {
-    const data = fresh()
-    writeFileSync(join(folder, 'h.json'), STATE_FILE)
-    holdfast(data, 'state', 'import', join(folder, 'h.json'))
+    const data = imported()
     assert.match(holdfast(data, 'state', 'export', '-').out, /^\{"format":"holdfast-state"/)
     assert.match(holdfast(data, 'state', 'import', '-').err, /standard input is empty/)
     const path = join(folder, 'h-out.json')
@@ -242,9 +234,7 @@ describe('holdfast state', () => {
   })
 
   it('says when its output cannot be written', { skip: !existsSync('/dev/full') }, () => {
-    const data = fresh()
-    writeFileSync(join(folder, 'i.json'), STATE_FILE)
-    holdfast(data, 'state', 'import', join(folder, 'i.json'))
+    const data = imported()
     const env = { ...process.env, HOLDFAST_DATA: data }
     const full = openSync('/dev/full', 'w')
     for (const words of ['list', 'list --json', 'show', 'export']) {

@@ -11,6 +11,7 @@ import {
   isDiskFull,
   isInaccessible,
   openInPlace,
+  unusableFile,
   WriteQueue,
   type FileInPlace,
 } from '../../storage/index.ts'
@@ -426,17 +427,7 @@ function translate(error: unknown, path: string): unknown {
       cause: error,
     })
   }
-  if (isInaccessible(error)) {
-    return new HoldfastError(
-      'DATA_FOLDER_UNUSABLE',
-      `the file of all locks, ${path}, cannot be used: ${messageOf(error)}`,
-      {
-        hint: 'Check that this user may read and write the file and its folder, and that the disk is not read-only.',
-        retryable: true,
-        cause: error,
-      },
-    )
-  }
+  if (isInaccessible(error)) return unusableFile(`the file of all locks, ${path},`, error)
   if (!isCorrupt(error)) return error
   return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
     hint: `Stop everything that uses locks, remove ${path}, and start again: states keep their own highest token.`,

@@ -1,6 +1,6 @@
 /** What the errors of SQLite and of our own checks mean to those who use a state. */
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { isCorrupt, isDiskFull, isInaccessible } from '../../storage/index.ts'
+import { isCorrupt, isDiskFull, isInaccessible, unusableFile } from '../../storage/index.ts'
 import { StateDamagedError } from '../errors.ts'
 import { MetaDamage } from './meta.ts'
 import { SaveDamage } from './saves.ts'
@@ -8,13 +8,7 @@ import { SaveDamage } from './saves.ts'
 export function translate(error: unknown, path: string): unknown {
   if (error instanceof SaveDamage || error instanceof MetaDamage || isCorrupt(error))
     return new StateDamagedError(path, messageOf(error), { cause: error })
-  if (isInaccessible(error)) {
-    return new HoldfastError('DATA_FOLDER_UNUSABLE', `the state in ${path} cannot be used: ${messageOf(error)}`, {
-      hint: 'Check that this user may read and write the file and its folder, and that the disk is not read-only.',
-      retryable: true,
-      cause: error,
-    })
-  }
+  if (isInaccessible(error)) return unusableFile(`the state in ${path}`, error)
   if (!isDiskFull(error)) return error
   return new HoldfastError('NO_SPACE', `the disk of ${path} is full: nothing was changed`, {
     hint: 'Free some space and try again; reading needs a little too.',

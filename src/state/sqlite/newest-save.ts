@@ -41,15 +41,7 @@ export class NewestSave {
 
   head(): StateHead {
     const row = this.row()
-    return (this.#head ??= this.headOf(row))
-  }
-
-  headOf(row: SaveRow | null): StateHead {
-    return {
-      lineage: this.#tables.meta.lineage,
-      serial: row?.serial ?? 0,
-      buildCount: row?.builds ?? 0,
-    }
+    return (this.#head ??= stateHead(this.#tables, row))
   }
 
   /** Runs what writes, within a transaction of ours. What it read is not believed later: it may be undone. */
@@ -82,4 +74,9 @@ export class NewestSave {
     const [version] = this.#dataVersion.get() as unknown as [number]
     return version
   }
+}
+
+/** Where a state stands whose newest save is this one; null: it has none. */
+export function stateHead({ meta }: Tables, newest: SaveRow | null): StateHead {
+  return { lineage: meta.lineage, serial: newest?.serial ?? 0, buildCount: newest?.builds ?? 0 }
 }

@@ -2,9 +2,9 @@
 import { backup } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openSqliteFile } from '../../storage/index.ts'
-import type { SnapshotPage, StateHead, StoredBuild } from '../state-store.ts'
+import type { SnapshotPage, StoredBuild } from '../state-store.ts'
 import { translate } from './errors.ts'
-import type { SaveRow } from './saves.ts'
+import { stateHead } from './newest-save.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 
 /** Builds of one page: some milliseconds of work. */
@@ -23,15 +23,12 @@ export function pageOf(tables: Tables, after: number): { builds: StoredBuild[]; 
 }
 
 /** Over a connection of its own, whose one read transaction goes on while others save. */
-export async function* snapshotOf(
-  path: string,
-  headOf: (newest: SaveRow | null) => StateHead,
-): AsyncIterable<SnapshotPage> {
+export async function* snapshotOf(path: string): AsyncIterable<SnapshotPage> {
   const connection = await openSqliteFile(path, { durability: 'full', readOnly: true })
   try {
     connection.exec('BEGIN')
     const tables = tablesOf(path, connection)
-    const head = headOf(tables.saves.newest())
+    const head = stateHead(tables, tables.saves.newest())
     for (let after = -1, isLast = false; !isLast;) {
       const page = pageOf(tables, after)
       if (page.builds.length > 0) yield { head, builds: page.builds }

@@ -26,7 +26,7 @@ import { buildsOfNewest, buildsSince, changedSince } from './changes.ts'
 import { COMPACTION, takeSteps } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
-import { NewestSave } from './newest-save.ts'
+import { NewestSave, stateHead } from './newest-save.ts'
 import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
 import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
 import { StateFile } from './state-file.ts'
@@ -110,7 +110,7 @@ export class SqliteState implements StateStore {
       return head.buildCount <= PAGE ? { head, builds: pageOf(this.#tables, -1).builds } : null
     })
     if (small) yield small
-    else yield* snapshotOf(this.location, (row) => this.#newest.headOf(row))
+    else yield* snapshotOf(this.location)
   }
 
   async list({ after = '', limit, status }: Parameters<StateStore['list']>[0]): Promise<BuildEntry[]> {
@@ -145,7 +145,7 @@ export class SqliteState implements StateStore {
           const token = this.#fences.admit(row, fences)
           for (const request of chain) row = applySave(this.#tables, row, request, token)
         }
-        return { row, head: this.#newest.headOf(row), mark }
+        return { row, head: stateHead(this.#tables, row), mark }
       },
       this.#fences.isOwnAmong(fences) ? fences : undefined,
     )
@@ -162,7 +162,7 @@ export class SqliteState implements StateStore {
       const { builds = 0, digest = 0 } = newest ?? {}
       const row = { serial, id, at, who, operation, token, builds, digest }
       this.#tables.saves.append(row, [], null)
-      return this.#newest.headOf(row)
+      return stateHead(this.#tables, row)
     })
   }
 

@@ -1,5 +1,5 @@
 /** What an error of node:sqlite means. Primary result codes: https://sqlite.org/rescode.html */
-import { messageOf, systemErrorCode } from '../../base/index.ts'
+import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 import { IndexDamage } from './index-damage.ts'
 
 const ERROR = 1
@@ -56,6 +56,15 @@ export function isInaccessible(error: unknown): boolean {
   const code = sqliteCode(error)
   if (code !== null) return code === PERM || code === READONLY || code === CANTOPEN
   return INACCESSIBLE_FILE_ERRORS.includes(systemErrorCode(error) ?? '')
+}
+
+/** For errors of `isInaccessible`. @param what The file, as a message names it: `the state in /srv/a.db`. */
+export function unusableFile(what: string, cause: unknown): HoldfastError {
+  return new HoldfastError('DATA_FOLDER_UNUSABLE', `${what} cannot be used: ${messageOf(cause)}`, {
+    hint: 'Check that this user may read and write the file and its folder, and that the disk is not read-only.',
+    retryable: true,
+    cause,
+  })
 }
 
 /** A failure of the disk or of the machine that may pass. */
