@@ -22,7 +22,19 @@ const DEBIAN_PACKAGES = [
   { name: 'openssh-server', provides: '/usr/sbin/sshd', neededFor: 'lab tests over ssh' },
   { name: 'openssh-client', provides: '/usr/bin/ssh', neededFor: 'lab tests over ssh' },
   { name: 'packer', provides: '/usr/bin/packer', neededFor: 'build tests' },
-  { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'bench:upload' },
+  { name: 'nginx-light', provides: '/usr/sbin/nginx', neededFor: 'tests behind a proxy and bench:upload' },
+  { name: 'caddy', provides: '/usr/bin/caddy', neededFor: 'tests behind a proxy' },
+  { name: 'varnish', provides: '/usr/sbin/varnishd', neededFor: 'tests behind a cache' },
+  { name: 'wget', provides: '/usr/bin/wget', neededFor: 'tests of download clients' },
+  { name: 'aria2', provides: '/usr/bin/aria2c', neededFor: 'tests of download clients' },
+  { name: 'axel', provides: '/usr/bin/axel', neededFor: 'tests of download clients' },
+  { name: 'python3-requests', provides: '/usr/lib/python3/dist-packages/requests', neededFor: 'tests of upload clients' },
+  { name: 'ffmpeg', provides: '/usr/bin/ffmpeg', neededFor: 'tests that play media' },
+  { name: 'firefox-esr', provides: '/usr/bin/firefox-esr', neededFor: 'browser tests in Firefox' },
+  { name: 'webkit2gtk-driver', provides: '/usr/bin/WebKitWebDriver', neededFor: 'browser tests in WebKit' },
+  { name: 'xvfb', provides: '/usr/bin/Xvfb', neededFor: 'browser tests in WebKit' },
+  { name: 'faketime', provides: '/usr/bin/faketime', neededFor: 'tests of wrong clocks' },
+  { name: 'fiu-utils', provides: '/usr/bin/fiu-run', neededFor: 'tests of failing disks' },
 ]
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))

@@ -15,8 +15,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whether the request carries a valid session or API token. */
     isOwner: boolean
-    /** Scheme and host as the client sees them, without a slash at the end: `https://files.example.org`. */
+    /** Scheme, host and base path as the client sees them, without a slash at the end: `https://example.org/share`. */
     baseUrl: string
+    /** The path under which the client sees the app, `/share`; empty where that is the root. Cookies and redirects need it. */
+    basePath: string
     /** Tells a client that sent `Expect: 100-continue` to go on. Does nothing for others. */
     acceptBody(): void
   }

@@ -11,6 +11,7 @@ export const SAFE_HEADERS = {
 
 export function describeRequests(app: FastifyInstance, behindProxy: boolean): void {
   app.decorateRequest('baseUrl', { getter: baseUrl(behindProxy) })
+  app.decorateRequest('basePath', '')
   app.decorateRequest('acceptBody', function acceptBody(this: FastifyRequest) {
     const { waitsFor100 } = this.raw as { waitsFor100?: () => void }
     waitsFor100?.()
