@@ -1,9 +1,10 @@
 /**
- * Uploads and downloads by curl, Holdfast against nginx on the same filesystem, interleaved: speed as a ratio, CPU time,
- * peak memory. Holdfast hashes every byte (SHA-256), nginx does not. Twice: `page cache`, where neither waits for the disk
- * (Holdfast with --fsync false), and `durable`, where Holdfast waits and nginx's file is flushed with sync(1) in its time.
+ * Uploads and downloads by curl, Holdfast against a peer on the same filesystem, interleaved: speed as a ratio, CPU time,
+ * peak memory. Twice: `page cache`, where neither waits for the disk (Holdfast with --fsync false), and `durable`. The
+ * peer is nginx, which does not hash and whose file sync(1) flushes in its time, or with --peer another checkout of
+ * Holdfast, compiled by `npm run build`: whether a change made uploads slower or larger.
  *
- *   npm run bench:upload -- [--sizes 100M,1G,5G] [--rounds 5] [--dir FOLDER]
+ *   npm run bench:upload -- [--sizes 100M,1G,5G] [--rounds 5] [--dir FOLDER] [--peer CHECKOUT]
  */
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     sizes: { type: 'string', default: '100M,1G,5G' },
     rounds: { type: 'string', default: '5' },
     dir: { type: 'string', default: tmpdir() },
+    peer: { type: 'string' },
   },
 })
 /** Source, and one stored copy at each server. */
@@ -44,19 +46,21 @@ interface Sample {
 }
 
 async function main(): Promise<void> {
-  const nginx = await start(startNginx(folderFor('nginx')))
+  const peers = await startPeers()
   const relaxed = await start(startHoldfast(folderFor('relaxed'), false))
   const durable = await start(startHoldfast(folderFor('durable'), true))
   const idleMb = memoryMb(durable.pid, 'VmRSS')
   console.log(`start to first healthy answer: ${Math.round(durable.startMs)} ms; idle memory ${idleMb.toFixed(1)} MB\n`)
-  console.log('what                     size      holdfast   nginx  ratio (lowest-highest)  CPU s/GB (nginx)  peak MB')
+  console.log(
+    'what                     size      holdfast    peer  ratio (lowest-highest)  CPU s/GB (peer)   peak MB (peer)',
+  )
   for (const size of sizesThatFit()) {
     const source = makeSource(size)
     for (const way of ['put', 'form'] as const) {
-      await compareUploads(`${way}, page cache`, way, relaxed, nginx, source, size)
-      await compareUploads(`${way}, durable`, way, durable, nginx, source, size)
+      await compareUploads(`${way}, page cache`, way, relaxed, peers.relaxed, source, size)
+      await compareUploads(`${way}, durable`, way, durable, peers.durable, source, size)
     }
-    await compareDownloads(relaxed, nginx, source, size)
+    await compareDownloads(relaxed, peers.relaxed, source, size)
     rmSync(source)
   }
   console.log('\nlast byte to answer, sent at 115 MB/s, durable:')
@@ -69,17 +73,27 @@ async function main(): Promise<void> {
   console.log(`\nlist of 10,000 files: ${(await listingMs(durable.url, durable.token)).join(', ')}`)
 }
 
+async function startPeers(): Promise<{ relaxed: BenchServer; durable: BenchServer }> {
+  const { peer } = options
+  if (peer === undefined) {
+    const nginx = await start(startNginx(folderFor('nginx')))
+    return { relaxed: nginx, durable: nginx }
+  }
+  const relaxed = await start(startHoldfast(folderFor('peer-relaxed'), false, peer))
+  return { relaxed, durable: await start(startHoldfast(folderFor('peer-durable'), true, peer)) }
+}
+
 async function compareUploads(
   label: string,
   way: UploadWay,
   holdfast: BenchServer,
-  nginx: BenchServer,
+  peer: BenchServer,
   source: string,
   size: number,
 ): Promise<void> {
   const flushes = label.endsWith('durable')
   const pairs: { a: Sample; b: Sample }[] = []
-  resetPeak(holdfast.pid)
+  for (const { pid } of [holdfast, peer]) resetPeak(pid)
   for (let round = 0; round <= rounds; round++) {
     const one = async (server: BenchServer) => {
       const uploaded = await upload(server, way, source, flushes)
@@ -88,36 +102,31 @@ async function compareUploads(
       return uploaded
     }
     const pair = await inRandomOrder(
-      async () => one(nginx),
+      async () => one(peer),
       async () => one(holdfast),
     )
     // The first pair warms up both.
     if (round > 0) pairs.push(pair)
   }
-  print(label, size, pairs, memoryMb(holdfast.pid, 'VmHWM'))
+  print(label, size, pairs, peaks(holdfast, peer))
 }
 
-async function compareDownloads(
-  holdfast: BenchServer,
-  nginx: BenchServer,
-  source: string,
-  size: number,
-): Promise<void> {
+async function compareDownloads(holdfast: BenchServer, peer: BenchServer, source: string, size: number): Promise<void> {
   const answers = new Map<BenchServer, string>()
-  for (const server of [holdfast, nginx]) answers.set(server, (await upload(server, 'put', source, false)).answer)
+  for (const server of [holdfast, peer]) answers.set(server, (await upload(server, 'put', source, false)).answer)
   settle()
   const pairs: { a: Sample; b: Sample }[] = []
-  resetPeak(holdfast.pid)
+  for (const { pid } of [holdfast, peer]) resetPeak(pid)
   for (let round = 0; round <= rounds; round++) {
     const one = async (server: BenchServer) =>
       download(server, server.downloadUrl(answers.get(server) ?? '', 'bench.bin'))
     const pair = await inRandomOrder(
-      async () => one(nginx),
+      async () => one(peer),
       async () => one(holdfast),
     )
     if (round > 0) pairs.push(pair)
   }
-  print('download', size, pairs, memoryMb(holdfast.pid, 'VmHWM'))
+  print('download', size, pairs, peaks(holdfast, peer))
   for (const [server, answer] of answers) await server.remove(answer, 'bench.bin')
 }
 
@@ -137,16 +146,20 @@ async function download(server: BenchServer, url: string): Promise<Sample> {
   return { seconds: (performance.now() - startedAt) / 1000, cpuSeconds: cpuSeconds(server.pid) - cpuBefore }
 }
 
-function print(label: string, size: number, pairs: { a: Sample; b: Sample }[], peakMb: number): void {
+function print(label: string, size: number, pairs: { a: Sample; b: Sample }[], peakMb: string): void {
   const speed = (samples: Sample[]) => (size / 1e6 / median(samples.map(({ seconds }) => seconds))).toFixed(0)
   const cpu = (samples: Sample[]) => (median(samples.map((sample) => sample.cpuSeconds)) / (size / 1e9)).toFixed(2)
-  const [nginx, holdfast] = [pairs.map(({ a }) => a), pairs.map(({ b }) => b)]
+  const [peer, holdfast] = [pairs.map(({ a }) => a), pairs.map(({ b }) => b)]
   const ratio = speedRatio(pairs.map(({ a, b }) => ({ a: a.seconds, b: b.seconds })))
   const range = `${ratio.median.toFixed(2)} (${ratio.lowest.toFixed(2)}-${ratio.highest.toFixed(2)})`
-  const columns = [label.padEnd(24), formatBytes(size).padEnd(9), speed(holdfast).padStart(8), speed(nginx).padStart(8)]
-  console.log(
-    `${columns.join(' ')}  ${range.padEnd(22)}  ${`${cpu(holdfast)} (${cpu(nginx)})`.padEnd(16)}  ${peakMb.toFixed(1)}`,
-  )
+  const columns = [label.padEnd(24), formatBytes(size).padEnd(9), speed(holdfast).padStart(8), speed(peer).padStart(8)]
+  console.log(`${columns.join(' ')}  ${range.padEnd(22)}  ${`${cpu(holdfast)} (${cpu(peer)})`.padEnd(16)}  ${peakMb}`)
+}
+
+/** Peak memory since `resetPeak`, MB = 10^6. */
+function peaks(holdfast: BenchServer, peer: BenchServer): string {
+  const [own, other] = [holdfast, peer].map(({ pid }) => memoryMb(pid, 'VmHWM').toFixed(1))
+  return `${own} (${other})`
 }
 
 async function start<T extends BenchServer>(starting: Promise<T>): Promise<T> {

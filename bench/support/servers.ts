@@ -27,16 +27,21 @@ export interface BenchServer {
 
 export type UploadWay = 'put' | 'form'
 
-/** Holdfast on a free port with its data in `folder`. @param fsync whether it waits for the disk. */
+/**
+ * Holdfast on a free port with its data in `folder`.
+ * @param fsync whether it waits for the disk.
+ * @param checkout a checkout that `npm run build` has compiled; default this one.
+ */
 export async function startHoldfast(
   folder: string,
   fsync: boolean,
+  checkout = '.',
 ): Promise<BenchServer & { token: string; url: string }> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const args = ['serve', '--data', folder, '--port', String(port), '--fsync', String(fsync), '--log-level', 'warn']
   const env = { ...process.env, HOLDFAST_SHARED_SECRET: SECRET }
-  const child = spawn('bin/holdfast', args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(join(checkout, 'bin/holdfast'), args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
   const startMs = await untilReady(child, `${url}/api/health`)
   const token = await makeToken(url)
   const authorization = `Authorization: Bearer ${token}`
