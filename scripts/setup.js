@@ -28,7 +28,11 @@ const DEBIAN_PACKAGES = [
   { name: 'wget', provides: '/usr/bin/wget', neededFor: 'tests of download clients' },
   { name: 'aria2', provides: '/usr/bin/aria2c', neededFor: 'tests of download clients' },
   { name: 'axel', provides: '/usr/bin/axel', neededFor: 'tests of download clients' },
-  { name: 'python3-requests', provides: '/usr/lib/python3/dist-packages/requests', neededFor: 'tests of upload clients' },
+  {
+    name: 'python3-requests',
+    provides: '/usr/lib/python3/dist-packages/requests',
+    neededFor: 'tests of upload clients',
+  },
   { name: 'ffmpeg', provides: '/usr/bin/ffmpeg', neededFor: 'tests that play media' },
   { name: 'firefox-esr', provides: '/usr/bin/firefox-esr', neededFor: 'browser tests in Firefox' },
   { name: 'webkit2gtk-driver', provides: '/usr/bin/WebKitWebDriver', neededFor: 'browser tests in WebKit' },
