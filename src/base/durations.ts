@@ -31,3 +31,12 @@ export function formatDuration(ms: number): string {
   }
   return text
 }
+
+/** Milliseconds as Go's `time.Duration` prints them from a second up, as PicoShare's clients expect: `168h0m0s`, `1m30.5s`. */
+export function formatGoDuration(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000)
+  const minutes = Math.floor((ms % 3_600_000) / 60_000)
+  const seconds = `${(ms % 60_000) / 1000}s`
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds
+}

@@ -24,7 +24,10 @@ export interface FilesTable {
 
 export interface GuestLinksTable {
   id: string
+  /** For the owner alone. */
   label: string | null
+  /** What the guest reads. */
+  greeting: string | null
   created_at: number
   url_expires_at: number | null
   /** Null is forever. */
@@ -77,6 +80,7 @@ export interface ShareTables {
 export const shareMigrations: Migrations = {
   'share-001-tables': { up: createTables },
   'share-002-resumable-uploads': { up: createResumableUploads },
+  'share-007-guest-greeting': { up: addGuestGreeting },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -124,6 +128,10 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('default_expiration_days', 'integer', (column) => column.notNull())
     .addColumn('default_never_expire', 'integer', (column) => column.notNull())
     .execute()
+}
+
+async function addGuestGreeting(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('guest_links').addColumn('greeting', 'text').execute()
 }
 
 async function createResumableUploads(db: Kysely<unknown>): Promise<void> {

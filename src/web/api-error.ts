@@ -1,3 +1,5 @@
+import { visibleName } from './visible-text.ts'
+
 /** What went wrong with a request, in words for the person at the screen. */
 export class ApiError extends Error {
   /** The HTTP status; 0 when there was no answer at all. */
@@ -53,9 +55,9 @@ function readEnvelope(body: string): { code: string; message: string; hint?: str
     const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown; hint?: unknown } }
     if (typeof error?.message !== 'string') return null
     const code = typeof error.code === 'string' ? error.code : 'UNKNOWN'
-    return typeof error.hint === 'string'
-      ? { code, message: error.message, hint: error.hint }
-      : { code, message: error.message }
+    // A message may quote a name that somebody else chose.
+    const message = visibleName(error.message)
+    return typeof error.hint === 'string' ? { code, message, hint: visibleName(error.hint) } : { code, message }
   } catch {
     // Not JSON: then no word of it was meant for this page.
     return null

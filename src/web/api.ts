@@ -1,5 +1,7 @@
 /** The server's HTTP API, one function a call. Each rejects with an ApiError. Uploads are in upload/transport.ts. */
 import { ApiError, errorFromAnswer, unreachable } from './api-error.ts'
+import { parseLifetime } from './expiry.ts'
+import { noteServerTime } from './server-clock.ts'
 import { Store } from './store.ts'
 import type {
   Build,
@@ -46,14 +48,17 @@ export const listDownloads = (id: string, signal: AbortSignal) =>
 export const changeFile = (id: string, change: FileChange) => call('PUT', `/entry/${part(id)}`, { body: change })
 export const deleteFile = (id: string) => call('DELETE', `/entry/${part(id)}`)
 
-export const listGuestLinks = (signal: AbortSignal) =>
-  call<{ guestLinks: GuestLink[] }>('GET', '/guest-links', { signal })
+export async function listGuestLinks(signal: AbortSignal): Promise<GuestLink[]> {
+  const { guestLinks } = await call<{ guestLinks: Sent<GuestLink>[] }>('GET', '/guest-links', { signal })
+  return guestLinks.map(withLifetime)
+}
+
 export const createGuestLink = (link: NewGuestLink) => call<{ id: string }>('POST', '/guest-links', { body: link })
 export const deleteGuestLink = (id: string) => call('DELETE', `/guest-links/${part(id)}`)
 export const enableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/enable`)
 export const disableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/disable`)
-export const getGuestView = (id: string, signal: AbortSignal) =>
-  call<GuestView>('GET', `/guest/${part(id)}`, { signal })
+export const getGuestView = async (id: string, signal: AbortSignal) =>
+  withLifetime(await call<Sent<GuestView>>('GET', `/guest/${part(id)}`, { signal }))
 
 export function listBuilds(query: BuildQuery, signal: AbortSignal) {
   const given = Object.entries(query).filter(([, value]) => value !== '')
@@ -74,6 +79,13 @@ export const getSystem = (signal?: AbortSignal) => call<SystemInfo>('GET', '/sys
 export const listTokens = (signal: AbortSignal) => call<{ tokens: Token[] }>('GET', '/tokens', { signal })
 export const createToken = (name: string) => call<{ token: string }>('POST', '/tokens', { body: { name } })
 export const deleteToken = (id: string) => call('DELETE', `/tokens/${part(id)}`)
+
+/** As the API sends what has a lifetime. */
+type Sent<T extends { fileLifetimeMs: number | null }> = Omit<T, 'fileLifetimeMs'> & { fileLifetime: string | null }
+
+function withLifetime<T extends { fileLifetime: string | null }>({ fileLifetime, ...rest }: T) {
+  return { ...rest, fileLifetimeMs: parseLifetime(fileLifetime) }
+}
 
 const part = encodeURIComponent
 const buildPath = (state: string, name: string) => `/builds/${part(state)}/${part(name)}`
@@ -99,6 +111,7 @@ async function send(method: string, path: string, { body, signal }: Call): Promi
     if (signal?.aborted) throw error
     throw unreachable()
   })
+  noteServerTime(response.headers.get('date'))
   const text = await response.text()
   if (response.ok) return text
   throw errorFromAnswer({ status: response.status, body: text, retryAfter: response.headers.get('retry-after') })

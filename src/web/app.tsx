@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useErrorBoundary } from 'preact/hooks'
+import { asApiError } from './api-error.ts'
 import { BuildPage } from './pages/build.tsx'
 import { BuildsPage } from './pages/builds.tsx'
 import { FileDeletePage } from './pages/file-delete.tsx'
@@ -47,8 +48,21 @@ export function App() {
   const { path } = useLocation()
   return (
     <Shell>
-      <CurrentPage match={matchRoute(path)} />
+      <Guarded key={path}>
+        <CurrentPage match={matchRoute(path)} />
+      </Guarded>
     </Shell>
+  )
+}
+
+/** A fault of one page is told in its place: the others go on working. */
+function Guarded({ children }: { children: ComponentChildren }) {
+  const [fault] = useErrorBoundary()
+  if (fault === undefined) return children
+  return (
+    <Page title="This page does not work" width="narrow">
+      <ErrorNotice error={asApiError(fault)} onRetry={() => location.reload()} />
+    </Page>
   )
 }
 

@@ -1,4 +1,6 @@
 /** When files and links end: the choices offered, and how they are told to the server. */
+import { ApiError } from './api-error.ts'
+
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 /** What the API reads as "never" in a request; its answers say null. */
@@ -40,9 +42,9 @@ export function guestChoices(lifetimeMs: number | null): Choice[] {
 }
 
 function withDays(choices: readonly Choice[], days: number): Choice[] {
-  const own: Choice = { value: String(days), label: days === 1 ? '1 day' : `${days} days` }
+  const own: Choice = { value: String(days), label: formatLifetime(days * DAY_MS) }
   const all = choices.some(({ value }) => value === own.value) ? choices : [...choices, own]
-  return [...all].toSorted((a, b) => Number(a.value) - Number(b.value))
+  return [...all].sort((a, b) => Number(a.value) - Number(b.value))
 }
 
 /** The moment chosen, as the API takes it; `null` when a date is wanted and missing, or too near. */
@@ -56,17 +58,26 @@ export function expiryTime({ choice, date }: ExpiryValue, now: number): string |
 
 /** The first date that a date field may take: tomorrow, which is surely an hour ahead. */
 export function firstDate(now: number): string {
-  const tomorrow = new Date(now + DAY_MS)
+  const today = new Date(now)
+  // By the calendar: the day on which summer time begins has 23 hours.
+  const tomorrow = new Date(today.getFullYear(), today.getMonth(), today.getDate() + 1)
   const parts = [tomorrow.getFullYear(), tomorrow.getMonth() + 1, tomorrow.getDate()]
   return parts.map((part) => String(part).padStart(2, '0')).join('-')
 }
 
-/** Reads Go's `720h0m0s`; `null` (no end) for null, for what is beyond a century, and for what is no duration. */
+/**
+ * Reads a Go duration such as `720h0m0s`, in ms; `null` (no end) for null and for what is beyond a century.
+ * @throws ApiError when it is not a duration: nothing may be promised then.
+ */
 export function parseLifetime(text: string | null): number | null {
-  const found = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text ?? '')
-  if (!text || !found) return null
-  const [hours, minutes, seconds] = [found[1], found[2], found[3]].map((part) => Number(part ?? 0))
-  const ms = (hours ?? 0) * HOUR_MS + (minutes ?? 0) * 60_000 + (seconds ?? 0) * 1000
+  if (text === null) return null
+  const found = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text)
+  if (text === '' || !found) {
+    const message = `The server sent a lifetime that this page cannot read: “${text}”.`
+    throw new ApiError(0, { code: 'UNREADABLE', message, hint: 'Reload the page.' })
+  }
+  const [hours = 0, minutes = 0, seconds = 0] = found.slice(1).map((part) => Number(part ?? 0))
+  const ms = hours * HOUR_MS + minutes * 60_000 + seconds * 1000
   return ms >= FOREVER_MS ? null : ms
 }
 
@@ -78,9 +89,11 @@ export function lifetimeOf(choice: string): string {
 export function formatLifetime(ms: number | null): string {
   if (ms === null) return 'no end'
   const days = ms / DAY_MS
-  const known = DAY_CHOICES.find(({ value }) => Number(value) === days)
-  if (known) return known.label
-  if (days >= 2) return `${Math.round(days)} days`
-  const hours = Math.round(ms / HOUR_MS)
-  return hours === 1 ? '1 hour' : `${hours} hours`
+  if (days >= 365 && days % 365 === 0) return count(days / 365, 'year')
+  if (days >= 2 || days === 1) return count(Math.floor(days), 'day')
+  return count(Math.floor(ms / HOUR_MS), 'hour')
+}
+
+function count(number: number, unit: string): string {
+  return `${number} ${unit}${number === 1 ? '' : 's'}`
 }

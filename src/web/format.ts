@@ -21,6 +21,12 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${UNITS[unit]}`
 }
 
+/** In bytes where that is what tells it from `other`: 1,049,000 of at most 1,048,576. */
+export function formatApart(bytes: number, other: number): string {
+  const text = formatBytes(bytes)
+  return bytes !== other && text === formatBytes(other) ? `${formatCount(bytes)} bytes` : text
+}
+
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`
 }

@@ -50,10 +50,11 @@ export interface Download {
 export interface GuestLink {
   id: string
   label: string | null
+  greeting: string | null
   createdAt: string
   urlExpiresAt: string | null
-  /** A Go duration such as `720h0m0s`; `null`: files stay forever. */
-  fileLifetime: string | null
+  /** A Go duration in the answer; `null`: files stay forever. */
+  fileLifetimeMs: number | null
   maxFileBytes: number | null
   maxFileUploads: number | null
   uploadCount: number
@@ -64,6 +65,7 @@ export interface GuestLink {
 
 export interface NewGuestLink {
   label: string | null
+  greeting: string | null
   urlExpirationTime: string
   fileLifetime: string
   maxFileBytes: number | null
@@ -73,11 +75,11 @@ export interface NewGuestLink {
 /** What a guest may know of a guest link. */
 export interface GuestView {
   id: string
-  label: string | null
+  greeting: string | null
   isActive: boolean
   maxFileBytes: number | null
   uploadsLeft: number | null
-  fileLifetime: string | null
+  fileLifetimeMs: number | null
 }
 
 export interface Settings {

@@ -105,7 +105,8 @@ describe('a guest link is made', () => {
       id,
       label: 'Listed',
       urlExpiresAt: null,
-      fileLifetime: '30d',
+      greeting: null,
+      fileLifetime: '720h0m0s',
       maxFileBytes: 2_000_000,
       maxFileUploads: 5,
       uploadCount: 1,
@@ -115,10 +116,10 @@ describe('a guest link is made', () => {
     })
     assert.deepEqual((await server.guest(`/api/guest/${id}`)).json(), {
       id,
-      label: 'Listed',
+      greeting: null,
       isActive: true,
       maxFileBytes: 2_000_000,
-      fileLifetime: '30d',
+      fileLifetime: '720h0m0s',
       uploadsLeft: 4,
     })
   })

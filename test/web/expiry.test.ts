@@ -31,6 +31,11 @@ describe('an expiry', () => {
     for (const date of ['', 'soon', '2026-11-20']) assert.equal(expiryTime({ choice: 'custom', date }, NOW), null)
   })
 
+  it('may begin tomorrow, also where a day of the change to summer time has 23 hours', () => {
+    const late = new Date(2026, 2, 28, 23, 30).getTime()
+    assert.equal(firstDate(late), '2026-03-29')
+  })
+
   it('may be any date from the first one that is offered', () => {
     assert.notEqual(expiryTime({ choice: 'custom', date: firstDate(NOW) }, NOW), null)
   })
@@ -53,7 +58,11 @@ describe('a lifetime', () => {
   it('is read as Go writes it', () => {
     assert.equal(parseLifetime('720h0m0s'), 30 * DAY_MS)
     assert.equal(parseLifetime('1h30m'), 5_400_000)
-    for (const text of [null, '', '876000h0m0s', 'forever']) assert.equal(parseLifetime(text), null)
+    for (const text of [null, '876000h0m0s']) assert.equal(parseLifetime(text), null)
+  })
+
+  it('that cannot be read is not taken for forever', () => {
+    for (const text of ['', '7d', 'forever']) assert.throws(() => parseLifetime(text), /cannot read/)
   })
 
   it('is read back from what is sent', () => {
@@ -62,7 +71,7 @@ describe('a lifetime', () => {
   })
 
   it('is told in days', () => {
-    const told = [null, 365 * DAY_MS, 14 * DAY_MS, 1.5 * DAY_MS, 3_600_000].map(formatLifetime)
-    assert.deepEqual(told, ['no end', '1 year', '14 days', '36 hours', '1 hour'])
+    const told = [null, 365, 730, 14, 2.9, 1.5, 1].map((days) => formatLifetime(days === null ? null : days * DAY_MS))
+    assert.deepEqual(told, ['no end', '1 year', '2 years', '14 days', '2 days', '36 hours', '1 day'])
   })
 })

@@ -20,7 +20,7 @@ describe('before sending', () => {
 
   it('says what is wrong', () => {
     const code = (job: typeof file, limits: Partial<Limits> = {}) => checkJob(job, { ...ANY, ...limits })?.code
-    assert.equal(code({ ...file, sizeBytes: 0 }), 'EMPTY')
+    assert.equal(code({ ...file, sizeBytes: 0 }), undefined)
     assert.equal(code({ ...file, name: '..x' }), 'BAD_NAME')
     assert.equal(code(file, { availableBytes: 999_999 }), 'NO_SPACE')
     assert.equal(code(file, { maxFileBytes: 999_999 }), 'TOO_LARGE')
@@ -30,6 +30,8 @@ describe('before sending', () => {
   it('names the sizes', () => {
     const full = checkJob(file, { ...ANY, availableBytes: 500_000 })
     assert.equal(full?.message, "The server's disk has room for 500 kB more, and this file needs 1 MB.")
+    const close = checkJob({ ...file, sizeBytes: 1_049_000 }, { ...ANY, maxFileBytes: 1_048_576 })
+    assert.match(close?.message ?? '', /it has 1,049,000 bytes, and at most 1,048,576 bytes/)
     assert.match(checkJob(file, { ...ANY, availableBytes: -5 })?.message ?? '', /disk is full/)
   })
 })

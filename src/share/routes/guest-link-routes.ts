@@ -8,14 +8,16 @@ import type { GuestLinks } from '../guest-links.ts'
 import { idParams, requireGuestLink, requireGuestLinkId } from './params.ts'
 import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
 
-const MAX_LABEL_BYTES = 200
+/** Of the label and of the greeting. */
+const MAX_TEXT_BYTES = 200
 const MIN_FILE_LIFETIME_MS = 86_400_000
 /** PicoShare's way to say forever: a hundred years. */
 const FOREVER_MS = 876_000 * 3_600_000
 const tags = ['guest links']
 
 const newLinkBody = z.object({
-  label: z.string().nullish(),
+  label: z.string().nullish().describe('For the owner alone; at most 200 bytes'),
+  greeting: z.string().nullish().describe('What the guest reads; at most 200 bytes'),
   urlExpirationTime: z.string().describe('RFC 3339, at least an hour ahead'),
   fileLifetime: z.string().describe('At least 24h; 876000h0m0s is forever'),
   maxFileBytes: z.int().min(1_048_576).nullish(),
@@ -23,7 +25,7 @@ const newLinkBody = z.object({
 })
 
 const guestView = guestLinkView
-  .pick({ id: true, label: true, isActive: true, maxFileBytes: true, fileLifetime: true })
+  .pick({ id: true, greeting: true, isActive: true, maxFileBytes: true, fileLifetime: true })
   .extend({
     uploadsLeft: z.int().nullable().describe('Null is no limit'),
   })
@@ -98,7 +100,7 @@ function guestsRoute(instance: FastifyInstance, guestLinks: GuestLinks): void {
       const link = await requireGuestLink(guestLinks, request.params.id)
       return {
         id: link.id,
-        label: link.label,
+        greeting: link.greeting,
         isActive: guestLinks.isActive(link),
         maxFileBytes: link.max_file_bytes,
         fileLifetime: viewLifetime(link),
@@ -109,19 +111,22 @@ function guestsRoute(instance: FastifyInstance, guestLinks: GuestLinks): void {
 }
 
 function readNewLink(body: z.infer<typeof newLinkBody>, now: number) {
-  const label = body.label || null
-  const labelBytes = Buffer.byteLength(label ?? '')
-  if (labelBytes > MAX_LABEL_BYTES)
-    throw invalid('label', `it has ${labelBytes} bytes, at most ${MAX_LABEL_BYTES} are allowed`)
   const lifetimeMs = parseDuration(body.fileLifetime)
   if (lifetimeMs === null || lifetimeMs < MIN_FILE_LIFETIME_MS) {
     throw invalid('fileLifetime', `${JSON.stringify(body.fileLifetime)} is no duration of at least 24h, such as 720h`)
   }
   return {
-    label,
+    label: readText('label', body.label),
+    greeting: readText('greeting', body.greeting),
     url_expires_at: parseExpiration(body.urlExpirationTime, now),
     file_lifetime_ms: lifetimeMs >= FOREVER_MS ? null : lifetimeMs,
     max_file_bytes: body.maxFileBytes ?? null,
     max_file_uploads: body.maxFileUploads ?? null,
   }
+}
+
+function readText(field: 'label' | 'greeting', given: string | null | undefined): string | null {
+  const bytes = Buffer.byteLength(given ?? '')
+  if (bytes > MAX_TEXT_BYTES) throw invalid(field, `it has ${bytes} bytes, at most ${MAX_TEXT_BYTES} are allowed`)
+  return given || null
 }

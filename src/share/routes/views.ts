@@ -1,6 +1,6 @@
 /** How files and guest links look in answers. */
 import { z } from 'zod'
-import { formatDuration } from '../../base/index.ts'
+import { formatGoDuration } from '../../base/index.ts'
 import { formatTime } from '../fields.ts'
 import type { ListedFile } from '../files.ts'
 import type { GuestLink } from '../guest-links.ts'
@@ -49,10 +49,14 @@ export function viewFile(file: ListedFile, baseUrl: string): z.infer<typeof file
 export const guestLinkView = z
   .object({
     id: z.string().describe('16 characters'),
-    label: z.string().nullable(),
+    label: z.string().nullable().describe('For the owner alone'),
+    greeting: z.string().nullable().describe('What the guest reads'),
     createdAt: time,
     urlExpiresAt: time.nullable().describe('Null is never'),
-    fileLifetime: z.string().nullable().describe('Longest life of its files, such as 30d; null is forever'),
+    fileLifetime: z
+      .string()
+      .nullable()
+      .describe('Longest life of its files as a Go duration, such as 720h0m0s; null is forever'),
     maxFileBytes: z.int().nullable(),
     maxFileUploads: z.int().nullable(),
     uploadCount: z.int().describe('Files that came through it and exist now'),
@@ -66,6 +70,7 @@ export function viewGuestLink(link: GuestLink, isActive: boolean, baseUrl: strin
   return {
     id: link.id,
     label: link.label,
+    greeting: link.greeting,
     createdAt: formatTime(link.created_at),
     urlExpiresAt: formatTime(link.url_expires_at),
     fileLifetime: viewLifetime(link),
@@ -79,5 +84,5 @@ export function viewGuestLink(link: GuestLink, isActive: boolean, baseUrl: strin
 }
 
 export function viewLifetime(link: GuestLink): string | null {
-  return link.file_lifetime_ms === null ? null : formatDuration(link.file_lifetime_ms)
+  return link.file_lifetime_ms === null ? null : formatGoDuration(link.file_lifetime_ms)
 }

@@ -48,7 +48,7 @@ export function formatTook(ms: number): string {
 /** From when to when the build's last run went; `null` when nothing has begun. */
 export function spanOf(build: Build, now: number): Span | null {
   const starts = build.steps.map(({ startedAt }) => startedAt).filter((at) => at !== null)
-  const began = build.run?.startedAt ?? build.startedAt ?? starts.toSorted()[0]
+  const began = build.run?.startedAt ?? build.startedAt ?? starts.sort()[0]
   if (began === undefined) return null
   const from = Date.parse(began)
   const ends = [...build.steps.map(({ endedAt }) => endedAt), ...starts, build.endedAt].filter((at) => at !== null)

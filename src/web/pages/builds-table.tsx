@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { lookOf, StatusBadge } from '../builds/status.tsx'
 import { durationOf, formatTook, isLive } from '../builds/times.ts'
 import { Link } from '../router.tsx'
@@ -41,6 +42,7 @@ export function BuildsTable({ builds, hasStates }: { builds: readonly BuildSumma
 function Row({ build, hasStates }: { build: BuildSummary; hasStates: boolean }) {
   const { state, name, startedAt } = build
   const took = durationOf(build, isLive(build) ? Date.now() : null)
+  const step = tellStep(build)
   return (
     <tr role="row">
       <td role="cell" class="col-status">
@@ -56,9 +58,7 @@ function Row({ build, hasStates }: { build: BuildSummary; hasStates: boolean }) 
         <Origin build={build} />
       </td>
       <td role="cell" class="col-step">
-        <p class="step-line">
-          <Step build={build} />
-        </p>
+        {step !== null && <p class="step-line">{step}</p>}
       </td>
       <td role="cell" class="col-started">
         {startedAt === null ? <span class="muted">not yet</span> : <Ago at={startedAt} />}
@@ -85,7 +85,7 @@ function Origin({ build: { name, source, template } }: { build: BuildSummary }) 
   )
 }
 
-function Step({ build: { steps, currentStep, status, error } }: { build: BuildSummary }) {
+function tellStep({ steps, currentStep, status, error }: BuildSummary): ComponentChildren {
   if (currentStep) {
     return (
       <>

@@ -5,7 +5,9 @@ import { toast } from '../toasts.ts'
 import type { SharedFile } from '../types.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
 import { Form } from '../ui/form.tsx'
+import { Name } from '../ui/name.tsx'
 import { Page } from '../ui/page.tsx'
+import { visibleName } from '../visible-text.ts'
 import { OneFile } from './one-file.tsx'
 
 export function FileDeletePage({ id }: { id: string }) {
@@ -15,7 +17,7 @@ export function FileDeletePage({ id }: { id: string }) {
 function DeleteForm({ file: { id, filename, sizeBytes } }: { file: SharedFile }) {
   const remove = async () => {
     await deleteFile(id)
-    toast(`${filename} is deleted.`)
+    toast(`${visibleName(filename)} is deleted.`)
     navigate('/files')
   }
   return (
@@ -25,7 +27,7 @@ function DeleteForm({ file: { id, filename, sizeBytes } }: { file: SharedFile })
       lead={`Its link stops working at once, and ${formatBytes(sizeBytes)} become free. It cannot be brought back.`}
     >
       <p class="subject">
-        <bdi>{filename}</bdi>
+        <Name text={filename} />
       </p>
       <Form onSubmit={remove}>
         {(isBusy) => (

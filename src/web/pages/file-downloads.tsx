@@ -2,9 +2,11 @@ import { listDownloads } from '../api.ts'
 import { formatDateTime, plural } from '../format.ts'
 import type { Download, SharedFile } from '../types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
+import { Name } from '../ui/name.tsx'
 import { Empty } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { describeUserAgent } from '../user-agent.ts'
+import { visibleName } from '../visible-text.ts'
 import { OneFile } from './one-file.tsx'
 
 export function FileDownloadsPage({ id }: { id: string }) {
@@ -52,8 +54,8 @@ function DownloadTable({ downloads }: { downloads: readonly Download[] }) {
             <td role="cell" class="mono">
               {clientIp}
             </td>
-            <td role="cell" title={userAgent}>
-              {describeUserAgent(userAgent)}
+            <td role="cell" title={visibleName(userAgent)}>
+              <Name text={describeUserAgent(userAgent)} />
             </td>
           </tr>
         ))}

@@ -4,6 +4,7 @@ import { ApiError } from '../api-error.ts'
 import { DAY_CHOICES, CUSTOM_CHOICE, expiryTime, NEVER, NEVER_CHOICE, type ExpiryValue } from '../expiry.ts'
 import { formatDateTime } from '../format.ts'
 import { navigate } from '../router.tsx'
+import { serverNow } from '../server-clock.ts'
 import { toast } from '../toasts.ts'
 import type { FileChange, SharedFile } from '../types.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
@@ -147,7 +148,7 @@ function draftOf({ filename, note, maxDownloads }: SharedFile): Draft {
 /** The form as the API takes it. Throws what has to be mended first. */
 function changeOf(draft: Draft, file: SharedFile): FileChange {
   const isKept = draft.expiry.choice === 'keep'
-  const expiration = isKept ? (file.expiresAt ?? NEVER) : expiryTime(draft.expiry, Date.now())
+  const expiration = isKept ? (file.expiresAt ?? NEVER) : expiryTime(draft.expiry, serverNow())
   const problem =
     checkFilename(draft.filename) ??
     checkNote(draft.note) ??

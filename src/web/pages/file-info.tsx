@@ -5,9 +5,11 @@ import type { SharedFile } from '../types.ts'
 import { ButtonLink } from '../ui/button.tsx'
 import { CopyButton, CopyIconButton } from '../ui/copy-button.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
 import { Page } from '../ui/page.tsx'
 import { QrButton } from '../ui/qr-code.tsx'
 import { Ago, Expiry } from '../ui/time.tsx'
+import { visibleName, visibleNote } from '../visible-text.ts'
 import { OneFile } from './one-file.tsx'
 
 export function FileInfoPage({ id }: { id: string }) {
@@ -30,10 +32,14 @@ function FileInfo({ file }: { file: SharedFile }) {
       </ButtonLink>
     </>
   )
-  const lead = `${formatBytes(sizeBytes)}${contentType ? `, ${contentType}` : ''}`
+  const lead = `${formatBytes(sizeBytes)}${contentType ? `, ${visibleName(contentType)}` : ''}`
   return (
-    <Page title={filename} isName width="narrow" lead={lead} actions={actions}>
-      {note && <p class="note">{note}</p>}
+    <Page title={visibleName(filename)} isName width="narrow" lead={lead} actions={actions}>
+      {note && (
+        <p class="note lines-kept" dir="auto">
+          {visibleNote(note)}
+        </p>
+      )}
       <section class="card" aria-label="Links">
         <LinkRow label="Link" url={url} />
         <LinkRow label="With the name" url={`${url}/${encodeURIComponent(filename)}`} />
@@ -68,7 +74,15 @@ function Facts({ file }: { file: SharedFile }) {
       <Fact name="Uploaded">
         <Ago at={uploadedAt} /> <span class="muted">({formatDateTime(uploadedAt)})</span>
       </Fact>
-      <Fact name="Uploaded by">{guestLink ? `Guest link: ${guestLink.label ?? guestLink.id}` : 'You'}</Fact>
+      <Fact name="Uploaded by">
+        {guestLink ? (
+          <>
+            Guest link: <Name text={guestLink.label ?? guestLink.id} />
+          </>
+        ) : (
+          'You'
+        )}
+      </Fact>
       <Fact name="Expires">
         <Expiry at={expiresAt} /> {expiresAt && <span class="muted">({formatDateTime(expiresAt)})</span>}
       </Fact>

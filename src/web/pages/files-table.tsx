@@ -4,7 +4,9 @@ import type { SharedFile } from '../types.ts'
 import { IconLink } from '../ui/button.tsx'
 import { CopyIconButton } from '../ui/copy-button.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
 import { Ago, Expiry } from '../ui/time.tsx'
+import { visibleName, visibleNote } from '../visible-text.ts'
 import { COLUMNS, sortedBy, viewHref, type FilesView } from './files-query.ts'
 
 /** The roles are spelled out because a phone shows the rows as cards, and a changed `display` would drop them. */
@@ -72,23 +74,28 @@ function FileRow({ file }: { file: SharedFile }) {
 }
 
 function NameCell({ file }: { file: SharedFile }) {
+  const name = visibleName(file.filename)
   return (
     <>
       <span class="file-line">
-        <a class="file-name" href={file.url} target="_blank" rel="noreferrer" title={file.filename}>
-          <bdi>{file.filename}</bdi>
+        <a class="file-name" href={file.url} target="_blank" rel="noreferrer" title={name}>
+          <bdi>{name}</bdi>
         </a>
         {file.hasPassphrase && (
-          <span class="tag" title="Needs a passphrase">
+          <span class="tag picture" title="Needs a passphrase">
             <Icon name="key" />
             <span class="visually-hidden">Needs a passphrase</span>
           </span>
         )}
-        {file.guestLink && <span class="tag">{file.guestLink.label ?? 'guest'}</span>}
+        {file.guestLink && (
+          <span class="tag">
+            <Name text={file.guestLink.label ?? 'guest'} />
+          </span>
+        )}
       </span>
       {file.note && (
-        <p class="file-note" title={file.note}>
-          {file.note}
+        <p class="file-note" title={visibleNote(file.note)}>
+          <bdi>{visibleNote(file.note)}</bdi>
         </p>
       )}
     </>
@@ -96,12 +103,13 @@ function NameCell({ file }: { file: SharedFile }) {
 }
 
 function RowActions({ file: { id, url, filename } }: { file: SharedFile }) {
+  const name = visibleName(filename)
   return (
     <div class="row-actions">
-      <CopyIconButton text={url} label={`Copy the link to ${filename}`} />
-      <IconLink href={`/files/${id}/info`} icon="info" label={`Details of ${filename}`} />
-      <IconLink href={`/files/${id}/edit`} icon="edit" label={`Edit ${filename}`} />
-      <IconLink href={`/files/${id}/confirm-delete`} icon="trash" label={`Delete ${filename}`} />
+      <CopyIconButton text={url} label={`Copy the link to ${name}`} />
+      <IconLink href={`/files/${id}/info`} icon="info" label={`Details of ${name}`} />
+      <IconLink href={`/files/${id}/edit`} icon="edit" label={`Edit ${name}`} />
+      <IconLink href={`/files/${id}/confirm-delete`} icon="trash" label={`Delete ${name}`} />
     </div>
   )
 }

@@ -9,8 +9,9 @@ import { Icon } from '../ui/icon.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Empty } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { FilesTable } from './files-table.tsx'
+import { visibleName } from '../visible-text.ts'
 import { PAGE_SIZE, pageCount, readView, viewHref, type FilesView } from './files-query.ts'
+import { FilesTable } from './files-table.tsx'
 
 const SEARCH_DELAY_MS = 250
 
@@ -114,7 +115,10 @@ function SortSelect({ view }: { view: FilesView }) {
 function NothingFound({ view }: { view: FilesView }) {
   const all = viewHref({ ...view, search: '', page: 1 })
   return (
-    <Empty icon="search" title={view.search === '' ? 'No files on this page' : `Nothing found for “${view.search}”`}>
+    <Empty
+      icon="search"
+      title={view.search === '' ? 'No files on this page' : `Nothing found for “${visibleName(view.search)}”`}
+    >
       <p>Search looks into names and notes. A part of a word is enough.</p>
       <ButtonLink href={all}>Show all files</ButtonLink>
     </Empty>

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { deleteGuestLink, disableGuestLink, enableGuestLink, listGuestLinks } from '../api.ts'
 import { asApiError } from '../api-error.ts'
-import { formatLifetime, parseLifetime } from '../expiry.ts'
+import { formatLifetime } from '../expiry.ts'
 import { formatBytes, formatDateTime, plural } from '../format.ts'
 import { useLocation } from '../router.tsx'
 import { toast } from '../toasts.ts'
@@ -10,13 +10,14 @@ import { Button, ButtonLink } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
+import { Name } from '../ui/name.tsx'
 import { Empty, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { QrButton } from '../ui/qr-code.tsx'
 
 export function GuestLinksPage() {
   const links = useLoaded('links', listGuestLinks)
-  const isEmpty = links.data?.guestLinks.length === 0
+  const isEmpty = links.data?.length === 0
   const add = (
     <ButtonLink href="/guest-links/new" kind="primary" icon="plus">
       New guest link
@@ -29,7 +30,7 @@ export function GuestLinksPage() {
       actions={isEmpty ? undefined : add}
     >
       <Show from={links}>
-        {({ guestLinks }) =>
+        {(list) =>
           isEmpty ? (
             <Empty icon="guests" title="No guest links yet">
               <p>
@@ -38,7 +39,7 @@ export function GuestLinksPage() {
               {add}
             </Empty>
           ) : (
-            <LinkList links={guestLinks} onChange={links.reload} />
+            <LinkList links={list} onChange={links.reload} />
           )
         }
       </Show>
@@ -70,10 +71,15 @@ function LinkCard({ link, isNew, onChange }: { link: GuestLink; isNew: boolean; 
   return (
     <li class={isNew ? 'card highlighted' : 'card'}>
       <header class="card-head">
-        <h2>{link.label ?? 'Without a label'}</h2>
+        <h2>{link.label === null ? 'Without a label' : <Name text={link.label} />}</h2>
         <span class={`state ${state.kind}`}>{state.label}</span>
       </header>
       <p class="mono link-text">{link.url}</p>
+      {link.greeting !== null && (
+        <p>
+          The guest reads: “<Name text={link.greeting} />”
+        </p>
+      )}
       <p class="muted">{tellLimits(link)}</p>
       <div class="actions">
         <CopyButton text={link.url} label="Copy link" kind={isNew ? 'primary' : 'plain'} />
@@ -125,8 +131,8 @@ function DeleteButton({ link, onChange }: { link: GuestLink; onChange: () => voi
           onClose={() => setOpen(false)}
         >
           <p>
-            “{link.label ?? link.id}” stops working at once. Files that were sent by it ({link.uploadCount}) stay where
-            they are.
+            “<Name text={link.label ?? link.id} />” stops working at once. Files that were sent by it (
+            {link.uploadCount}) stay where they are.
           </p>
         </ConfirmDialog>
       )}
@@ -142,14 +148,13 @@ function stateOf(link: GuestLink): { kind: 'good' | 'off'; label: string } {
 }
 
 function tellLimits(link: GuestLink): string {
-  const { uploadCount, maxFileUploads, maxFileBytes, fileLifetime, urlExpiresAt } = link
-  const lifetime = parseLifetime(fileLifetime)
+  const { uploadCount, maxFileUploads, maxFileBytes, fileLifetimeMs, urlExpiresAt } = link
   return [
     maxFileUploads === null
       ? `${plural(uploadCount, 'file')} sent`
       : `${uploadCount} of ${plural(maxFileUploads, 'file')} sent`,
     maxFileBytes === null ? 'any size' : `up to ${formatBytes(maxFileBytes)} each`,
-    lifetime === null ? 'files stay' : `files kept ${formatLifetime(lifetime)}`,
+    fileLifetimeMs === null ? 'files stay' : `files kept ${formatLifetime(fileLifetimeMs)} at most`,
     urlExpiresAt === null ? 'link never expires' : `link until ${formatDateTime(urlExpiresAt)}`,
   ].join(' · ')
 }

@@ -1,10 +1,12 @@
 import { useState } from 'preact/hooks'
 import { getGuestView } from '../api.ts'
-import { expiryTime, formatLifetime, guestChoices, parseLifetime, type ExpiryValue } from '../expiry.ts'
+import { expiryTime, formatLifetime, guestChoices, type ExpiryValue } from '../expiry.ts'
 import { formatBytes, plural } from '../format.ts'
+import { serverNow } from '../server-clock.ts'
 import type { GuestView } from '../types.ts'
 import { ExpiryField } from '../ui/expiry-field.tsx'
 import { Loading, useLoaded } from '../ui/loaded.tsx'
+import { Name } from '../ui/name.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { checkJob } from '../upload/checks.ts'
@@ -24,7 +26,6 @@ export function GuestUploadPage({ id }: { id: string }) {
 }
 
 function GuestUploader({ link }: { link: GuestView }) {
-  const lifetime = parseLifetime(link.fileLifetime)
   const [expiry, setExpiry] = useState<ExpiryValue>({ choice: 'longest', date: '' })
   useStore(guestUploads)
   // The server's count was taken when the page was opened: what was done by then is in it already.
@@ -33,10 +34,14 @@ function GuestUploader({ link }: { link: GuestView }) {
     const underWay = guestUploads.get().filter(isUnderWay).length
     return link.uploadsLeft === null ? null : link.uploadsLeft - underWay - (doneCount() - countedBefore)
   }
-  const choices = guestChoices(lifetime)
-  const title = link.label ? `Send files for “${link.label}”` : 'Send files'
+  const choices = guestChoices(link.fileLifetimeMs)
   return (
-    <Page title={title} width="narrow" lead={tellLimits(link, lifetime)}>
+    <Page title="Send files" width="narrow" lead={tellLimits(link)}>
+      {link.greeting !== null && (
+        <p class="greeting">
+          <Name text={link.greeting} />
+        </p>
+      )}
       {choices.length > 1 && (
         <div class="options">
           <div class="columns">
@@ -52,10 +57,12 @@ function GuestUploader({ link }: { link: GuestView }) {
 
 const linksOf = ({ id }: { id: string }) => ({ url: `${location.origin}/-${id}` })
 
-function tellLimits({ maxFileBytes }: GuestView, lifetime: number | null): string {
+function tellLimits({ maxFileBytes, fileLifetimeMs }: GuestView): string {
   const size = maxFileBytes === null ? 'Files of any size' : `Files of up to ${formatBytes(maxFileBytes)} each`
   const time =
-    lifetime === null ? 'They stay until the owner deletes them' : `They are kept for ${formatLifetime(lifetime)}`
+    fileLifetimeMs === null
+      ? 'They stay until the owner deletes them'
+      : `They are kept for ${formatLifetime(fileLifetimeMs)} at most`
   return `${size}. ${time}. No login needed.`
 }
 
@@ -70,7 +77,7 @@ function doneCount(): number {
 
 function addFiles(files: File[], link: GuestView, expiry: ExpiryValue, filesLeft: () => number | null): void {
   // The longest is left to the server: its clock, not this one, says when that is.
-  const expiration = expiry.choice === 'longest' ? null : expiryTime(expiry, Date.now())
+  const expiration = expiry.choice === 'longest' ? null : expiryTime(expiry, serverNow())
   for (const file of files) {
     const job = { name: file.name, sizeBytes: file.size, file, guestLinkId: link.id, expiration }
     const limits = { availableBytes: null, maxFileBytes: link.maxFileBytes, filesLeft: filesLeft() }

@@ -3,6 +3,7 @@ import { getFile } from '../api.ts'
 import { Link } from '../router.tsx'
 import type { SharedFile } from '../types.ts'
 import { Loading, useLoaded } from '../ui/loaded.tsx'
+import { Name } from '../ui/name.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'
 import { NotFoundPage } from './not-found.tsx'
 
@@ -27,7 +28,7 @@ export function OneFile({ id, isInfo = false, children }: Props) {
           <>
             <span aria-hidden="true">/</span>
             <Link href={`/files/${id}/info`}>
-              <bdi>{data.filename}</bdi>
+              <Name text={data.filename} />
             </Link>
           </>
         )}

@@ -9,7 +9,9 @@ import { ConfirmDialog, Dialog } from '../ui/dialog.tsx'
 import { TextField } from '../ui/field.tsx'
 import { Form } from '../ui/form.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
+import { Name } from '../ui/name.tsx'
 import { Ago } from '../ui/time.tsx'
+import { visibleName } from '../visible-text.ts'
 
 /** API tokens: what scripts log in with. */
 export function Tokens() {
@@ -59,7 +61,9 @@ function TokenList({ tokens, onChange }: { tokens: readonly Token[]; onChange: (
       {tokens.map((token) => (
         <li key={token.id}>
           <div>
-            <strong>{token.name}</strong>
+            <strong>
+              <Name text={token.name} />
+            </strong>
             <p class="muted">
               created <Ago at={token.createdAt} />
               {' · '}
@@ -83,17 +87,19 @@ function RevokeButton({ token, onChange }: { token: Token; onChange: () => void 
   const [isOpen, setOpen] = useState(false)
   const revoke = async () => {
     await deleteToken(token.id)
-    toast(`${token.name} is revoked.`)
+    toast(`${visibleName(token.name)} is revoked.`)
     onChange()
   }
   return (
     <>
-      <Button onClick={() => setOpen(true)} aria-label={`Revoke ${token.name}`}>
+      <Button onClick={() => setOpen(true)} aria-label={`Revoke ${visibleName(token.name)}`}>
         Revoke
       </Button>
       {isOpen && (
         <ConfirmDialog title="Revoke this token?" action="Revoke" onConfirm={revoke} onClose={() => setOpen(false)}>
-          <p>Whatever logs in with “{token.name}” is refused from now on.</p>
+          <p>
+            Whatever logs in with “<Name text={token.name} />” is refused from now on.
+          </p>
         </ConfirmDialog>
       )}
     </>

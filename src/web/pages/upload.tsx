@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { getSettings, getSystem } from '../api.ts'
 import { expiryTime, ownerChoices } from '../expiry.ts'
 import { formatBytes } from '../format.ts'
+import { serverNow } from '../server-clock.ts'
 import { toast } from '../toasts.ts'
 import type { Settings, SharedFile, SystemInfo } from '../types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
@@ -50,7 +51,7 @@ function tellRoom(system: SystemInfo | null): string {
 
 async function addFiles(files: File[], options: UploadOptions): Promise<void> {
   const problem = optionsProblem(options)
-  const expiration = expiryTime(options.expiry, Date.now())
+  const expiration = expiryTime(options.expiry, serverNow())
   if (problem || expiration === null) return toast(problem ?? 'Choose when the files expire.', 'bad')
   // How much room there is now. When that cannot be told, the server itself will refuse what it cannot hold.
   const system = await getSystem().catch(() => null)

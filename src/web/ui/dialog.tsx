@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { asApiError, type ApiError } from '../api-error.ts'
 import { Button, IconButton } from './button.tsx'
 import { ErrorNotice } from './notice.tsx'
+import { lastUsedControl, returnFocus } from './opener.ts'
 
 interface DialogProps {
   title: string
@@ -15,13 +16,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useEffect(() => {
-    const opener = document.activeElement
+    const opener = lastUsedControl()
     const opened = dialog.current
     opened?.showModal()
     return () => {
       opened?.close()
       // The browser gives the focus back only when the dialog closes by itself, not when it is taken away.
-      if (opener instanceof HTMLElement) opener.focus()
+      returnFocus(opener)
     }
   }, [])
   // The event of a dialog that is taken away comes late, when another may be open already.

@@ -1,5 +1,6 @@
 import { expiryTime, firstDate, NEVER, type Choice, type ExpiryValue } from '../expiry.ts'
 import { formatDateTime } from '../format.ts'
+import { serverNow } from '../server-clock.ts'
 import { SelectField, TextField } from './field.tsx'
 
 interface Props {
@@ -11,7 +12,7 @@ interface Props {
 
 /** A choice of how long, with a date of one's own when that is wanted. */
 export function ExpiryField({ label, value, onValue, choices }: Props) {
-  const now = Date.now()
+  const now = serverNow()
   return (
     <div class="expiry-field">
       <SelectField

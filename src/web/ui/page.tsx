@@ -28,7 +28,7 @@ export function Page({ title, lead, actions, width = 'wide', isName = false, chi
   return (
     <div class={`page ${width}`}>
       <header class="page-head">
-        <div>
+        <div class={lead ? 'page-title' : 'page-title short'}>
           <h1 class={isName ? 'name-title' : ''} tabIndex={-1} ref={heading}>
             <bdi>{title}</bdi>
           </h1>

@@ -1,10 +1,11 @@
 import { formatDateTime, formatRelative } from '../format.ts'
+import { serverNow } from '../server-clock.ts'
 
 /** A moment as one speaks of it, with the exact time on hovering. */
 export function Ago({ at }: { at: string }) {
   return (
     <time dateTime={at} title={formatDateTime(at)}>
-      {formatRelative(at, Date.now())}
+      {formatRelative(at, serverNow())}
     </time>
   )
 }

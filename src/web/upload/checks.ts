@@ -1,6 +1,6 @@
 /** What can be said of a file before it is sent, so that nobody waits an hour to be refused. */
 import { ApiError } from '../api-error.ts'
-import { formatBytes, plural } from '../format.ts'
+import { formatApart, formatBytes, plural } from '../format.ts'
 import type { Job } from './queue.ts'
 
 const MAX_NAME_BYTES = 255
@@ -21,13 +21,12 @@ export function checkJob(job: Job, limits: Limits): ApiError | null {
   const { availableBytes, maxFileBytes, filesLeft } = limits
   const nameProblem = checkFilename(job.name)
   if (nameProblem) return refusal('BAD_NAME', nameProblem, 'Rename the file and add it again.')
-  if (job.sizeBytes === 0) return refusal('EMPTY', 'The file is empty, there is nothing to send.')
   if (filesLeft !== null && filesLeft <= 0) {
     return refusal('NO_UPLOADS_LEFT', 'This link takes no more files.', 'Ask its owner for another link.')
   }
   if (maxFileBytes !== null && job.sizeBytes > maxFileBytes) {
-    const sizes = `${formatBytes(job.sizeBytes)}, and at most ${formatBytes(maxFileBytes)} are allowed a file`
-    return refusal('TOO_LARGE', `The file is too large: it has ${sizes}.`)
+    const [has, allowed] = [formatApart(job.sizeBytes, maxFileBytes), formatApart(maxFileBytes, job.sizeBytes)]
+    return refusal('TOO_LARGE', `The file is too large: it has ${has}, and at most ${allowed} are allowed a file.`)
   }
   if (availableBytes !== null && job.sizeBytes > availableBytes) {
     const room = availableBytes > 0 ? `has room for ${formatBytes(availableBytes)} more` : 'is full'
@@ -57,9 +56,9 @@ export function checkNote(note: string): string | null {
   return extra > 0 ? `The note is too long by ${plural(extra, 'byte')}: at most ${MAX_NOTE_BYTES}.` : null
 }
 
-export function checkLabel(label: string): string | null {
-  const extra = utf8Length(label) - MAX_LABEL_BYTES
-  return extra > 0 ? `The label is too long by ${plural(extra, 'byte')}: at most ${MAX_LABEL_BYTES}.` : null
+export function checkLabel(name: 'label' | 'greeting', text: string): string | null {
+  const extra = utf8Length(text) - MAX_LABEL_BYTES
+  return extra > 0 ? `The ${name} is too long by ${plural(extra, 'byte')}: at most ${MAX_LABEL_BYTES}.` : null
 }
 
 export function checkPassphrase(passphrase: string): string | null {

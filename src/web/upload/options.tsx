@@ -1,5 +1,6 @@
 import type { Choice, ExpiryValue } from '../expiry.ts'
 import { expiryTime } from '../expiry.ts'
+import { serverNow } from '../server-clock.ts'
 import { ExpiryField } from '../ui/expiry-field.tsx'
 import { TextField } from '../ui/field.tsx'
 import { checkCount, checkNote, checkPassphrase } from './checks.ts'
@@ -67,6 +68,6 @@ function MoreOptions({ value, set }: { value: UploadOptions; set: (change: Parti
 
 /** What has to be mended before files can be added; `null` when all is well. */
 export function optionsProblem({ expiry, note, passphrase, maxDownloads }: UploadOptions): string | null {
-  if (expiryTime(expiry, Date.now()) === null) return 'Choose the last day first: a day in the future.'
+  if (expiryTime(expiry, serverNow()) === null) return 'Choose the last day first: a day in the future.'
   return checkNote(note) ?? checkPassphrase(passphrase) ?? checkCount(maxDownloads)
 }

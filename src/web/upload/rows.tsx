@@ -4,8 +4,10 @@ import { Bar } from '../ui/bar.tsx'
 import { Button, ButtonLink, IconButton } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { Icon, type IconName } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
 import { QrButton } from '../ui/qr-code.tsx'
 import { useStore } from '../use-store.ts'
+import { visibleName } from '../visible-text.ts'
 import { isUnderWay, summarize, type Job, type UploadItem, type UploadQueue, type UploadState } from './queue.ts'
 import { secondsLeft } from './rate.ts'
 
@@ -47,7 +49,7 @@ function tell(items: readonly UploadItem<Job, unknown>[]): string {
   const { underWay, done, failed, bytesPerSecond, sentBytes, totalBytes } = summarize(items)
   const parts: string[] = []
   if (underWay > 0) {
-    parts.push(`${plural(underWay, 'file')} to go`, `${formatPercent(sentBytes / totalBytes)} of all`)
+    parts.push(`${plural(underWay, 'file')} to go`, `${formatPercent(sentBytes / Math.max(1, totalBytes))} of all`)
     const left = secondsLeft(totalBytes - sentBytes, bytesPerSecond)
     if (left !== null && left >= 1) parts.push(`${formatDuration(left)} left`)
   }
@@ -78,7 +80,7 @@ function Row<J extends Job, R>({ item, queue, linksOf }: RowProps<J, R>) {
         </span>
         <div class="upload-main">
           <p class="upload-name">
-            <bdi>{item.job.name}</bdi> <span class="muted nowrap">{formatBytes(item.job.sizeBytes)}</span>
+            <Name text={item.job.name} /> <span class="muted nowrap">{formatBytes(item.job.sizeBytes)}</span>
           </p>
           <RowBody item={item} linksOf={linksOf} />
           <RetryButton item={item} queue={queue} />
@@ -103,7 +105,7 @@ function RowBody<J extends Job, R>({ item, linksOf }: Omit<RowProps<J, R>, 'queu
   if (item.state === 'cancelled') return <p class="muted">Cancelled</p>
   return (
     <>
-      <Bar value={item.sentBytes} max={item.job.sizeBytes} label={`Upload of ${item.job.name}`} />
+      <Bar value={item.sentBytes} max={item.job.sizeBytes} label={`Upload of ${visibleName(item.job.name)}`} />
       <p class="upload-facts">{tellProgress(item)}</p>
     </>
   )
@@ -111,7 +113,7 @@ function RowBody<J extends Job, R>({ item, linksOf }: Omit<RowProps<J, R>, 'queu
 
 function tellProgress({ state, sentBytes, bytesPerSecond, job }: UploadItem<Job, unknown>): string {
   if (state === 'finishing') return 'All sent. The server is putting it in its place…'
-  const parts = [formatPercent(sentBytes / job.sizeBytes), `${formatBytes(sentBytes)} sent`]
+  const parts = [formatPercent(sentBytes / Math.max(1, job.sizeBytes)), `${formatBytes(sentBytes)} sent`]
   const left = secondsLeft(job.sizeBytes - sentBytes, bytesPerSecond)
   if (left !== null && bytesPerSecond !== null) parts.push(formatRate(bytesPerSecond), `${formatDuration(left)} left`)
   else if (bytesPerSecond !== null) parts.push('nothing is moving, still trying')
@@ -151,8 +153,8 @@ function RetryButton<J extends Job, R>({ item: { id, state }, queue }: ActionPro
 function RowEnd<J extends Job, R>({ item, queue }: ActionProps<J, R>) {
   const { id, job } = item
   return isUnderWay(item) ? (
-    <IconButton icon="close" label={`Cancel the upload of ${job.name}`} onClick={() => queue.cancel(id)} />
+    <IconButton icon="close" label={`Cancel the upload of ${visibleName(job.name)}`} onClick={() => queue.cancel(id)} />
   ) : (
-    <IconButton icon="close" label={`Take ${job.name} off this list`} onClick={() => queue.remove(id)} />
+    <IconButton icon="close" label={`Take ${visibleName(job.name)} off this list`} onClick={() => queue.remove(id)} />
   )
 }

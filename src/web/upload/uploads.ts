@@ -1,11 +1,12 @@
 /** The two queues of this page, and what has to happen beside them whatever page is shown. */
 import { announce } from '../toasts.ts'
 import type { SharedFile } from '../types.ts'
+import { visibleName } from '../visible-text.ts'
 import { isUnderWay, UploadQueue, type Job, type UploadItem } from './queue.ts'
 import { sendAsGuest, sendAsOwner, type GuestJob, type OwnerJob } from './transport.ts'
 
 const onEnd = ({ job, error }: UploadItem<Job, unknown>) =>
-  announce(error ? `${job.name} is not uploaded. ${error.message}` : `${job.name} is uploaded.`)
+  announce(`${visibleName(job.name)} is ${error ? `not uploaded. ${error.message}` : 'uploaded.'}`)
 
 export const ownerUploads = new UploadQueue<OwnerJob, SharedFile>({ send: sendAsOwner, onEnd })
 export const guestUploads = new UploadQueue<GuestJob, { id: string }>({ send: sendAsGuest, onEnd })

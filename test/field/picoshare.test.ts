@@ -1,0 +1,106 @@
+/** What PicoShare's page and its users send and expect: settings, lifetimes of guest links, private labels. */
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import { NO_BROWSER, openPage } from '../support/browser.ts'
+import { postJson, putJson, startServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+before(async () => {
+  server = await startServer()
+})
+
+const NEVER = '2999-12-31T00:00:00Z'
+
+async function guestLink(fields: Record<string, unknown> = {}): Promise<string> {
+  const body = { label: null, urlExpirationTime: NEVER, fileLifetime: '876000h0m0s', ...fields }
+  const answer = await server.owner('/api/guest-links', postJson(body))
+  assert.equal(answer.status, 200, answer.text)
+  return answer.json<{ id: string }>().id
+}
+
+describe('the settings', () => {
+  const save = async (body: unknown) => (await server.owner('/api/settings', putJson(body))).status
+  const load = async () => (await server.owner('/api/settings')).json()
+
+  it('take days alone, and files expire then', async () => {
+    assert.equal(await save({ defaultNeverExpire: true }), 200)
+    assert.equal(await save({ defaultExpirationDays: 7 }), 200)
+    assert.deepEqual(await load(), { defaultExpirationDays: 7, defaultNeverExpire: false })
+  })
+
+  it('take "never" alone, and keep the days', async () => {
+    assert.equal(await save({ defaultNeverExpire: true }), 200)
+    assert.deepEqual(await load(), { defaultExpirationDays: 7, defaultNeverExpire: true })
+  })
+
+  it('refuse neither of the two, and days out of range', async () => {
+    const bodies = [
+      {},
+      { someIrrelevantField: 'banana' },
+      { defaultExpirationDays: 0 },
+      { defaultExpirationDays: 3651 },
+      { defaultExpirationDays: 'banana' },
+    ]
+    for (const body of bodies) assert.equal(await save(body), 400, JSON.stringify(body))
+  })
+})
+
+describe('the lifetime of the files of a guest link', () => {
+  it('is a Go duration in answers', async () => {
+    const cases = { '168h': '168h0m0s', '7d': '168h0m0s', '24h30m1.5s': '24h30m1.5s', '876000h0m0s': null }
+    for (const [fileLifetime, told] of Object.entries(cases)) {
+      const id = await guestLink({ fileLifetime })
+      const view = (await server.guest(`/api/guest/${id}`)).json()
+      assert.equal(view.fileLifetime, told)
+    }
+  })
+
+  it('is told to owner and guest, and not exceeded by what the guest is offered', { skip: NO_BROWSER }, async () => {
+    const id = await guestLink({ label: 'A week', fileLifetime: '168h' })
+    await using owner = await openPage(server.url)
+    await owner.page.goto(`${server.url}/login?next=/guest-links`)
+    await owner.page.getByLabel('Passphrase').fill(server.passphrase)
+    await owner.page.keyboard.press('Enter')
+    await owner.page
+      .getByText(/files kept 7 days at most/)
+      .first()
+      .waitFor()
+
+    await using guest = await openPage(server.url)
+    await guest.page.goto(`${server.url}/g/${id}`)
+    await guest.page.getByText('They are kept for 7 days at most.').waitFor()
+    const choices = await guest.page.getByLabel('Expiry').locator('option').allTextContents()
+    assert.deepEqual(choices, ['1 day', '7 days (the longest)'])
+    for (const [index, choice] of choices.entries()) {
+      await guest.page.getByLabel('Expiry').selectOption({ label: choice })
+      const file = { name: `choice-${index}.txt`, mimeType: 'text/plain', buffer: Buffer.from('text') }
+      await guest.page.setInputFiles('input[type=file]', file)
+      await guest.page.getByRole('button', { name: 'Copy link' }).nth(index).waitFor()
+      const days =
+        (Date.parse((await server.list(`?search=choice-${index}`)).files[0]?.expiresAt ?? '') - Date.now()) / 864e5
+      assert.equal(Math.round(days), index === 0 ? 1 : 7)
+    }
+  })
+})
+
+describe('the label of a guest link', () => {
+  it('is seen by the owner only; a greeting is seen by the guest', { skip: NO_BROWSER }, async () => {
+    const id = await guestLink({ label: 'that slow client', greeting: 'Hello Ada' })
+    const shown = (await server.guest(`/api/guest/${id}`)).text
+    assert.doesNotMatch(shown, /slow client/)
+    await using guest = await openPage(server.url)
+    await guest.page.goto(`${server.url}/g/${id}`)
+    await guest.page.getByText('Hello Ada').waitFor()
+    assert.doesNotMatch(await guest.page.content(), /slow client/)
+    assert.equal(await guest.page.title(), 'Send files · Holdfast')
+  })
+
+  it('and the greeting have at most 200 bytes', async () => {
+    for (const field of ['label', 'greeting']) {
+      const body = { urlExpirationTime: NEVER, fileLifetime: '24h', [field]: 'é'.repeat(101) }
+      const answer = await server.owner('/api/guest-links', postJson(body))
+      assert.equal(answer.status, 400)
+      assert.match(answer.text, new RegExp(`${field}.*202 bytes.*200`))
+    }
+  })
+})
