@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { packagePath } from '../base/index.ts'
+import { renderPage } from './page-html.ts'
 
 /** PicoShare's paths, so that bookmarks keep working. */
-const PUBLIC_PAGES = ['/', '/login', '/g/:id']
+const PUBLIC_PAGES = ['/', '/login']
 const OWNER_PAGES = [
   '/files',
   '/files/:id/info',
@@ -27,22 +28,27 @@ const ROOT = packagePath('dist/web')
 
 /** The browser app's one HTML page, or null in a checkout that was never built: then there is only the API. */
 export class Page {
-  readonly #html = existsSync(`${ROOT}/index.html`) ? readFileSync(`${ROOT}/index.html`) : null
+  readonly #html = existsSync(`${ROOT}/index.html`) ? readFileSync(`${ROOT}/index.html`, 'utf8') : null
 
   /** Answers with the page if there is one and the client is a browser that navigates. @returns null otherwise. */
   offer(request: FastifyRequest, reply: FastifyReply, status: number): FastifyReply | null {
     const isNavigation = request.method === 'GET' && (request.headers.accept?.includes('text/html') ?? false)
-    return this.#html && isNavigation ? this.send(reply, status) : null
+    return this.#html !== null && isNavigation ? this.#send(this.#html, reply, status) : null
   }
 
-  send(reply: FastifyReply, status: number): FastifyReply {
+  #send(html: string, reply: FastifyReply, status: number, guestLinkId: string | null = null): FastifyReply {
+    const { basePath } = reply.request
     reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': POLICY })
-    return reply.code(status).type('text/html; charset=utf-8').send(this.#html)
+    return reply
+      .code(status)
+      .type('text/html; charset=utf-8')
+      .send(renderPage(html, { basePath, publicUrl: null, guestLinkId }))
   }
 
   /** Registers the app's pages and assets. */
   async register(app: FastifyInstance): Promise<void> {
-    if (!this.#html) {
+    const html = this.#html
+    if (html === null) {
       app.log.warn('the browser app is not built: run `npm run build`; the API works without it')
       return
     }
@@ -50,10 +56,13 @@ export class Page {
       route.config = { ...route.config, access: 'public' }
       route.schema = { hide: true }
     })
-    for (const path of PUBLIC_PAGES) app.get(path, async (_request, reply) => this.send(reply, 200))
+    for (const path of PUBLIC_PAGES) app.get(path, async (_request, reply) => this.#send(html, reply, 200))
+    app.get<{ Params: { id: string } }>('/g/:id', async (request, reply) =>
+      this.#send(html, reply, 200, request.params.id),
+    )
     for (const path of OWNER_PAGES) {
       // The status is PicoShare's; the page itself asks for the passphrase.
-      app.get(path, async (request, reply) => this.send(reply, request.isOwner ? 200 : 401))
+      app.get(path, async (request, reply) => this.#send(html, reply, request.isOwner ? 200 : 401))
     }
     await app.register(fastifyStatic, {
       root: ROOT,

@@ -1,6 +1,7 @@
 /** The server's HTTP API, one function a call. Each rejects with an ApiError. Uploads are in upload/transport.ts. */
 import { ApiError, errorFromAnswer, unreachable } from './api-error.ts'
 import { parseLifetime } from './expiry.ts'
+import { basePath } from './place.ts'
 import { noteServerTime } from './server-clock.ts'
 import { Store } from './store.ts'
 import type {
@@ -69,8 +70,8 @@ export const getBuild = (state: string, name: string, signal: AbortSignal) =>
   call<Build>('GET', buildPath(state, name), { signal })
 export const listBuildHistory = (state: string, name: string, signal: AbortSignal) =>
   call<{ history: BuildSave[] }>('GET', `${buildPath(state, name)}/history`, { signal })
-export const buildLogUrl = (state: string, name: string) => `/api${buildPath(state, name)}/log`
-export const buildEventsUrl = (state: string, name: string) => `/api${buildPath(state, name)}/events`
+export const buildLogUrl = (state: string, name: string) => `${basePath}/api${buildPath(state, name)}/log`
+export const buildEventsUrl = (state: string, name: string) => `${basePath}/api${buildPath(state, name)}/events`
 
 export const getSettings = (signal: AbortSignal) => call<Settings>('GET', '/settings', { signal })
 export const saveSettings = (settings: Settings) => call('PUT', '/settings', { body: settings })
@@ -107,7 +108,7 @@ async function send(method: string, path: string, { body, signal }: Call): Promi
   const init: RequestInit = { method, headers }
   if (body !== undefined) init.body = JSON.stringify(body)
   if (signal) init.signal = signal
-  const response = await fetch(`/api${path}`, init).catch((error: unknown) => {
+  const response = await fetch(`${basePath}/api${path}`, init).catch((error: unknown) => {
     if (signal?.aborted) throw error
     throw unreachable()
   })

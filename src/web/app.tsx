@@ -89,8 +89,9 @@ function CurrentPage({ match }: { match: Match | null }) {
 }
 
 function ToLogin() {
+  const { path } = useLocation()
   useEffect(() => {
-    const here = location.pathname + location.search
+    const here = path + location.search
     navigate(`/login?next=${encodeURIComponent(here)}`, { replace: true })
   }, [])
   return null

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { basePath } from './place.ts'
 import { Store } from './store.ts'
 import { useStore } from './use-store.ts'
 
@@ -14,9 +15,9 @@ export function useLocation(): Location {
   return useStore(current)
 }
 
-/** Goes to another page of the app without loading it anew. */
+/** Goes to another page of the app without loading it anew. Paths are the app's own, without its base path. */
 export function navigate(to: string, { replace = false } = {}): void {
-  history[replace ? 'replaceState' : 'pushState'](null, '', to)
+  history[replace ? 'replaceState' : 'pushState'](null, '', basePath + to)
   const before = current.get().path
   current.set(read())
   if (before !== current.get().path) window.scrollTo(0, 0)
@@ -39,9 +40,10 @@ export function Link({ href, ...rest }: LinkProps) {
     event.preventDefault()
     navigate(href)
   }
-  return <a href={href} onClick={follow} {...rest} />
+  return <a href={basePath + href} onClick={follow} {...rest} />
 }
 
 function read(): Location {
-  return { path: location.pathname, query: new URLSearchParams(location.search) }
+  const path = location.pathname.slice(basePath.length)
+  return { path: path === '' ? '/' : path, query: new URLSearchParams(location.search) }
 }

@@ -14,7 +14,6 @@ export interface SharedFile {
   downloadCount: number
   maxDownloads: number | null
   hasPassphrase: boolean
-  url: string
 }
 
 export interface FileList {
@@ -60,7 +59,6 @@ export interface GuestLink {
   uploadCount: number
   isDisabled: boolean
   isActive: boolean
-  url: string
 }
 
 export interface NewGuestLink {

@@ -1,5 +1,8 @@
 /** The app in browsers as people have them: old ones, Safari's habits, plain http, scripts that do not run. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
 import { NO_BROWSER, openPage } from '../support/browser.ts'
@@ -89,6 +92,46 @@ describe(
   },
 )
 
+describe('links that the page shows', { skip: NO_BROWSER }, () => {
+  it("have the page's own address, also behind a proxy that tells the server another one", async () => {
+    const { id } = await server.put('proxied.txt', 'text')
+    await using proxy = await rewritingProxy(server.port)
+    await using opened = await openPage(proxy.url)
+    const { page } = opened
+    const [name = '', value = ''] = server.cookie.split('=')
+    await page.context().addCookies([{ name, value, url: proxy.url }])
+    await page.goto(`${proxy.url}/files/${id}/info`)
+    await page.getByText(`${proxy.url}/-${id}/proxied.txt`, { exact: true }).waitFor()
+    const link = await opened.copiedBy(page.getByRole('button', { name: 'Copy link' }))
+    assert.equal(link, `${proxy.url}/-${id}`)
+    assert.equal(await (await fetch(link)).text(), 'text')
+  })
+})
+
+/** Hands requests on, and says `Host: internal.example` as some proxies do. */
+async function rewritingProxy(port: number): Promise<AsyncDisposable & { url: string }> {
+  const proxy = createServer((request, response) => {
+    const headers = { ...request.headers, host: 'internal.example' }
+    const onward = httpRequest({ port, host: '127.0.0.1', method: request.method, path: request.url, headers })
+    onward.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(onward)
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const { port: own } = proxy.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${own}`,
+    async [Symbol.asyncDispose]() {
+      proxy.closeAllConnections()
+      proxy.close()
+      await once(proxy, 'close')
+    },
+  }
+}
+
 /** What the clipboard holds: where the page has no clipboard object, another page of the same context asks. */
 async function pasted(page: Page): Promise<string> {
   const other = await page.context().newPage()
@@ -135,7 +178,7 @@ describe('the oldest browser', { skip: NO_BROWSER }, () => {
     await page.getByRole('link', { name: 'Files', exact: true }).click()
     await page.getByRole('link', { name: 'old.txt', exact: true }).waitFor()
     await page.getByRole('link', { name: 'Settings' }).click()
-    await page.getByRole('textbox', { name: 'Days' }).fill('14')
+    await page.getByLabel('After', { exact: true }).fill('14')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByText('Saved.').waitFor()
     await page.getByRole('link', { name: 'Upload', exact: true }).click()

@@ -1,8 +1,9 @@
 /** What PicoShare's page and its users send and expect: settings, lifetimes of guest links, private labels. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
 import { NO_BROWSER, openPage } from '../support/browser.ts'
-import { postJson, putJson, startServer, type TestServer } from '../support/server.ts'
+import { eventually, postJson, putJson, startServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 before(async () => {
@@ -102,5 +103,90 @@ describe('the label of a guest link', () => {
       assert.equal(answer.status, 400)
       assert.match(answer.text, new RegExp(`${field}.*202 bytes.*200`))
     }
+  })
+})
+
+describe('the page', { skip: NO_BROWSER }, () => {
+  const NO_FILE = 'input[type=file]'
+
+  async function openAsOwner(path: string) {
+    const opened = await openPage(server.url)
+    const [name = '', value = ''] = server.cookie.split('=')
+    await opened.page.context().addCookies([{ name, value, url: server.url }])
+    await opened.page.goto(server.url + path)
+    return opened
+  }
+
+  async function paste(page: Page, items: string): Promise<void> {
+    await page.locator(NO_FILE).waitFor({ state: 'attached' })
+    await page.evaluate(`{
+      const clipboardData = new DataTransfer()
+      ${items}
+      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }))
+    }`)
+  }
+
+  it('uploads what is pasted at once: text and pictures', async () => {
+    await using opened = await openAsOwner('/')
+    const { page } = opened
+    await paste(page, "clipboardData.setData('text/plain', 'Grüße')")
+    await page.getByRole('button', { name: 'Copy link' }).waitFor()
+    await paste(page, "clipboardData.items.add(new File(['png'], 'image.png', { type: 'image/png' }))")
+    await page.getByRole('button', { name: 'Copy link' }).nth(1).waitFor()
+    const { files } = await server.list('?search=pasted-')
+    assert.deepEqual(files.map(({ filename }) => filename.replaceAll(/\d/g, '0')).toSorted(), [
+      'pasted-00000000-000000.png',
+      'pasted-00000000-000000.txt',
+    ])
+    const text = files.find(({ filename }) => filename.endsWith('.txt'))
+    assert.equal((await server.guest(`/-${text?.id}`)).text, 'Grüße')
+  })
+
+  it('leaves what is pasted into a field there', async () => {
+    await using opened = await openAsOwner('/')
+    const { page } = opened
+    await page.getByLabel('Note').focus()
+    await page.evaluate("navigator.clipboard.writeText('into the note')")
+    await page.keyboard.press('Control+v')
+    assert.equal(await page.getByLabel('Note').inputValue(), 'into the note')
+    assert.equal(await page.getByRole('heading', { name: 'Uploads' }).count(), 0)
+  })
+
+  it('shows the full link beside the short one', async () => {
+    await using opened = await openAsOwner('/')
+    const { page } = opened
+    await page.setInputFiles(NO_FILE, { name: 'a name.txt', mimeType: 'text/plain', buffer: Buffer.from('x') })
+    const file = await eventually(async () => (await server.list('?search=a+name')).files[0])
+    await page.getByText(`${server.url}/-${file.id}`, { exact: true }).waitFor()
+    const full = await opened.copiedBy(page.getByRole('button', { name: 'Copy: with the name' }))
+    assert.equal(full, `${server.url}/-${file.id}/a%20name.txt`)
+    assert.equal((await server.guest(new URL(full).pathname)).text, 'x')
+  })
+
+  it('takes years in the settings, and reads them back', async () => {
+    await using opened = await openAsOwner('/settings')
+    const { page } = opened
+    await page.getByLabel('After some time').check()
+    await page.getByLabel('After', { exact: true }).fill('2')
+    await page.getByLabel('Unit').selectOption('years')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Saved.').waitFor()
+    const settings = (await server.owner('/api/settings')).json()
+    assert.deepEqual(settings, { defaultExpirationDays: 730, defaultNeverExpire: false })
+    await page.reload()
+    await page.getByLabel('After', { exact: true }).waitFor()
+    assert.equal(await page.getByLabel('After', { exact: true }).inputValue(), '2')
+    await page.goto(server.url)
+    assert.equal(await page.getByLabel('Expiry').locator('option:checked').textContent(), '2 years')
+    await page.goto(`${server.url}/settings`)
+    await page.getByLabel('After', { exact: true }).fill('11')
+    await page.getByText('1 to 10 years').waitFor()
+  })
+
+  it('offers to delete a file where it is edited', async () => {
+    const { id } = await server.put('edited.txt', 'text')
+    await using opened = await openAsOwner(`/files/${id}/edit`)
+    await opened.page.getByRole('link', { name: 'Delete' }).click()
+    await opened.page.waitForURL(`${server.url}/files/${id}/confirm-delete`)
   })
 })

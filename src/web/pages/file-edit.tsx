@@ -83,6 +83,10 @@ function EditForm({ file }: { file: SharedFile }) {
               Save
             </Button>
             <ButtonLink href={`/files/${file.id}/info`}>Cancel</ButtonLink>
+            <span class="actions-gap" />
+            <ButtonLink href={`/files/${file.id}/confirm-delete`} icon="trash">
+              Delete
+            </ButtonLink>
           </div>
         </>
       )}

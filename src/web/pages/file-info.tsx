@@ -1,10 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { formatBytes, formatCount, formatDateTime, plural } from '../format.ts'
+import { fileUrl, namedFileUrl } from '../place.ts'
 import { Link } from '../router.tsx'
 import type { SharedFile } from '../types.ts'
 import { ButtonLink } from '../ui/button.tsx'
 import { CopyButton, CopyIconButton } from '../ui/copy-button.tsx'
 import { Icon } from '../ui/icon.tsx'
+import { LinkRow } from '../ui/link-row.tsx'
 import { Name } from '../ui/name.tsx'
 import { Page } from '../ui/page.tsx'
 import { QrButton } from '../ui/qr-code.tsx'
@@ -21,7 +23,8 @@ export function FileInfoPage({ id }: { id: string }) {
 }
 
 function FileInfo({ file }: { file: SharedFile }) {
-  const { id, filename, sizeBytes, contentType, note, url } = file
+  const { id, filename, sizeBytes, contentType, note } = file
+  const url = fileUrl(id)
   const actions = (
     <>
       <ButtonLink href={`/files/${id}/edit`} icon="edit">
@@ -42,7 +45,7 @@ function FileInfo({ file }: { file: SharedFile }) {
       )}
       <section class="card" aria-label="Links">
         <LinkRow label="Link" url={url} />
-        <LinkRow label="With the name" url={`${url}/${encodeURIComponent(filename)}`} />
+        <LinkRow label="With the name" url={namedFileUrl(id, filename)} />
         <div class="actions">
           <CopyButton text={url} label="Copy link" kind="primary" />
           <QrButton url={url} />
@@ -54,16 +57,6 @@ function FileInfo({ file }: { file: SharedFile }) {
       </section>
       <Facts file={file} />
     </Page>
-  )
-}
-
-function LinkRow({ label, url }: { label: string; url: string }) {
-  return (
-    <div class="link-row">
-      <span class="link-label">{label}</span>
-      <span class="mono link-text">{url}</span>
-      <CopyIconButton text={url} label={`Copy: ${label.toLowerCase()}`} />
-    </div>
   )
 }
 

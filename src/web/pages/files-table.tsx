@@ -1,4 +1,5 @@
 import { formatBytes, formatCount } from '../format.ts'
+import { fileUrl } from '../place.ts'
 import { navigate } from '../router.tsx'
 import type { SharedFile } from '../types.ts'
 import { IconLink } from '../ui/button.tsx'
@@ -78,7 +79,7 @@ function NameCell({ file }: { file: SharedFile }) {
   return (
     <>
       <span class="file-line">
-        <a class="file-name" href={file.url} target="_blank" rel="noreferrer" title={name}>
+        <a class="file-name" href={fileUrl(file.id)} target="_blank" rel="noreferrer" title={name}>
           <bdi>{name}</bdi>
         </a>
         {file.hasPassphrase && (
@@ -102,11 +103,11 @@ function NameCell({ file }: { file: SharedFile }) {
   )
 }
 
-function RowActions({ file: { id, url, filename } }: { file: SharedFile }) {
+function RowActions({ file: { id, filename } }: { file: SharedFile }) {
   const name = visibleName(filename)
   return (
     <div class="row-actions">
-      <CopyIconButton text={url} label={`Copy the link to ${name}`} />
+      <CopyIconButton text={fileUrl(id)} label={`Copy the link to ${name}`} />
       <IconLink href={`/files/${id}/info`} icon="info" label={`Details of ${name}`} />
       <IconLink href={`/files/${id}/edit`} icon="edit" label={`Edit ${name}`} />
       <IconLink href={`/files/${id}/confirm-delete`} icon="trash" label={`Delete ${name}`} />

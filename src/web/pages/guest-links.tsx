@@ -3,6 +3,7 @@ import { deleteGuestLink, disableGuestLink, enableGuestLink, listGuestLinks } fr
 import { asApiError } from '../api-error.ts'
 import { formatLifetime } from '../expiry.ts'
 import { formatBytes, formatDateTime, plural } from '../format.ts'
+import { guestLinkUrl } from '../place.ts'
 import { useLocation } from '../router.tsx'
 import { toast } from '../toasts.ts'
 import type { GuestLink } from '../types.ts'
@@ -68,13 +69,14 @@ function LinkList({ links, onChange }: { links: readonly GuestLink[]; onChange: 
 
 function LinkCard({ link, isNew, onChange }: { link: GuestLink; isNew: boolean; onChange: () => void }) {
   const state = stateOf(link)
+  const url = guestLinkUrl(link.id)
   return (
     <li class={isNew ? 'card highlighted' : 'card'}>
       <header class="card-head">
         <h2>{link.label === null ? 'Without a label' : <Name text={link.label} />}</h2>
         <span class={`state ${state.kind}`}>{state.label}</span>
       </header>
-      <p class="mono link-text">{link.url}</p>
+      <p class="mono link-text">{url}</p>
       {link.greeting !== null && (
         <p>
           The guest reads: “<Name text={link.greeting} />”
@@ -82,8 +84,8 @@ function LinkCard({ link, isNew, onChange }: { link: GuestLink; isNew: boolean; 
       )}
       <p class="muted">{tellLimits(link)}</p>
       <div class="actions">
-        <CopyButton text={link.url} label="Copy link" kind={isNew ? 'primary' : 'plain'} />
-        <QrButton url={link.url} />
+        <CopyButton text={url} label="Copy link" kind={isNew ? 'primary' : 'plain'} />
+        <QrButton url={url} />
         <ToggleButton link={link} onChange={onChange} />
         <DeleteButton link={link} onChange={onChange} />
       </div>

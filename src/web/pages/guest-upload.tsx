@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { getGuestView } from '../api.ts'
 import { expiryTime, formatLifetime, guestChoices, type ExpiryValue } from '../expiry.ts'
 import { formatBytes, plural } from '../format.ts'
+import { fileUrl, namedFileUrl } from '../place.ts'
 import { serverNow } from '../server-clock.ts'
 import type { GuestView } from '../types.ts'
 import { ExpiryField } from '../ui/expiry-field.tsx'
@@ -55,7 +56,10 @@ function GuestUploader({ link }: { link: GuestView }) {
   )
 }
 
-const linksOf = ({ id }: { id: string }) => ({ url: `${location.origin}/-${id}` })
+const linksOf = ({ id }: { id: string }, { name }: { name: string }) => ({
+  url: fileUrl(id),
+  namedUrl: namedFileUrl(id, name),
+})
 
 function tellLimits({ maxFileBytes, fileLifetimeMs }: GuestView): string {
   const size = maxFileBytes === null ? 'Files of any size' : `Files of up to ${formatBytes(maxFileBytes)} each`

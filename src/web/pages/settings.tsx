@@ -4,13 +4,24 @@ import { ApiError } from '../api-error.ts'
 import { toast } from '../toasts.ts'
 import type { Settings } from '../types.ts'
 import { Button } from '../ui/button.tsx'
-import { TextField } from '../ui/field.tsx'
+import { Select, TextField } from '../ui/field.tsx'
 import { Form } from '../ui/form.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Page } from '../ui/page.tsx'
 import { Tokens } from './tokens.tsx'
 
 const MAX_DAYS = 3650
+const UNITS = [
+  { value: '1', label: 'days' },
+  { value: '365', label: 'years' },
+]
+const PERIOD_PROBLEM = 'Give a whole number: 1 to 3650 days, or 1 to 10 years.'
+
+interface Period {
+  number: string
+  /** Its days. */
+  unit: string
+}
 
 export function SettingsPage() {
   const settings = useLoaded('settings', getSettings)
@@ -28,12 +39,13 @@ export function SettingsPage() {
 
 function ExpiryForm({ settings }: { settings: Settings }) {
   const [isNever, setNever] = useState(settings.defaultNeverExpire)
-  const [days, setDays] = useState(`${settings.defaultExpirationDays}`)
-  const problem = isNever ? null : daysProblem(days)
+  const [period, setPeriod] = useState(() => periodOf(settings.defaultExpirationDays))
+  const days = daysOf(period)
+  const problem = isNever || days !== null ? null : PERIOD_PROBLEM
   const save = async () => {
     if (problem) throw new ApiError(0, { code: 'INVALID', message: problem })
     // With "never" the days are not looked at, but the API wants a valid number.
-    const kept = daysProblem(days) === null ? Number(days) : settings.defaultExpirationDays
+    const kept = days ?? settings.defaultExpirationDays
     await saveSettings({ defaultExpirationDays: kept, defaultNeverExpire: isNever })
     toast('Saved.')
   }
@@ -45,7 +57,7 @@ function ExpiryForm({ settings }: { settings: Settings }) {
             <legend class="visually-hidden">Files expire</legend>
             <label>
               <input type="radio" name="never" checked={!isNever} onChange={() => setNever(false)} />
-              After some days
+              After some time
             </label>
             <label>
               <input type="radio" name="never" checked={isNever} onChange={() => setNever(true)} />
@@ -53,8 +65,20 @@ function ExpiryForm({ settings }: { settings: Settings }) {
             </label>
           </fieldset>
           {!isNever && (
-            <div class="short-field">
-              <TextField label="Days" inputMode="numeric" value={days} onValue={setDays} error={problem} />
+            <div class="with-unit short-field">
+              <TextField
+                label="After"
+                inputMode="numeric"
+                value={period.number}
+                onValue={(number) => setPeriod({ ...period, number })}
+                error={problem}
+              />
+              <Select
+                aria-label="Unit"
+                value={period.unit}
+                onValue={(unit) => setPeriod({ ...period, unit })}
+                choices={UNITS}
+              />
             </div>
           )}
           <div class="actions">
@@ -68,7 +92,12 @@ function ExpiryForm({ settings }: { settings: Settings }) {
   )
 }
 
-function daysProblem(days: string): string | null {
-  const isFine = /^\d{1,4}$/.test(days) && Number(days) >= 1 && Number(days) <= MAX_DAYS
-  return isFine ? null : `Give a number of days from 1 to ${MAX_DAYS}.`
+function periodOf(days: number): Period {
+  return days % 365 === 0 ? { number: `${days / 365}`, unit: '365' } : { number: `${days}`, unit: '1' }
+}
+
+/** `null` when it is not a number of days that the server takes. */
+function daysOf({ number, unit }: Period): number | null {
+  const days = /^\d{1,4}$/.test(number) ? Number(number) * Number(unit) : 0
+  return days >= 1 && days <= MAX_DAYS ? days : null
 }

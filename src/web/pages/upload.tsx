@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { getSettings, getSystem } from '../api.ts'
 import { expiryTime, ownerChoices } from '../expiry.ts'
 import { formatBytes } from '../format.ts'
+import { fileUrl, namedFileUrl } from '../place.ts'
 import { serverNow } from '../server-clock.ts'
 import { toast } from '../toasts.ts'
 import type { Settings, SharedFile, SystemInfo } from '../types.ts'
@@ -40,7 +41,11 @@ function Uploader({ settings }: { settings: Settings }) {
   )
 }
 
-const linksOf = ({ id, url }: SharedFile) => ({ url, details: `/files/${id}/info` })
+const linksOf = ({ id, filename }: SharedFile) => ({
+  url: fileUrl(id),
+  namedUrl: namedFileUrl(id, filename),
+  details: `/files/${id}/info`,
+})
 
 function tellRoom(system: SystemInfo | null): string {
   if (!system) return 'Files and folders, as many as you like'

@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { toast } from '../toasts.ts'
 import { Button } from '../ui/button.tsx'
 import { Icon } from '../ui/icon.tsx'
-import { toast } from '../toasts.ts'
-import { filesFromDrop, pastedName } from './dropped-files.ts'
+import { filesFromDrop, pastedName, textFile } from './dropped-files.ts'
 import { TextDialog } from './text-dialog.tsx'
 
 /** Fingers cannot drop. */
-const INVITATION = matchMedia('(pointer: coarse)').matches ? 'Add files' : 'Drop files anywhere on this page'
+const INVITATION = matchMedia('(pointer: coarse)').matches ? 'Add files' : 'Drop or paste files anywhere on this page'
 
 interface Props {
   onFiles: (files: File[]) => void
@@ -16,9 +16,9 @@ interface Props {
 /** Takes files in every way a browser offers: chosen, dropped anywhere on the page, pasted, or typed as text. */
 export function DropArea({ onFiles, hint }: Props) {
   const picker = useRef<HTMLInputElement>(null)
-  const [text, setText] = useState<string | null>(null)
+  const [isWriting, setWriting] = useState(false)
   const isDragging = useDrop(onFiles)
-  usePaste(onFiles, setText)
+  usePaste(onFiles)
   const takeChosen = (input: HTMLInputElement) => {
     onFiles([...(input.files ?? [])])
     // The same file may be chosen again later.
@@ -35,7 +35,7 @@ export function DropArea({ onFiles, hint }: Props) {
         <Button kind="primary" onClick={() => picker.current?.click()}>
           Choose files
         </Button>
-        <Button icon="text" onClick={() => setText('')}>
+        <Button icon="text" onClick={() => setWriting(true)}>
           Write text
         </Button>
       </div>
@@ -47,7 +47,7 @@ export function DropArea({ onFiles, hint }: Props) {
         aria-label="Files to upload"
         onChange={(event) => takeChosen(event.currentTarget)}
       />
-      {text !== null && <TextDialog text={text} onFile={(file) => onFiles([file])} onClose={() => setText(null)} />}
+      {isWriting && <TextDialog onFile={(file) => onFiles([file])} onClose={() => setWriting(false)} />}
     </section>
   )
 }
@@ -89,7 +89,8 @@ async function take(transfer: DataTransfer, onFiles: (files: File[]) => void): P
   }
 }
 
-function usePaste(onFiles: (files: File[]) => void, onText: (text: string) => void): void {
+/** What is pasted is uploaded at once; a note or a passphrase that is pasted into its field is not. */
+function usePaste(onFiles: (files: File[]) => void): void {
   const latest = useLatest(onFiles)
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
@@ -99,7 +100,7 @@ function usePaste(onFiles: (files: File[]) => void, onText: (text: string) => vo
       const text = event.clipboardData.getData('text/plain')
       const rename = (file: File) => new File([file], pastedName(file.name, new Date()), { type: file.type })
       if (files.length > 0) latest.current(files.map(rename))
-      else if (text.trim() !== '') onText(text)
+      else if (text.trim() !== '') latest.current([textFile(text, pastedName('image.txt', new Date()))])
     }
     window.addEventListener('paste', paste)
     return () => window.removeEventListener('paste', paste)

@@ -59,3 +59,7 @@ export function pastedName(original: string, now: Date): string {
   const named = /^image\.(\w+)$/.exec(original)
   return named ? `pasted-${stamp.slice(0, 8)}-${stamp.slice(8)}.${named[1]}` : original
 }
+
+export function textFile(text: string, name: string): File {
+  return new File([text], name, { type: 'text/plain;charset=utf-8' })
+}

@@ -4,6 +4,7 @@ import { Bar } from '../ui/bar.tsx'
 import { Button, ButtonLink, IconButton } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { Icon, type IconName } from '../ui/icon.tsx'
+import { LinkRow } from '../ui/link-row.tsx'
 import { Name } from '../ui/name.tsx'
 import { QrButton } from '../ui/qr-code.tsx'
 import { useStore } from '../use-store.ts'
@@ -13,13 +14,15 @@ import { secondsLeft } from './rate.ts'
 
 interface Links {
   url: string
+  /** The same with the file's name at its end. */
+  namedUrl: string
   /** The page about the file; absent for guests. */
   details?: string
 }
 
 interface Props<J extends Job, R> {
   queue: UploadQueue<J, R>
-  linksOf: (result: R) => Links
+  linksOf: (result: R, job: J) => Links
 }
 
 export function UploadRows<J extends Job, R>({ queue, linksOf }: Props<J, R>) {
@@ -93,7 +96,7 @@ function Row<J extends Job, R>({ item, queue, linksOf }: RowProps<J, R>) {
 }
 
 function RowBody<J extends Job, R>({ item, linksOf }: Omit<RowProps<J, R>, 'queue'>) {
-  if (item.result !== null) return <DoneBody {...linksOf(item.result)} />
+  if (item.result !== null) return <DoneBody {...linksOf(item.result, item.job)} />
   if (item.error) {
     return (
       <p class="upload-error">
@@ -120,10 +123,11 @@ function tellProgress({ state, sentBytes, bytesPerSecond, job }: UploadItem<Job,
   return parts.join(' · ')
 }
 
-function DoneBody({ url, details }: Links) {
+function DoneBody({ url, namedUrl, details }: Links) {
   return (
     <>
-      <p class="upload-link mono">{url}</p>
+      <LinkRow label="Link" url={url} />
+      <LinkRow label="With the name" url={namedUrl} />
       <div class="actions tight">
         <CopyButton text={url} label="Copy link" kind="primary" />
         <a class="button plain" href={url} target="_blank" rel="noreferrer">

@@ -3,23 +3,22 @@ import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { TextAreaField, TextField } from '../ui/field.tsx'
 import { checkFilename } from './checks.ts'
-import { pastedName } from './dropped-files.ts'
+import { pastedName, textFile } from './dropped-files.ts'
 
 interface Props {
-  text: string
   onFile: (file: File) => void
   onClose: () => void
 }
 
-/** Makes a file of pasted or typed text, once its name and content have been looked at. */
-export function TextDialog({ text, onFile, onClose }: Props) {
+/** Makes a file of text that is written here. */
+export function TextDialog({ onFile, onClose }: Props) {
   const [name, setName] = useState(() => pastedName('image.txt', new Date()))
-  const [content, setContent] = useState(text)
+  const [content, setContent] = useState('')
   const problem = checkFilename(name)
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     if (problem || content === '') return
-    onFile(new File([content], name, { type: 'text/plain;charset=utf-8' }))
+    onFile(textFile(content, name))
     onClose()
   }
   return (

@@ -1,6 +1,7 @@
 /** Sends files with XMLHttpRequest: fetch cannot tell how much of a body is on its way. */
 import { refusals } from '../api.ts'
 import { ApiError, errorFromAnswer, unreachable } from '../api-error.ts'
+import { basePath } from '../place.ts'
 import type { SharedFile } from '../types.ts'
 import type { Job, Send } from './queue.ts'
 
@@ -28,7 +29,7 @@ export const sendAsOwner: Send<OwnerJob, SharedFile> = async (job, onProgress, s
   if (job.maxDownloads !== null) parameters.set('maxDownloads', `${job.maxDownloads}`)
   const headers: Record<string, string> = { 'content-type': job.file.type || 'application/octet-stream' }
   if (job.passphrase !== '') headers['x-download-passphrase'] = encodeURIComponent(job.passphrase)
-  const url = `/api/files/${encodeURIComponent(job.name)}?${parameters.toString()}`
+  const url = `${basePath}/api/files/${encodeURIComponent(job.name)}?${parameters.toString()}`
   try {
     const answer = await transfer({ method: 'PUT', url, headers, body: job.file }, onProgress, signal)
     return JSON.parse(answer) as SharedFile
@@ -42,7 +43,7 @@ export const sendAsGuest: Send<GuestJob, { id: string }> = async (job, onProgres
   const body = new FormData()
   body.append('file', job.file, job.name)
   const query = job.expiration === null ? '' : `?expiration=${encodeURIComponent(job.expiration)}`
-  const url = `/api/guest/${encodeURIComponent(job.guestLinkId)}${query}`
+  const url = `${basePath}/api/guest/${encodeURIComponent(job.guestLinkId)}${query}`
   const answer = await transfer({ method: 'POST', url, headers: {}, body }, onProgress, signal)
   return JSON.parse(answer) as { id: string }
 }
