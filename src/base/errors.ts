@@ -23,6 +23,7 @@ export const ERROR_CODES = {
     meaning: 'The body has another Content-Type than the one that is read here.',
   },
   TOO_LARGE: { http: 413, exit: 65, meaning: 'The body is larger than allowed.' },
+  DIGEST_MISMATCH: { http: 400, exit: 74, meaning: 'The body does not have the digest that was sent along.' },
   RANGE_NOT_SATISFIABLE: { http: 416, exit: 65, meaning: 'The requested byte range lies outside the file.' },
   UPLOAD_INTERRUPTED: { http: 400, exit: 74, meaning: 'The client went away before the upload was whole.' },
   TOO_MANY_ATTEMPTS: { http: 429, exit: 75, meaning: 'Too many wrong secrets; wait as long as Retry-After says.' },

@@ -69,8 +69,9 @@ function translate(error: FastifyError): HoldfastError {
 
 function describeValidation(error: FastifyError): string {
   const issues = error.validation ?? []
+  const place = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body')
   return issues
-    .map(({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'body'}: ${message}`)
+    .map(({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || place}: ${message}`)
     .join('; ')
 }
 

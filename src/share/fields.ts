@@ -4,24 +4,27 @@ import { HoldfastError, parseBytes } from '../base/index.ts'
 /** PicoShare's way to say never. */
 const NEVER = '2999-12-31T00:00:00Z'
 const MIN_LIFETIME_MS = 3_600_000
-const MAX_FILENAME_BYTES = 255
+const MAX_FILENAME_CHARACTERS = 255
 const MAX_NOTE_BYTES = 500
 const MAX_PASSPHRASE_CHARACTERS = 100
 
 // RFC 3339, section 5.6.
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const FORBIDDEN_IN_FILENAME = /[\u0000-\u001f\u007f/\\]/
+const FORBIDDEN_IN_FILENAME = /[\u0000-\u001f\u007f/]/
 
-/** @throws INVALID_REQUEST unless the name is 1-255 bytes, no `.` or `..`, and free of slashes and control characters. */
+/**
+ * A name as the client gives it. It never becomes a path on this machine, so only what would mislead others is refused.
+ * @throws INVALID_REQUEST unless it has 1 to 255 characters, is not `.` or `..`, and has no slash or control character.
+ */
 export function parseFilename(given: string): string {
-  const bytes = Buffer.byteLength(given)
-  if (bytes === 0) throw invalid('filename', 'it is empty')
-  if (bytes > MAX_FILENAME_BYTES)
-    throw invalid('filename', `it has ${bytes} bytes, at most ${MAX_FILENAME_BYTES} are allowed`)
-  if (given === '.' || given.startsWith('..')) throw invalid('filename', 'it may not be "." or begin with ".."')
-  if (FORBIDDEN_IN_FILENAME.test(given)) {
-    throw invalid('filename', 'it may not contain slashes, backslashes or control characters')
+  const characters = Array.from(given).length
+  if (characters === 0) throw invalid('filename', 'it is empty')
+  if (characters > MAX_FILENAME_CHARACTERS)
+    throw invalid('filename', `it has ${characters} characters, at most ${MAX_FILENAME_CHARACTERS} are allowed`)
+  if (given === '.' || given === '..') throw invalid('filename', `${JSON.stringify(given)} is the name of a folder`)
+  if (FORBIDDEN_IN_FILENAME.test(given) || !given.isWellFormed()) {
+    throw invalid('filename', `${JSON.stringify(given)} has a slash or a control character`)
   }
   return given
 }
@@ -76,9 +79,12 @@ export function parsePassphrase(given: string | null | undefined): string | null
   )
 }
 
-/** The download limit, or null for none. @throws INVALID_REQUEST unless it is a whole number from 1. */
+/**
+ * The download limit, or null for none. An empty one is refused: a script's unset variable must not drop a protection.
+ * @throws INVALID_REQUEST unless it is a whole number from 1.
+ */
 export function parseMaxDownloads(given: string | undefined): number | null {
-  if (given === undefined || given === '') return null
+  if (given === undefined) return null
   const limit = /^\d+$/.test(given) ? parseBytes(given) : null
   if (limit !== null && limit >= 1 && limit <= 1e9) return limit
   throw invalid('maxDownloads', `${JSON.stringify(given)} is no whole number from 1`)

@@ -2,6 +2,7 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 import { HoldfastError, randomId, type Clock } from '../base/index.ts'
 import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
+import { provesUtf8 } from './media-type.ts'
 import type { FilesTable, ShareTables } from './tables.ts'
 
 export const FILE_ID_LENGTH = 10
@@ -24,7 +25,7 @@ export interface NewFile {
 
 /** Fields to replace; those that are absent stay. */
 export type FileChange = Partial<
-  Pick<FilesTable, 'filename' | 'expires_at' | 'note' | 'passphrase_hash' | 'max_downloads'>
+  Pick<FilesTable, 'filename' | 'content_type' | 'expires_at' | 'note' | 'passphrase_hash' | 'max_downloads'>
 >
 
 export const SORT_COLUMNS = {
@@ -105,7 +106,12 @@ export class Files {
     file: NewFile,
     also: (transaction: Transaction<ShareTables>, id: string) => Promise<void> = async () => {},
   ): Promise<FileRow> {
+    const text = await provesUtf8(
+      { content_type: file.contentType, filename: file.filename },
+      { blobs: this.#blobs, ...blob },
+    )
     const row: FileRow = {
+      is_utf8: text === null ? null : Number(text),
       id: randomId(FILE_ID_LENGTH),
       blob_key: blob.key,
       filename: file.filename,

@@ -3,8 +3,8 @@ import { finished, type Readable } from 'node:stream'
 import { HoldfastError } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
 
-/** Sees each chunk's length before it is stored; what it throws ends the upload. */
-export type OnBytes = (length: number) => void
+/** Sees each chunk of the body, with its length in bytes, before it is stored; what it throws ends the upload. */
+export type OnBytes = (length: number, chunk: Buffer) => void
 
 /**
  * Feeds every chunk of `body` to `take` until the body ends.
@@ -41,7 +41,7 @@ export function receive(body: Readable, writer: BlobWriter, take: (chunk: Buffer
 /** Stores a raw body. */
 export function receiveBody(body: Readable, writer: BlobWriter, onBytes: OnBytes): Promise<void> {
   return receive(body, writer, (chunk) => {
-    onBytes(chunk.length)
+    onBytes(chunk.length, chunk)
     const isReady = writer.write(chunk)
     release(chunk)
     return isReady

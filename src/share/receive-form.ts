@@ -1,78 +1,128 @@
 /** Reads a multipart form with one file in it (RFC 7578), storing the file while it arrives. */
 import type { IncomingMessage } from 'node:http'
-import { Busboy, type BusboyFileStream, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
-import { HoldfastError, messageOf } from '../base/index.ts'
+import { describeUnknownName, HoldfastError } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
 import { invalid } from './fields.ts'
+import { MultipartReader, type PartSink } from './multipart.ts'
+import type { PartHeaders } from './part-headers.ts'
 import { receive, release, type OnBytes } from './receive-body.ts'
 
 export interface UploadForm {
   filename: string
-  /** As the part says; may be empty. */
+  /** As the part says; empty when it says nothing. */
   contentType: string
-  /** The other fields; of a repeated one the first. */
+  /** The other fields. */
   fields: ReadonlyMap<string, string>
 }
 
-const LIMITS = { fields: 20, fieldSize: 4096, parts: 40, headerPairs: 20 }
+/** What a form has besides its file: delimiters, headers, fields. */
+export const MAX_FORM_ENVELOPE_BYTES = 65_536
+const MAX_FIELD_BYTES = 4096
+const FILE_FIELD = 'file'
 
 /**
+ * @param allowedFields the fields that the form may have besides `file`.
  * @returns once the whole form has been read and its `file` part is in the writer.
- * @throws INVALID_REQUEST when the body is no multipart form or has no part `file`; see {@link receive} for the rest.
+ * @throws INVALID_REQUEST when the body is not a form, lacks the part `file`, or has any other part than those allowed,
+ * each once; see {@link receive} for the rest.
  */
-export async function receiveForm(request: IncomingMessage, writer: BlobWriter, onBytes: OnBytes): Promise<UploadForm> {
-  const form = openForm(request)
-  const fields = new Map<string, string>()
-  let file: FilePart | null = null
-  let wantsMore = true
-  form.on('field', (name, value) => {
-    if (!fields.has(name)) fields.set(name, value)
+export async function receiveForm(
+  request: IncomingMessage,
+  writer: BlobWriter,
+  onBytes: OnBytes,
+  allowedFields: readonly string[],
+): Promise<UploadForm> {
+  const parts = new FormParts(writer, allowedFields)
+  const reader = new MultipartReader(boundaryOf(request), (headers) => parts.begin(headers))
+  await receive(request, writer, (chunk) => {
+    onBytes(chunk.length, chunk)
+    parts.isWriterReady = true
+    reader.push(chunk)
+    release(chunk)
+    return parts.isWriterReady
   })
-  form.on('file', (name, stream, filename, _encoding, contentType) => {
-    // A body that ends inside the part is an error of that part's stream alone.
-    stream.on('error', (error) => form.emit('error', error))
-    if (name !== 'file' || file) {
-      stream.resume()
-      return
+  reader.end()
+  return parts.form()
+}
+
+/** Decides for each part where it goes, and refuses what would be dropped. */
+class FormParts {
+  /** Whether the writer wants more now. */
+  isWriterReady = true
+  readonly #writer: BlobWriter
+  readonly #allowedFields: readonly string[]
+  readonly #fields = new Map<string, string>()
+  #file: PartHeaders | null = null
+
+  constructor(writer: BlobWriter, allowedFields: readonly string[]) {
+    this.#writer = writer
+    this.#allowedFields = allowedFields
+  }
+
+  begin(headers: PartHeaders): PartSink {
+    if (headers.name === FILE_FIELD) return this.#beginFile(headers)
+    if (headers.filename !== null) {
+      throw invalid(
+        'form',
+        `the file ${quote(headers.filename)} is in the field ${quote(headers.name)}, expected 'file'`,
+      )
     }
-    file = { stream, filename: filename ?? '', contentType: contentType ?? '' }
-    stream.on('data', (part: Buffer) => {
-      wantsMore = writer.write(part)
-    })
-  })
-  const parsed = new Promise<void>((resolve, reject) => {
-    form.on('finish', resolve)
-    form.on('error', (error) => reject(invalid('form', messageOf(error))))
-  })
-  const received = receive(request, writer, (chunk) => {
-    onBytes(chunk.length)
-    wantsMore = true
-    form.write(chunk)
-    // The parser hands out slices of the chunk, and streams of parts that nobody wants pass theirs on in the next tick
-    // only: emptied under them, they would never end.
-    setImmediate(() => {
-      if (form.writableLength === 0 && (file?.stream.readableLength ?? 0) === 0) release(chunk)
-    })
-    return wantsMore
-  })
-  await Promise.all([parsed, received.then(() => form.end())])
-  if (!file) throw invalid('form', "it has no file in a field named 'file'")
-  const { filename, contentType } = file as FilePart
-  return { filename, contentType, fields }
+    if (!this.#allowedFields.includes(headers.name)) {
+      throw invalid('form', describeUnknownName(headers.name, [FILE_FIELD, ...this.#allowedFields]))
+    }
+    if (this.#fields.has(headers.name)) throw invalid(headers.name, 'the form has it twice')
+    return this.#beginField(headers.name)
+  }
+
+  /** @throws INVALID_REQUEST when there was no file. */
+  form(): UploadForm {
+    if (!this.#file) throw invalid('form', "it has no file in a field named 'file'")
+    const { filename, contentType } = this.#file
+    return { filename: filename ?? '', contentType: contentType ?? '', fields: this.#fields }
+  }
+
+  #beginFile(headers: PartHeaders): PartSink {
+    if (this.#file) {
+      throw invalid('form', `it has a second file, ${quote(headers.filename ?? '')}: send each in a form of its own`)
+    }
+    this.#file = headers
+    const write = (bytes: Buffer) => {
+      this.isWriterReady = this.#writer.write(bytes)
+    }
+    return { write, end: () => {} }
+  }
+
+  #beginField(name: string): PartSink {
+    const pieces: Buffer[] = []
+    let length = 0
+    this.#fields.set(name, '')
+    return {
+      write: (bytes) => {
+        length += bytes.length
+        if (length > MAX_FIELD_BYTES) throw invalid(name, `it is longer than ${MAX_FIELD_BYTES} bytes`)
+        pieces.push(Buffer.from(bytes))
+      },
+      end: () => void this.#fields.set(name, Buffer.concat(pieces).toString()),
+    }
+  }
 }
 
-interface FilePart {
-  stream: BusboyFileStream
-  filename: string
-  contentType: string
-}
-
-function openForm(request: IncomingMessage): BusboyInstance {
-  try {
-    return new Busboy({ headers: request.headers as BusboyHeaders, limits: LIMITS })
-  } catch (error) {
-    throw new HoldfastError('INVALID_REQUEST', `the body is no multipart form: ${messageOf(error)}`, {
-      hint: "Send the file as a form field named 'file': curl -F file=@NAME",
+/** @throws INVALID_REQUEST when the request has no form. */
+function boundaryOf(request: IncomingMessage): string {
+  const type = request.headers['content-type'] ?? ''
+  const hint = "Send the file as a form field named 'file': curl -F file=@NAME"
+  if (!/^multipart\/form-data\s*(;|$)/i.test(type)) {
+    throw new HoldfastError('INVALID_REQUEST', `the body is not a multipart form but ${quote(type || 'of no type')}`, {
+      hint,
     })
   }
+  // RFC 2046 section 5.1.1: 1 to 70 of certain characters, quoted where they need it.
+  const [, quoted, token] = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(type) ?? []
+  const boundary = quoted ?? token
+  if (boundary !== undefined && /^[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]$/.test(boundary)) return boundary
+  throw new HoldfastError('INVALID_REQUEST', `the form has no valid boundary: ${quote(type)}`, { hint })
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 100))
 }

@@ -8,6 +8,8 @@ export interface FilesTable {
   filename: string
   /** As the uploader gave it; may be empty. */
   content_type: string
+  /** Whether the bytes are UTF-8, 0 or 1; null when that is unknown or the file is not a text. */
+  is_utf8: number | null
   size_bytes: number
   /** Lower-case hex. */
   sha256: string
@@ -80,6 +82,7 @@ export interface ShareTables {
 export const shareMigrations: Migrations = {
   'share-001-tables': { up: createTables },
   'share-002-resumable-uploads': { up: createResumableUploads },
+  'share-003-utf8': { up: addUtf8 },
   'share-007-guest-greeting': { up: addGuestGreeting },
 }
 
@@ -151,4 +154,8 @@ async function createResumableUploads(db: Kysely<unknown>): Promise<void> {
   for (const column of ['expires_at', 'guest_link_id', 'file_id']) {
     await db.schema.createIndex(`resumable_uploads_${column}`).on('resumable_uploads').column(column).execute()
   }
+}
+
+async function addUtf8(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('files').addColumn('is_utf8', 'integer').execute()
 }

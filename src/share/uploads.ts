@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { formatBytes, HoldfastError, type Log } from '../base/index.ts'
 import type { BlobStore, BlobWriter } from '../storage/index.ts'
+import { BodyDigests } from './body-digests.ts'
 import { invalid } from './fields.ts'
 import type { FileRow, Files, NewFile } from './files.ts'
 import type { FreeSpace } from './free-space.ts'
@@ -15,8 +16,12 @@ export interface UploadPlan {
   request: IncomingMessage
   /** The client's id for progress events, or undefined. */
   uploadId: string | undefined
-  /** Largest body that is allowed, bytes, or null for no limit. */
+  /** Largest file that is allowed, bytes, or null for no limit. */
   maxBytes: number | null
+  /** Bytes that the body may have besides the file. */
+  envelopeBytes: number
+  /** Whether the file may have no bytes. */
+  mayBeEmpty: boolean
   /** Reads the body into the writer. @returns what the file is to be called and so on. */
   read(writer: BlobWriter, onBytes: OnBytes): Promise<NewFile>
 }
@@ -44,21 +49,22 @@ export class Uploads {
 
   /**
    * @returns the stored file; it survives a crash from here on.
-   * @throws NO_SPACE, TOO_LARGE, INVALID_REQUEST, UPLOAD_INTERRUPTED; nothing of the upload is left then.
+   * @throws NO_SPACE, TOO_LARGE, INVALID_REQUEST, DIGEST_MISMATCH, UPLOAD_INTERRUPTED; nothing of the upload is left then.
    */
   async receive(plan: UploadPlan): Promise<FileRow> {
+    const digests = new BodyDigests(plan.request.headers)
     const length = contentLength(plan.request)
-    const limit = plan.maxBytes ?? Number.MAX_SAFE_INTEGER
-    if (length !== null && length > limit) throw tooLarge(limit)
+    if (length !== null) requireAtMost(plan.maxBytes, length - plan.envelopeBytes)
     using reservation = await this.#deps.freeSpace.reserve(length)
     const upload = this.#deps.tracker.begin(plan.uploadId, length)
-    const onBytes = (bytes: number) => {
+    const onBytes: OnBytes = (bytes, chunk) => {
       upload.add(bytes)
       reservation.used(upload.bytes)
-      if (upload.bytes > limit) throw tooLarge(limit)
+      requireAtMost(plan.maxBytes, upload.bytes - plan.envelopeBytes)
+      digests.update(chunk)
     }
     try {
-      const file = await this.#store(plan, onBytes)
+      const file = await this.#store(plan, digests, onBytes)
       this.#deps.tracker.end(upload, { fileId: file.id })
       return file
     } catch (error) {
@@ -67,12 +73,14 @@ export class Uploads {
     }
   }
 
-  async #store(plan: UploadPlan, onBytes: OnBytes): Promise<FileRow> {
+  async #store(plan: UploadPlan, digests: BodyDigests, onBytes: OnBytes): Promise<FileRow> {
     const writer = await this.#deps.blobs.create()
     this.#inFlight.add(writer.key)
     try {
       const file = await plan.read(writer, onBytes)
-      if (writer.sizeBytes === 0) throw invalid('file', 'file must be non-empty')
+      digests.check()
+      requireAtMost(plan.maxBytes, writer.sizeBytes)
+      if (writer.sizeBytes === 0 && !plan.mayBeEmpty) throw invalid('file', 'file must be non-empty')
       // The disk may need longer than the connection may be idle; the client has nothing more to send.
       plan.request.socket.setTimeout(0)
       return await this.#deps.files.add(await writer.finish(), file)
@@ -94,6 +102,11 @@ export class Uploads {
 export function contentLength(request: IncomingMessage): number | null {
   const header = request.headers['content-length']
   return header === undefined ? null : Number(header)
+}
+
+/** @param limit bytes, or null for no limit. @throws TOO_LARGE */
+function requireAtMost(limit: number | null, bytes: number): void {
+  if (limit !== null && bytes > limit) throw tooLarge(limit)
 }
 
 export function tooLarge(limit: number): HoldfastError {

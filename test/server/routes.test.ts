@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { postJson, putJson, startServer, type RequestOptions, type TestServer } from '../support/server.ts'
+import { postJson, putJson, sendJson, startServer, type RequestOptions, type TestServer } from '../support/server.ts'
 
 const FILE = 'abcdefghjk'
 const LINK = 'abcdefghjkmnpqrs'
@@ -21,6 +21,7 @@ const CLOSED: [string, string, RequestOptions?][] = [
   ['GET', '/api/builds/default/x/events'],
   ['GET', '/api/files'],
   ['GET', `/api/files/${FILE}`],
+  ['PATCH', `/api/files/${FILE}`, sendJson('PATCH', { note: null })],
   ['GET', `/api/files/${FILE}/downloads`],
   ['GET', '/api/guest-links'],
   ['POST', '/api/guest-links', postJson({})],

@@ -151,7 +151,7 @@ describe('a guest', () => {
 
   it('sends what an owner could send, no less', async () => {
     const id = await link()
-    assert.equal((await upload(id, { parts: [{ name: 'file', filename: 'empty', content: '' }] })).status, 400)
+    assert.equal((await upload(id, { parts: [{ name: 'file', filename: '', content: 'text' }] })).status, 400)
     assert.equal((await upload(id, { parts: [] })).status, 400)
     assert.equal((await upload(id, { body: 'text' })).status, 400)
   })
@@ -194,7 +194,7 @@ describe('the size limit', () => {
     const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/slow-disk.ts')}` }
     await using slow = await startServer({ args: ['--log-level', 'silent'], env })
     const id = await link({ maxFileBytes: 1_048_576 }, slow)
-    const head = encodeForm(big(1)).subarray(0, -50)
+    const head = encodeForm(big(1)).subarray(0, -30)
     function* endless() {
       yield head
       yield* generate(1e9)

@@ -24,8 +24,10 @@ const KEPT = [
   '$(id) `id` |id.sh',
   '<script>alert(1).html',
   'a'.repeat(255),
-  `${'é'.repeat(127)}x`,
-  `${'😀'.repeat(63)}abc`,
+  '..a',
+  String.raw`a\b`,
+  'é'.repeat(255),
+  '😀'.repeat(255),
   'filename*=UTF-8\'\'x.txt; filename="y"',
   'CON.txt',
   '__proto__',
@@ -34,16 +36,14 @@ const REFUSED = [
   '',
   '.',
   '..',
-  '..a',
   'a/b',
-  String.raw`a\b`,
   'a\nb',
   'a\r\nSet-Cookie: x=y',
   'a\tb',
   'a\0b',
   '\u007f',
   'a'.repeat(256),
-  'é'.repeat(128),
+  'é'.repeat(256),
 ]
 
 let server: TestServer
@@ -115,7 +115,7 @@ describe('refused', () => {
   }
 
   it('in a form too, where it is no path', async () => {
-    for (const filename of ['', '.', '..', '..a', 'a\tb', 'a\0b', '\u007f', 'a'.repeat(256)]) {
+    for (const filename of ['', '.', '..', 'a\tb', 'a\0b', '\u007f', 'a'.repeat(256)]) {
       const answer = await postForm(server, [{ name: 'file', filename, content: 'text' }])
       assert.equal(answer.status, 400, JSON.stringify(filename))
     }
@@ -142,10 +142,11 @@ describe('paths', () => {
   })
 
   it('never reach the disk', async () => {
-    for (const path of ['..%2f..%2fevil', '%2fevil', '..%5c..%5cevil', '....//evil', '%2e%2e/%2e%2e/evil']) {
+    for (const path of ['..%2f..%2fevil', '%2fevil', '....//evil', '%2e%2e/%2e%2e/evil']) {
       const answer = await server.owner(`/api/files/${path}`, { method: 'PUT', body: 'text' })
       assert.ok(answer.status >= 400, path)
     }
+    assert.equal((await server.owner('/api/files/..%5c..%5cevil', { method: 'PUT', body: 'text' })).status, 201)
     assert.ok(!existsSync(`${server.dataFolder}/../evil`) && !existsSync(`${server.dataFolder}/evil`))
     const stored = readdirSync(`${server.dataFolder}/files`, { recursive: true }).map(String)
     for (const path of stored) assert.match(path, /^[0-9a-f]{2}(\/[0-9a-f]{32})?$/)

@@ -269,6 +269,7 @@ export function putJson(body: unknown): RequestOptions {
   return sendJson('PUT', body)
 }
 
-function sendJson(method: string, body: unknown): RequestOptions {
+/** A request with a JSON body. */
+export function sendJson(method: string, body: unknown): RequestOptions {
   return { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
 }

@@ -202,8 +202,8 @@ export class ResumableUploads {
     let failure: unknown = null
     try {
       part.acceptBody()
-      await receiveBody(part.request, writer, (bytes) => {
-        onBytes(bytes)
+      await receiveBody(part.request, writer, (bytes, chunk) => {
+        onBytes(bytes, chunk)
         checkpoints.tick()
       })
     } catch (error) {

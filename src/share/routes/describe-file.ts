@@ -3,6 +3,7 @@ import type { Clock } from '../../base/index.ts'
 import { formatTime, invalid, parseExpiration, parseFilename, parseMaxDownloads, parseNote } from '../fields.ts'
 import type { NewFile } from '../files.ts'
 import type { GuestLink } from '../guest-links.ts'
+import { parseContentType } from '../media-type.ts'
 import { hashPassphrase } from '../passphrase.ts'
 import type { Settings } from '../settings.ts'
 
@@ -22,7 +23,7 @@ export async function ownersFile(
 ): Promise<NewFile> {
   return {
     filename: parseFilename(given.filename),
-    contentType: given.contentType,
+    contentType: parseContentType(given.contentType),
     expiresAt: given.expiresAt,
     note: parseNote(given.note),
     guestLinkId: null,
@@ -36,7 +37,7 @@ export function guestsFile(given: GivenFile, link: GuestLink): NewFile {
   if (given.note) throw invalid('note', 'guests cannot leave one')
   return {
     filename: parseFilename(given.filename),
-    contentType: given.contentType,
+    contentType: parseContentType(given.contentType),
     expiresAt: given.expiresAt,
     note: null,
     guestLinkId: link.id,

@@ -1,11 +1,11 @@
 /** The links that are handed round: `/-{id}`, with anything after it, and PicoShare's older `/!{id}`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { create as contentDisposition } from 'content-disposition'
-import { contentType as typeOfExtension } from 'mime-types'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { BlobStore } from '../../storage/index.ts'
 import type { DownloadLog } from '../download-log.ts'
 import type { Files, ListedFile } from '../files.ts'
+import { servedType } from '../media-type.ts'
 import { isNotModified, requestedRanges } from '../ranges.ts'
 import { sendFile } from '../send-file.ts'
 import type { Transfers } from '../transfers.ts'
@@ -77,7 +77,7 @@ async function download(
   using _ = deps.transfers.begin()
   const headers = reply.getHeaders()
   const { blob_key: key, size_bytes: sizeBytes } = file
-  const sending = { blobs: deps.blobs, key, sizeBytes, contentType: effectiveType(file), ranges, headersOnly, headers }
+  const sending = { blobs: deps.blobs, key, sizeBytes, contentType: servedType(file), ranges, headersOnly, headers }
   try {
     await sendFile(reply.raw, sending)
   } catch (error) {
@@ -114,14 +114,4 @@ function findRanges(
 
 function disposition(file: ListedFile, asAttachment: boolean): string {
   return contentDisposition(file.filename, { type: asAttachment ? 'attachment' : 'inline' })
-}
-
-/** The type that browsers can do something with: where the uploader gave none, that of the extension. */
-function effectiveType(file: ListedFile): string {
-  const given = file.content_type
-  // A form's part may claim anything, even what no header may hold.
-  const isUsable = /^[\x20-\x7e]+$/.test(given) && given !== 'application/octet-stream'
-  if (isUsable) return given
-  const extension = /\.[^.]+$/.exec(file.filename)?.[0]
-  return (extension && typeOfExtension(extension)) || 'application/octet-stream'
 }

@@ -2,9 +2,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import type { DownloadLog } from '../download-log.ts'
-import { formatTime, parseExpiration, parseFilename, parseNote, parsePassphrase } from '../fields.ts'
+import { formatTime, invalid, parseExpiration, parseFilename, parseNote, parsePassphrase } from '../fields.ts'
+import { parseContentType } from '../media-type.ts'
 import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
 import { JsonArray } from './json-array.ts'
@@ -39,15 +40,33 @@ const downloadsAnswer = z.object({
   total: z.int(),
 })
 
-const changeBody = z.object({
+const protections = {
+  maxDownloads: z.int().min(1).max(1e9).nullable().optional().describe('Missing keeps it, null removes it'),
+  downloadPassphrase: z.string().nullable().optional().describe('Missing keeps it, null removes it'),
+}
+
+/** PicoShare's body replaces its three fields as a whole. */
+const replaceBody = closedObject({
   filename: z.string(),
   expiration: z.string().nullish().describe('Empty or missing is never'),
-  note: z.string().nullish(),
-  maxDownloads: z.int().min(1).nullable().optional().describe('Missing keeps it, null removes it'),
-  downloadPassphrase: z.string().nullable().optional().describe('Missing keeps it, null removes it'),
+  note: z.string().nullish().describe('Empty or missing removes it'),
+  ...protections,
 })
 
-export function fileRoutes(instance: FastifyInstance, { files, downloadLog, clock }: FileRoutesDependencies): void {
+const patchBody = closedObject({
+  filename: z.string().optional(),
+  contentType: z.string().optional(),
+  expiration: z.string().nullable().optional().describe('RFC 3339; null is never'),
+  note: z.string().nullable().optional().describe('Null removes it'),
+  ...protections,
+}).describe('What is missing stays as it is')
+
+export function fileRoutes(app: FastifyInstance, deps: FileRoutesDependencies): void {
+  readingRoutes(app, deps)
+  changingRoutes(app, deps)
+}
+
+function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRoutesDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.get(
@@ -90,15 +109,43 @@ export function fileRoutes(instance: FastifyInstance, { files, downloadLog, cloc
       return { downloads: downloads.map(view), total }
     },
   )
+}
+
+function changingRoutes(instance: FastifyInstance, { files, clock }: FileRoutesDependencies): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.put(
     '/api/entry/:id',
-    { schema: { summary: 'Change what is known of a file', tags, params: idParams, body: changeBody } },
+    {
+      schema: {
+        summary: 'Replace name, expiration and note of a file, as PicoShare does',
+        tags,
+        params: idParams,
+        body: replaceBody,
+      },
+    },
     async (request, reply) => {
-      const id = requireFileId(request.params.id)
-      const isThere = await files.change(id, await readChange(request.body, clock.now()))
-      if (!isThere) throw new HoldfastError('NOT_FOUND', `there is no file with the id ${id}`)
+      const { expiration, note, ...given } = request.body
+      const replaced = { ...given, expiration: expiration || null, note: note ?? null }
+      await change(files, request.params.id, await readChange(replaced, clock.now()))
       return reply.send()
+    },
+  )
+
+  app.patch(
+    '/api/files/:id',
+    {
+      schema: {
+        summary: 'Change what is given of a file; the rest stays',
+        tags,
+        params: idParams,
+        body: patchBody,
+        response: { 200: fileView },
+      },
+    },
+    async (request) => {
+      await change(files, request.params.id, await readChange(request.body, clock.now()))
+      return viewFile(await requireFile(files, request.params.id), request.baseUrl)
     },
   )
 
@@ -112,16 +159,26 @@ export function fileRoutes(instance: FastifyInstance, { files, downloadLog, cloc
   )
 }
 
-async function readChange(body: z.infer<typeof changeBody>, now: number): Promise<FileChange> {
-  const change: FileChange = {
-    filename: parseFilename(body.filename),
-    expires_at: body.expiration ? parseExpiration(body.expiration, now) : null,
-    note: parseNote(body.note),
+/** @throws INVALID_ID, NOT_FOUND */
+async function change(files: Files, givenId: string, changed: FileChange): Promise<void> {
+  const id = requireFileId(givenId)
+  const isThere = await files.change(id, changed)
+  if (!isThere) throw new HoldfastError('NOT_FOUND', `there is no file with the id ${id}`)
+}
+
+/** @throws INVALID_REQUEST when nothing is given, or anything is not allowed. */
+async function readChange(body: z.infer<typeof patchBody>, now: number): Promise<FileChange> {
+  const { filename, contentType, expiration, note, maxDownloads, downloadPassphrase } = body
+  const changed: FileChange = {}
+  if (filename !== undefined) changed.filename = parseFilename(filename)
+  if (contentType !== undefined) changed.content_type = parseContentType(contentType)
+  if (expiration !== undefined) changed.expires_at = expiration === null ? null : parseExpiration(expiration, now)
+  if (note !== undefined) changed.note = parseNote(note)
+  if (maxDownloads !== undefined) changed.max_downloads = maxDownloads
+  if (downloadPassphrase !== undefined) {
+    const passphrase = parsePassphrase(downloadPassphrase)
+    changed.passphrase_hash = passphrase === null ? null : await hashPassphrase(passphrase)
   }
-  if (body.maxDownloads !== undefined) change.max_downloads = body.maxDownloads
-  if (body.downloadPassphrase !== undefined) {
-    const passphrase = parsePassphrase(body.downloadPassphrase)
-    change.passphrase_hash = passphrase === null ? null : await hashPassphrase(passphrase)
-  }
-  return change
+  if (Object.keys(changed).length === 0) throw invalid('body', 'it changes nothing')
+  return changed
 }

@@ -3,14 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { Clock } from '../../base/index.ts'
+import { closedObject, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration, parsePassphrase } from '../fields.ts'
 import type { FileRow, Files, NewFile } from '../files.ts'
 import type { GuestLinks } from '../guest-links.ts'
 import { receiveBody } from '../receive-body.ts'
-import { receiveForm, type UploadForm } from '../receive-form.ts'
+import { MAX_FORM_ENVELOPE_BYTES, receiveForm, type UploadForm } from '../receive-form.ts'
 import type { Settings } from '../settings.ts'
 import type { Uploads } from '../uploads.ts'
+import { requireBareFile, requireWholeFile } from '../whole-file.ts'
 import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
 import { requireFile, requireGuestLink } from './params.ts'
 import { fileView, viewFile } from './views.ts'
@@ -25,13 +26,22 @@ export interface UploadRoutesDependencies {
   maxFileBytes: number | null
 }
 
-const query = z.object({
+const query = closedObject({
   expiration: z.string().optional().describe('RFC 3339, at least an hour ahead; 2999-12-31T00:00:00Z is never'),
   note: z.string().optional().describe('At most 500 bytes'),
   maxDownloads: z.string().optional().describe('How often the file may be downloaded'),
   upload: z.string().optional().describe('An id of your choice for GET /api/uploads/{id}/events'),
 })
 type Query = z.infer<typeof query>
+const guestQuery = closedObject({
+  expiration: query.shape.expiration,
+  note: query.shape.note,
+  upload: query.shape.upload,
+})
+
+/** Fields of the forms besides `file`. */
+const OWNERS_FIELDS = ['note', 'maxDownloads', 'downloadPassphrase']
+const GUESTS_FIELDS = ['note']
 
 /** The answer to `Accept: application/json` is the first, to anything else the link as a line of text. */
 const linkText = z.string().describe('text/plain: the link, for clients that do not ask for JSON')
@@ -44,6 +54,7 @@ export function uploadRoutes(instance: FastifyInstance, deps: UploadRoutesDepend
   // The body is left in the request, whatever its type: the handlers stream it.
   instance.removeAllContentTypeParsers()
   instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  instance.addHook('preValidation', async (request) => requireWholeFile(request.headers))
   const app = instance.withTypeProvider<ZodTypeProvider>()
   ownersFormRoute(app, deps)
   rawRoute(app, deps)
@@ -65,15 +76,21 @@ function ownersFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
     async (request) => {
       const expiresAt = parseExpiration(request.query.expiration, deps.clock.now())
       const { note, maxDownloads } = request.query
-      const file = await receiveFormUpload(deps, request, ({ fields, ...given }) =>
-        ownersFile({
-          ...given,
-          expiresAt,
-          note: note ?? fields.get('note'),
-          maxDownloads: maxDownloads ?? fields.get('maxDownloads'),
-          passphrase: parsePassphrase(fields.get('downloadPassphrase')),
-        }),
-      )
+      const file = await receiveFormUpload(deps, request, {
+        allowedFields: OWNERS_FIELDS,
+        maxBytes: deps.maxFileBytes,
+        // PicoShare refuses an empty file.
+        mayBeEmpty: false,
+        describe: ({ fields, ...given }) =>
+          ownersFile({
+            ...given,
+            expiresAt,
+            note: note ?? fields.get('note'),
+            // A field of a page that nobody filled in is empty.
+            maxDownloads: onlyOne('maxDownloads', maxDownloads, fields.get('maxDownloads') || undefined),
+            passphrase: parsePassphrase(fields.get('downloadPassphrase')),
+          }),
+      })
       return { id: file.id }
     },
   )
@@ -110,7 +127,7 @@ function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
         ...form,
         summary: 'Upload a file through a guest link',
         params: z.object({ id: z.string() }),
-        querystring: query.pick({ expiration: true, upload: true, note: true }),
+        querystring: guestQuery,
         response: { 200: z.union([uploaded, linkText]) },
       },
     },
@@ -118,30 +135,49 @@ function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
       const link = await requireGuestLink(deps.guestLinks, request.params.id)
       deps.guestLinks.requireActive(link)
       const expiresAt = guestExpiration(link, request.query.expiration, deps.clock.now())
-      const describe = async ({ fields, ...given }: UploadForm) =>
-        guestsFile({ ...given, expiresAt, note: request.query.note || fields.get('note') }, link)
-      const file = await receiveFormUpload(deps, request, describe, link.max_file_bytes)
+      const file = await receiveFormUpload(deps, request, {
+        allowedFields: GUESTS_FIELDS,
+        maxBytes: smaller(deps.maxFileBytes, link.max_file_bytes),
+        mayBeEmpty: true,
+        describe: async ({ fields, ...given }) =>
+          guestsFile({ ...given, expiresAt, note: request.query.note || fields.get('note') }, link),
+      })
       if (wantsJson(request)) return { id: file.id }
       return reply.type('text/plain; charset=utf-8').send(`${request.baseUrl}/-${file.id}\r\n`)
     },
   )
 }
 
+interface FormUpload {
+  allowedFields: readonly string[]
+  maxBytes: number | null
+  mayBeEmpty: boolean
+  describe: (form: UploadForm) => Promise<NewFile>
+}
+
 async function receiveFormUpload(
   deps: UploadRoutesDependencies,
   request: FastifyRequest<{ Querystring: Query }>,
-  describe: (form: UploadForm) => Promise<NewFile>,
-  guestLimit: number | null = null,
+  { allowedFields, describe, ...limits }: FormUpload,
 ): Promise<FileRow> {
   return await deps.uploads.receive({
+    ...limits,
     request: request.raw,
     uploadId: request.query.upload,
-    maxBytes: smaller(deps.maxFileBytes, guestLimit),
+    envelopeBytes: MAX_FORM_ENVELOPE_BYTES,
     read: async (writer, onBytes) => {
       request.acceptBody()
-      return describe(await receiveForm(request.raw, writer, onBytes))
+      return describe(await receiveForm(request.raw, writer, onBytes, allowedFields))
     },
   })
+}
+
+/** A value that may stand in the query or in the form. @throws INVALID_REQUEST when both differ. */
+function onlyOne(field: string, inQuery: string | undefined, inForm: string | undefined): string | undefined {
+  if (inQuery !== undefined && inForm !== undefined && inQuery !== inForm) {
+    throw invalid(field, `it is ${JSON.stringify(inQuery)} in the query and ${JSON.stringify(inForm)} in the form`)
+  }
+  return inQuery ?? inForm
 }
 
 async function receiveRawUpload(
@@ -149,10 +185,11 @@ async function receiveRawUpload(
   request: FastifyRequest<{ Querystring: Query }>,
   name: string,
 ): Promise<FileRow> {
+  requireBareFile(request.headers)
+  if (!hasBody(request)) throw invalid('body', 'there is none; an empty file has Content-Length: 0')
   const { expiration, note, maxDownloads, upload } = request.query
   const file = await ownersFile({
     filename: name,
-    // What curl says when it knows nothing is nothing.
     contentType: request.headers['content-type'] ?? '',
     expiresAt: await ownersExpiration(expiration, deps),
     note,
@@ -163,6 +200,8 @@ async function receiveRawUpload(
     request: request.raw,
     uploadId: upload,
     maxBytes: deps.maxFileBytes,
+    envelopeBytes: 0,
+    mayBeEmpty: true,
     read: async (writer, onBytes) => {
       request.acceptBody()
       await receiveBody(request.raw, writer, onBytes)
@@ -171,10 +210,16 @@ async function receiveRawUpload(
   })
 }
 
+/** RFC 9112 section 6.3. */
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
 /** A header carries ASCII only, so the passphrase in it is percent-encoded. */
 function decodeHeader(request: FastifyRequest, name: string): string | null {
   const given = request.headers[name]
   if (given === undefined) return null
+  if (given === '') throw invalid(name, 'it is empty; leave it out for a file without a passphrase')
   try {
     return parsePassphrase(decodeURIComponent(String(given)))
   } catch (error) {

@@ -1,0 +1,311 @@
+/** What is stored is the whole file, or nothing: with the requests that real clients send. */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { BOUNDARY, encodeForm, formHeaders, NEVER, postForm, type Part } from '../support/forms.ts'
+import { putJson, sendJson, startServer, temporaryFolder, type FileView, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let stored: number
+const folder = temporaryFolder()
+const HELLO = join(folder, 'hello.txt')
+const OTHER = join(folder, 'other.txt')
+
+before(async () => {
+  server = await startServer({ args: ['--log-level', 'silent', '--fsync', 'false'] })
+  writeFileSync(HELLO, 'hello world')
+  writeFileSync(OTHER, 'another file')
+})
+after(async () => server[Symbol.asyncDispose]())
+beforeEach(async () => {
+  stored = (await server.list()).total
+})
+
+/** Runs curl as the owner. @returns the status and the body. */
+function curl(...args: string[]): { status: number; body: string } {
+  const output = execFileSync('curl', ['-sS', '-b', server.cookie, '-w', '\n%{http_code}', ...args], {
+    encoding: 'utf8',
+  })
+  const end = output.trimEnd().lastIndexOf('\n')
+  return { status: Number(output.slice(end)), body: output.slice(0, end) }
+}
+
+async function nothingStored(): Promise<void> {
+  assert.equal((await server.list()).total, stored)
+}
+
+async function put(headers: Record<string, string>, query = '', body = 'hello world') {
+  return await server.owner(`/api/files/h.txt${query}`, { method: 'PUT', body, headers })
+}
+
+async function guestLink(limits: Record<string, unknown> = {}): Promise<string> {
+  const body = { urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '720h', ...limits }
+  return (await server.owner('/api/guest-links', sendJson('POST', body))).json<{ id: string }>().id
+}
+
+describe('a part of a file', () => {
+  it('that curl resumes by Content-Range is refused', async () => {
+    const { status, body } = curl('-C', '6', '-T', HELLO, `${server.url}/api/files/`)
+    assert.equal(status, 400)
+    assert.match(body, /Content-Range.*only a part/)
+    await nothingStored()
+  })
+
+  it('is refused in the words of every protocol for parts', async () => {
+    for (const headers of [
+      { 'upload-complete': '?0' },
+      { 'upload-incomplete': '?1' },
+      { 'upload-offset': '6' },
+      { 'content-range': 'bytes */11' },
+    ]) {
+      assert.equal((await put(headers)).status, 400, JSON.stringify(headers))
+      const form = { method: 'POST', body: encodeForm([{ name: 'file', filename: 'a', content: 'x' }]) }
+      const answer = await server.owner(`/api/entry?${NEVER}`, { ...form, headers: { ...formHeaders(), ...headers } })
+      assert.equal(answer.status, 400, JSON.stringify(headers))
+    }
+    await nothingStored()
+  })
+
+  it('that says it is complete is taken', async () => {
+    assert.equal((await put({ 'upload-complete': '?1' })).status, 201)
+  })
+})
+
+describe('an envelope around a file', () => {
+  it('that curl puts as a form is refused with the place for forms', async () => {
+    const { status, body } = curl(
+      '-X',
+      'PUT',
+      '-F',
+      `file=@${HELLO}`,
+      '-H',
+      'Accept: application/json',
+      `${server.url}/api/files/h2.txt`,
+    )
+    assert.equal(status, 415)
+    assert.match(body, /\/api\/entry/)
+    await nothingStored()
+  })
+
+  it('of another kind is refused', async () => {
+    for (const headers of [
+      { 'content-encoding': 'gzip' },
+      { 'content-type': 'multipart/byteranges; boundary=x' },
+      { 'content-type': 'application/offset+octet-stream' },
+      { 'content-type': 'application/partial-upload' },
+    ]) {
+      assert.equal((await put(headers)).status, 415, JSON.stringify(headers))
+    }
+    await nothingStored()
+  })
+
+  it('inside a form, by Content-Transfer-Encoding, is refused', async () => {
+    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Transfer-Encoding: base64`
+    const body = `${head}\r\n\r\naGVsbG8=\r\n--${BOUNDARY}--\r\n`
+    const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
+    assert.equal(answer.status, 400)
+    await nothingStored()
+  })
+})
+
+describe('a form with more than one file', () => {
+  it('is refused with the name of the second, for the owner and for guests', async () => {
+    const files = ['-F', `file=@${HELLO}`, '-F', `file=@${OTHER}`]
+    for (const path of [`/api/entry?${NEVER}`, `/api/guest/${await guestLink()}`]) {
+      const { status, body } = curl(...files, server.url + path)
+      assert.equal(status, 400)
+      assert.match(body, /other\.txt/)
+    }
+    await nothingStored()
+  })
+
+  it('under another field name is refused, not dropped', async () => {
+    const { status, body } = curl('-F', `file=@${HELLO}`, '-F', `extra=@${OTHER}`, `${server.url}/api/entry?${NEVER}`)
+    assert.equal(status, 400)
+    assert.match(body, /other\.txt.*extra/)
+    await nothingStored()
+  })
+
+  it('behind its closing delimiter is refused', async () => {
+    const form = encodeForm([{ name: 'file', filename: 'a', content: 'x' }])
+    const body = Buffer.concat([form, form])
+    const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
+    assert.equal(answer.status, 400)
+    await nothingStored()
+  })
+})
+
+describe('protections', () => {
+  const file: Part = { name: 'file', filename: 'a.txt', content: 'hello' }
+
+  it('are not lost behind fields that nobody reads', async () => {
+    const junk = Array.from({ length: 20 }, (_, index): Part => ({ name: `junk${index}`, content: 'x' }))
+    const protections: Part[] = [
+      { name: 'downloadPassphrase', content: 'sesame' },
+      { name: 'maxDownloads', content: '1' },
+    ]
+    assert.equal((await postForm(server, [...junk, ...protections, file])).status, 400)
+    const { id } = (await postForm(server, [...protections, file])).json<{ id: string }>()
+    const { hasPassphrase, maxDownloads } = (await server.owner(`/api/files/${id}`)).json<FileView>()
+    assert.deepEqual({ hasPassphrase, maxDownloads }, { hasPassphrase: true, maxDownloads: 1 })
+  })
+
+  it('that are misspelt or misplaced are refused with a suggestion', async () => {
+    for (const [query, suggestion] of [
+      ['?maxdownloads=1', /did you mean maxDownloads\?/],
+      ['?downloadPassphrase=x', /unknown parameter "downloadPassphrase"/],
+      ['?expires=2999-12-31T00:00:00Z', /unknown parameter "expires"/],
+    ] as const) {
+      const answer = await put({}, query)
+      assert.equal(answer.status, 400, query)
+      assert.match(answer.text, suggestion)
+    }
+    const answer = await postForm(server, [{ name: 'maxdownload', content: '1' }, file])
+    assert.match(answer.text, /did you mean maxDownloads\?/)
+    await nothingStored()
+  })
+
+  it('that are empty, twice or contradictory are refused', async () => {
+    for (const query of ['?maxDownloads=', '?maxDownloads=1&maxDownloads=5']) {
+      assert.equal((await put({}, query)).status, 400, query)
+    }
+    assert.equal((await put({ 'x-download-passphrase': '' })).status, 400)
+    const twice: Part[] = [
+      { name: 'maxDownloads', content: '1' },
+      { name: 'maxDownloads', content: '5' },
+    ]
+    assert.equal((await postForm(server, [...twice, file])).status, 400)
+    assert.equal((await postForm(server, [...twice.slice(0, 1), file], `${NEVER}&maxDownloads=5`)).status, 400)
+    assert.equal(
+      (await postForm(server, [{ name: 'downloadPassphrase', content: 'x'.repeat(5000) }, file])).status,
+      400,
+    )
+    await nothingStored()
+  })
+})
+
+describe('a change of a file', () => {
+  it('by PATCH changes only what is given', async () => {
+    const { id } = await server.put('a.txt', 'x', '?note=kept&maxDownloads=3')
+    const changed = (await server.owner(`/api/files/${id}`, sendJson('PATCH', { filename: 'b.txt' }))).json<FileView>()
+    assert.deepEqual([changed.filename, changed.note, changed.maxDownloads], ['b.txt', 'kept', 3])
+    const { note } = (await server.owner(`/api/files/${id}`, sendJson('PATCH', { note: null }))).json<FileView>()
+    assert.equal(note, null)
+  })
+
+  it('by PATCH refuses what it does not know, and nothing at all', async () => {
+    const { id } = await server.put('a.txt', 'x')
+    for (const body of [{ maxdownloads: 1 }, {}, { expiration: '2020-01-01T00:00:00Z' }, { expiration: '' }]) {
+      assert.equal((await server.owner(`/api/files/${id}`, sendJson('PATCH', body))).status, 400, JSON.stringify(body))
+    }
+  })
+
+  it("by PicoShare's route replaces its three fields and keeps the protections", async () => {
+    const { id } = await server.put('a.txt', 'x', '?note=gone&maxDownloads=3')
+    assert.equal((await server.owner(`/api/entry/${id}`, putJson({ filename: 'n' }))).status, 200)
+    const { note, expiresAt, maxDownloads } = (await server.owner(`/api/files/${id}`)).json<FileView>()
+    assert.deepEqual({ note, expiresAt, maxDownloads }, { note: null, expiresAt: null, maxDownloads: 3 })
+    assert.equal((await server.owner(`/api/entry/${id}`, putJson({ filename: 'n', maxDownload: 1 }))).status, 400)
+  })
+})
+
+describe('a digest that is sent along', () => {
+  const digest = (algorithm: string, text: string) => createHash(algorithm).update(text).digest('base64')
+  const headersFor = (text: string): Record<string, string>[] => [
+    { 'content-md5': digest('md5', text) },
+    { 'content-digest': `sha-256=:${digest('sha256', text)}:` },
+    { 'content-digest': `unixsum=:MTI=:, sha-512=:${digest('sha512', text)}:` },
+    { 'repr-digest': `sha-256=:${digest('sha256', text)}:` },
+    { digest: `SHA-256=${digest('sha256', text)}` },
+  ]
+
+  it('is checked', async () => {
+    for (const headers of headersFor('hello world')) {
+      assert.equal((await put(headers)).status, 201, JSON.stringify(headers))
+    }
+    stored = (await server.list()).total
+    for (const headers of headersFor('HELLO WORLD')) {
+      const answer = await put({ ...headers, accept: 'application/json' })
+      assert.equal(answer.status, 400, JSON.stringify(headers))
+      assert.equal(answer.json<{ error: { code: string } }>().error.code, 'DIGEST_MISMATCH')
+    }
+    await nothingStored()
+  })
+
+  it('of a form covers its body', async () => {
+    const body = encodeForm([{ name: 'file', filename: 'a', content: 'x' }])
+    for (const [text, status] of [
+      [body.toString(), 200],
+      ['other', 400],
+    ] as const) {
+      const headers = { ...formHeaders(), 'content-digest': `sha-256=:${digest('sha256', text)}:` }
+      assert.equal((await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers })).status, status)
+    }
+  })
+
+  it('that is malformed is refused before the body is read', async () => {
+    for (const headers of [
+      { 'content-md5': 'x' },
+      { 'content-digest': 'sha-256=abc' },
+      { 'repr-digest': 'sha-256=:YWJj:' },
+      { digest: 'SHA-256' },
+    ] as Record<string, string>[]) {
+      assert.equal((await put(headers)).status, 400, JSON.stringify(headers))
+    }
+    await nothingStored()
+  })
+})
+
+describe('a limit on the size of a file', () => {
+  const MIB = 2 ** 20
+
+  it('counts the file alone, not the form around it', async () => {
+    const link = await guestLink({ maxFileBytes: MIB })
+    const send = async (bytes: number) => {
+      const body = encodeForm([{ name: 'file', filename: 'a', content: Buffer.alloc(bytes) }])
+      return (await server.guest(`/api/guest/${link}`, { method: 'POST', body, headers: formHeaders() })).status
+    }
+    assert.equal(await send(MIB), 200)
+    assert.equal(await send(MIB + 1), 413)
+    assert.equal(await send(2 * MIB), 413)
+  })
+})
+
+describe('the name of a file in a form', () => {
+  it('is the one of filename* where both are given', async () => {
+    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name=file; filename="Gr__e.txt"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt`
+    const body = `${head}\r\n\r\nx\r\n--${BOUNDARY}--\r\n`
+    const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
+    const { filename } = (await server.owner(`/api/files/${answer.json<{ id: string }>().id}`)).json<FileView>()
+    assert.equal(filename, 'Grüße.txt')
+  })
+})
+
+describe('a form of nothing but delimiters', () => {
+  it('is refused at its first byte too many', async () => {
+    const body = Buffer.from(`--B${'\r\n--B'.repeat(200_000)}`)
+    const headers = { 'content-type': 'multipart/form-data; boundary=B' }
+    const startedAt = process.hrtime.bigint()
+    const answer = await server.guest(`/api/guest/${await guestLink()}`, { method: 'POST', body, headers })
+    assert.equal(answer.status, 400, `${process.hrtime.bigint() - startedAt} ns`)
+    await nothingStored()
+  })
+})
+
+describe('Python requests', () => {
+  const python = spawnSync('/usr/bin/python3', ['-c', 'import requests']).status === 0
+
+  it('uploads by form without losing anything', { skip: !python && 'python3-requests is not installed' }, async () => {
+    const script = `import requests,sys
+r=requests.post(sys.argv[1], headers={'Cookie': sys.argv[2]}, data={'note':'n'}, files={'file': open(sys.argv[3],'rb')})
+print(r.status_code, r.json()['id'])`
+    const args = [`${server.url}/api/entry?${NEVER}`, server.cookie, HELLO]
+    const [status, id] = execFileSync('/usr/bin/python3', ['-c', script, ...args], { encoding: 'utf8' }).split(/\s/)
+    assert.equal(status, '200')
+    const file = (await server.owner(`/api/files/${id}`)).json<FileView>()
+    assert.deepEqual([file.filename, file.note, file.sizeBytes], ['hello.txt', 'n', 11])
+  })
+})
