@@ -132,6 +132,17 @@ export const ERROR_CODES = {
     exit: 65,
     meaning: 'A Packer template uses something that Holdfast cannot follow; the message says what to write instead.',
   },
+  SECRET_NOT_HIDABLE: {
+    http: 400,
+    exit: 65,
+    meaning:
+      'A sensitive variable or local has a value that cannot be read before the build, or is too short to be hidden in its output.',
+  },
+  BUILD_NO_SPACE: {
+    http: 507,
+    exit: 75,
+    meaning: 'The disk of the data folder filled up while a build ran. Packer was ended; the next build goes on.',
+  },
   LAB_BUSY: {
     http: 500,
     exit: 75,

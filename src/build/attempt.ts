@@ -2,7 +2,7 @@
  * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the run's
  * folder counts, so that both are the same.
  */
-import { rmSync } from 'node:fs'
+import { rmSync, statfsSync } from 'node:fs'
 import { HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { madeFiles, measure, type Measured } from './artifacts.ts'
@@ -11,7 +11,7 @@ import { PackerReport, textForPeople } from './packer-log.ts'
 import { endGroup, membersOf, signalGroup, type ProcessGroup } from './process-group.ts'
 import { metadataOf } from './record.ts'
 import type { Recorder } from './recorder.ts'
-import { exitStatusOf, type RunFolder } from './run-folder.ts'
+import { exitStatusOf, wasDiskFull, type RunFolder } from './run-folder.ts'
 import { StepOutput } from './step-output.ts'
 import { afterEvent, completed, ended, runningStep, withOutput, type Failure } from './steps.ts'
 import { removeTempFolder } from './temp-folder.ts'
@@ -20,6 +20,17 @@ import { removeTempFolder } from './temp-folder.ts'
 const LEFTOVER_GRACE_MS = 2000
 /** How long Packer may take to clean up, ms: it may have to delete machines. */
 export const CLEANUP_GRACE_MS = 120_000
+
+/** Free bytes below which a failure is put down to the disk. */
+const FULL_BYTES = 16 * 1024
+/** Of a run whose log could not be written. */
+export const DISK_FULL = 'the disk of its data folder was full'
+
+/** What a build is told that cannot be recorded, or whose log cannot be written. */
+export function noSpace(message: string, cause?: unknown): HoldfastError {
+  const hint = 'Free some space and run the same command again: it goes on where it can.'
+  return new HoldfastError('BUILD_NO_SPACE', message, { hint, retryable: true, ...(cause !== undefined && { cause }) })
+}
 
 export interface AttemptSignals {
   /** Asks Packer to stop, once; it cleans up. */
@@ -63,7 +74,9 @@ export async function followToEnd(terms: AttemptTerms): Promise<Failure | null> 
     for await (const news of watch.news(signals.lost)) await reader.take(news)
     await terms.onRead()
     for (const path of [run.base, run.monitorSocket]) rmSync(path, { recursive: true, force: true })
-    const failure = reader.failure(exitStatusOf(run))
+    const failure = reader.failure(exitStatusOf(run), wasDiskFull(run) || isFull(run.path))
+    // Of size 0 it stays: whoever reads this run later has to know.
+    if (!wasDiskFull(run)) rmSync(run.reserve, { force: true })
     if (failure?.status === 'interrupted') await endGroup(group, LEFTOVER_GRACE_MS)
     // What the last processes wrote while they ended.
     for (const news of watch.read()) await reader.take(news)
@@ -116,11 +129,12 @@ class RunReader {
   }
 
   /** How a run with this exit status failed, or null when it did not. */
-  failure(exitStatus: number | null): Failure | null {
+  failure(exitStatus: number | null, isDiskFull: boolean): Failure | null {
     // The outer one of Packer's two processes exits with 0 when the inner one is killed, as the kernel does out of memory.
     if (exitStatus === 0 && this.#report.isFinished) return null
     const { stop } = this.#terms.signals
     const said = this.#report.errors.at(-1)
+    if (isDiskFull) return { status: 'interrupted', error: DISK_FULL, exitStatus: null }
     if (stop.aborted) return { status: 'interrupted', error: 'it was stopped', exitStatus: null }
     if (exitStatus === null) return { status: 'interrupted', error: 'its processes were killed', exitStatus: null }
     if (said === undefined || exitStatus === 0) {
@@ -174,4 +188,10 @@ export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise
   if (left > 0) await endGroup(group, LEFTOVER_GRACE_MS)
   removeTempFolder(run)
   return left
+}
+
+/** Too little is left for a line of events: a step's marker then fails although Packer's log still had room. */
+function isFull(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize < FULL_BYTES
 }

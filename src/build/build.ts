@@ -5,15 +5,17 @@
 import { HoldfastError } from '../base/index.ts'
 import type { Lock, LockInfo } from '../lock/index.ts'
 import { createBuild, type Artifact, type Build, type StateManager } from '../state/index.ts'
-import type { AttemptSignals } from './attempt.ts'
+import { noSpace, type AttemptSignals } from './attempt.ts'
 import { NO_CHECKPOINT, type Checkpoints } from './checkpoints.ts'
+import { GivenSecrets } from './given-secrets.ts'
+import { withoutSecrets } from './hiding.ts'
 import { findPacker, type Packer, type PackerInput } from './packer.ts'
 import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
 import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
 import { requireSameTemplate } from './same-template.ts'
-import { sensitiveTexts } from './secrets.ts'
+import { readSecrets } from './secrets.ts'
 import { buildSource, type SourceResult } from './source-build.ts'
 import { templatePath, type OperationTerms } from './source-terms.ts'
 import {
@@ -102,6 +104,21 @@ export async function buildTemplate(
 ): Promise<SourceOutcome[]> {
   const packer = await findPacker(request.input)
   const template = await loadTemplate(request.template)
+  await using given = await GivenSecrets.of(template, request.input, dataFolder)
+  try {
+    const hidden = { ...request, input: given.input }
+    return await buildLoaded(manager, dataFolder, { packer, template, request: hidden, listener })
+  } catch (error) {
+    const isFull = error instanceof HoldfastError && error.code === 'NO_SPACE'
+    throw withoutSecrets(isFull ? noSpace(error.message, error) : error, given.texts)
+  }
+}
+
+async function buildLoaded(
+  manager: StateManager,
+  dataFolder: string,
+  { packer, template, request, listener }: Pick<Operation, 'packer' | 'template' | 'request' | 'listener'>,
+): Promise<SourceOutcome[]> {
   const sources = selectSources(template, request)
   const { except } = request
   const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder), except }
@@ -115,11 +132,11 @@ export async function buildTemplate(
     return upToDate
   }
   await validateTemplate(packer, template, request)
+  const secrets = await readSecrets(template, options)
   const lock = await takeLock(manager, template, request, listener)
   try {
     // Whoever had the lock may have recorded its first build.
     await requireSameTemplate(manager, templatePath(template), names)
-    const secrets = await sensitiveTexts(template, options)
     const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)

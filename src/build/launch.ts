@@ -5,14 +5,17 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, messageOf } from '../base/index.ts'
+import { hidingScript } from './hiding.ts'
 import type { ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
-import { hidingScript } from './secrets.ts'
 import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
 
 /**
  * Runs Packer and leaves its exit status. Signals to the group are Packer's business: this shell outlives all but KILL.
- * Where there are secrets, a script for sed that hides them is open as file 3, and nowhere else.
+ * A script for sed that hides secrets is open as file 3, and nowhere else; without secrets there is none.
+ *
+ * Packer's output goes through a pipe. A full disk ends its reader, not Packer, which would wait for ever on a log that it
+ * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log.
  *
  * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see `processOf`).
  * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.
@@ -24,9 +27,12 @@ begin() {
   echo "$stat" >>"$folder/process" && read -r first <"$folder/process" && [ "$first" = "$stat" ] || exit
   exec "$@" 3<&-
 }
-run() { trap : HUP INT TERM; (begin "$@"); echo $? >"$folder/exit.tmp"; }
-hide() { trap '' HUP INT TERM; LC_ALL=C exec sed -u -f /dev/fd/3; }
-if [ -e /dev/fd/3 ]; then run "$@" 2>&1 | hide; else run "$@"; fi
+free() { : >"$folder/reserve"; }
+leave() { echo $1 >"$folder/exit.tmp"; }
+run() { trap : HUP INT TERM; (begin "$@"); status=$?; leave $status || { free; leave $status; }; }
+hide() { if [ -e /dev/fd/3 ]; then LC_ALL=C sed -u -E -f /dev/fd/3; else cat; fi; }
+keep() { trap '' HUP INT TERM; hide || { free; kill -INT 0; cat >/dev/null; }; }
+run "$@" 2>&1 | keep
 [ -s "$folder/exit.tmp" ] && mv "$folder/exit.tmp" "$folder/exit"`
 
 const POLL_MS = 5

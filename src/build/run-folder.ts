@@ -3,7 +3,7 @@
  * so whoever comes later knows as much as who started it.
  */
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
@@ -28,6 +28,8 @@ export interface RunFolder {
   readonly temp: string
   /** Its first line alone counts: that of the group's first process in /proc, or of who forbade it to begin. */
   readonly process: string
+  /** Space that a full disk leaves for the exit status: of size 0 once the disk was full. */
+  readonly reserve: string
 }
 
 /** Where the runs of a state are. Absolute. */
@@ -57,6 +59,7 @@ export function openRunFolder(path: string): RunFolder {
     monitorSocket: socketOf(path),
     temp: join(path, 'temp'),
     process: join(path, 'process'),
+    reserve: join(path, 'reserve'),
   }
 }
 
@@ -70,6 +73,9 @@ function socketOf(folder: string): string {
 
 /** Bytes (unix(7): 108 with the NUL at the end). */
 const MAX_SOCKET_PATH = 107
+
+/** For the exit status, and for the record if that is on the same disk. */
+const RESERVE_BYTES = 256 * 1024
 
 /** File systems take names of 255 bytes. */
 const MAX_NAME_BYTES = 200
@@ -98,6 +104,7 @@ export function createRunFolder(runs: string, runId: string, buildName: string, 
   try {
     writeFileSync(run.events, '', { mode: 0o600 })
     writeFileSync(run.log, '', { mode: 0o600 })
+    writeFileSync(run.reserve, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 })
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOSPC') throw error
     throw new HoldfastError('NO_SPACE', `there is no space for a build's log in ${run.path}: ${messageOf(error)}`, {
@@ -136,4 +143,9 @@ export function exitStatusOf(run: RunFolder): number | null {
   if (!existsSync(run.exit)) return null
   const status = Number.parseInt(readFileSync(run.exit, 'utf8'), 10)
   return Number.isInteger(status) ? status : null
+}
+
+/** Whether the disk was full while Packer ran in the folder. */
+export function wasDiskFull(run: RunFolder): boolean {
+  return statSync(run.reserve, { throwIfNoEntry: false })?.size === 0
 }

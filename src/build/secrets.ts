@@ -1,71 +1,97 @@
 /**
- * Values of sensitive variables. Packer hides them in what it prints for people, but not in its machine-readable output
- * (seen with 1.6.6), so they are hidden here, before they reach a file: by a sed between Packer and its log.
+ * The secrets of a build: values of sensitive variables and locals, and what the template computes from them. Packer hides some
+ * of them in what it prints for people, and none in its machine-readable output. Holdfast hides all, or does not begin.
  */
-import { evaluateTemplate, type FingerprintOptions, type LoadedTemplate } from './template/index.ts'
-
-/** Shorter lines of a longer secret say nothing, and hiding them would hide much else. */
-const LEAST_LINE = 4
-
-/** All that must not be shown: the texts in the values of the template's sensitive variables, the longest first. */
-export async function sensitiveTexts(template: LoadedTemplate, options: FingerprintOptions): Promise<string[]> {
-  const expressions = sensitiveVariables(template).map((name) =>
-    template.format === 'json' ? `{{user \`${name}\`}}` : `var.${name}`,
-  )
-  if (expressions.length === 0) return []
-  const values = await evaluateTemplate(template, options, expressions)
-  const texts = values.flatMap((result) => ('value' in result ? textsIn(result.value) : []))
-  const lines = texts.flatMap((text) => text.split(/\r?\n/)).filter((line) => line.length >= LEAST_LINE)
-  return [...new Set([...texts, ...lines])].toSorted((a, b) => b.length - a.length)
-}
-
-/** Time, target and type of a machine-readable line. */
-const HEAD = '[0-9]*,[^,]*,[^,]*,'
+import { HoldfastError } from '../base/index.ts'
+import type { Evaluated } from './packer.ts'
+import { MIN_SECRET_LENGTH } from './secret-forms.ts'
+import {
+  evaluateTemplate,
+  isGiven,
+  secretsOf,
+  type FingerprintOptions,
+  type LoadedTemplate,
+  type Secret,
+} from './template/index.ts'
 
 /**
- * A script for sed that hides these texts in Packer's machine-readable lines for people, and in lines of any other form. Heads
- * stay as they are, and so do lines for programs: the path of an artifact may well have `vagrant` in it.
+ * All that must not be shown.
+ * @throws SECRET_NOT_HIDABLE when a value cannot be read before the build, or is too short to be hidden.
  */
-export function hidingScript(texts: readonly string[]): string {
-  return [
-    String.raw`/^[0-9]*,[^,]*,\(artifact\|artifact-count\|error-count\),/b`,
-    // The whole line is put aside, its end is worked on, and then its head is put before it again.
-    'h',
-    `s/^${HEAD}//`,
-    ...texts.map((text) => `s/${literal(escaped(text))}/<sensitive>/g`),
-    'x',
-    `/^${HEAD}/!s/.*//`,
-    String.raw`s/^\(${HEAD}\).*/\1/`,
-    'G',
-    String.raw`s/\n//`,
-    '',
-  ].join('\n')
+export async function readSecrets(template: LoadedTemplate, options: FingerprintOptions): Promise<string[]> {
+  const { marked, derived } = secretsOf(template)
+  const secrets: Secret[] = []
+  for (const secret of marked) if (await isGiven(template, secret.name, options)) secrets.push(secret)
+  if (secrets.length === 0) return []
+  const evaluate = (expressions: readonly string[]) => evaluateTemplate(template, options, expressions)
+  const values = await evaluate(secrets.map(({ expression }) => expression))
+  const short = await shortAmong(template, secrets, values, evaluate)
+  const leaves = secrets.flatMap(({ name }, index) => leavesOf(name, values[index], short.has(name)))
+  const faults = leaves.flatMap((leaf) => ('fault' in leaf ? [leaf.fault] : []))
+  if (faults.length > 0) throw notHidable(template, faults)
+  const texts = leaves.flatMap((leaf) => ('text' in leaf ? [leaf.text] : []))
+  return [...new Set([...texts, ...(await derivedTexts(derived, evaluate))])]
 }
 
-function sensitiveVariables(template: LoadedTemplate): readonly string[] {
-  if (template.format === 'json') return template.document['sensitive-variables'] ?? []
-  return template.files
-    .flatMap((file) => file.body.blocks)
-    .filter((block) => block.type === 'variable' && block.attributes.get('sensitive')?.expression.text === 'true')
-    .map((block) => block.labels[0] ?? '')
+type Evaluate = (expressions: readonly string[]) => Promise<Evaluated[]>
+type Leaf = { readonly text: string } | { readonly fault: string }
+
+/** What a template computes from secrets. What only a run can compute has them in it as they are, or in a known notation. */
+async function derivedTexts(expressions: readonly string[], evaluate: Evaluate): Promise<string[]> {
+  const values = expressions.length === 0 ? [] : await evaluate(expressions)
+  const leaves = values.flatMap((value) => ('value' in value ? leavesOf('', value, false) : []))
+  return leaves.flatMap((leaf) => ('text' in leaf ? [leaf.text] : []))
 }
 
-/** Texts and numbers, however deep they lie. */
-function textsIn(value: unknown): string[] {
-  if (typeof value === 'string') return value === '' ? [] : [value]
-  if (typeof value === 'number') return [String(value)]
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+/**
+ * Packer itself replaces a secret of one character in all that its console says, which leaves nothing readable, of other
+ * secrets neither. Whether a text is short can be asked with an answer of one word.
+ */
+async function shortAmong(
+  { format }: LoadedTemplate,
+  secrets: readonly Secret[],
+  values: readonly Evaluated[],
+  evaluate: Evaluate,
+): Promise<ReadonlySet<string>> {
+  const isReadable = values.every((value) => 'value' in value)
+  if (isReadable || format === 'json') return new Set()
+  const pattern = `^.{1,${MIN_SECRET_LENGTH - 1}}$`
+  const question = ({ expression }: Secret) => `regex_replace("\${${expression}}", "${pattern}", "") == ""`
+  const answers = await evaluate(secrets.map(question))
+  const isShort = (answer: Evaluated | undefined) => answer !== undefined && 'value' in answer && answer.value === true
+  return new Set(secrets.filter((_, index) => isShort(answers[index])).map(({ name }) => name))
 }
 
-/** As Packer writes it into a field. */
-function escaped(text: string): string {
-  return text
-    .replaceAll(',', '%!(PACKER_COMMA)')
-    .replaceAll('\n', String.raw`\n`)
-    .replaceAll('\r', String.raw`\r`)
+function leavesOf(name: string, result: Evaluated | undefined, isShort: boolean): Leaf[] {
+  if (isShort) return [{ fault: tooShort(name) }]
+  if (result === undefined) return [{ fault: `${name} cannot be read: Packer gave no answer` }]
+  if ('error' in result) return [{ fault: `${name} cannot be read: ${result.error}` }]
+  return leavesIn(name, result.value)
 }
 
-/** Nothing in it means anything to sed. */
-function literal(text: string): string {
-  return text.replaceAll(/[\\/.*[\]^$]/g, String.raw`\$&`)
+/** Texts, numbers and truth values, however deep they lie. */
+function leavesIn(name: string, value: unknown): Leaf[] {
+  if (value === null || value === '') return []
+  if (typeof value === 'boolean') return [{ fault: `${name} is true or false, which cannot be hidden` }]
+  if (typeof value === 'object') {
+    const separator = Array.isArray(value) ? (key: string) => `[${key}]` : (key: string) => `.${key}`
+    return Object.entries(value).flatMap(([key, one]) => leavesIn(`${name}${separator(key)}`, one))
+  }
+  const text = String(value)
+  return text.trim().length < MIN_SECRET_LENGTH ? [{ fault: tooShort(name) }] : [{ text }]
+}
+
+function tooShort(name: string): string {
+  return `${name} has fewer than ${MIN_SECRET_LENGTH} characters, too few to be hidden`
+}
+
+function notHidable(template: LoadedTemplate, faults: readonly string[]): HoldfastError {
+  // With a short one known, all others are unreadable because of it.
+  const telling = faults.filter((fault) => !fault.includes('cannot be read'))
+  const message = `The build of ${template.path} does not start: ${(telling.length > 0 ? telling : faults).join('; ')}.`
+  return new HoldfastError('SECRET_NOT_HIDABLE', message, {
+    hint:
+      `Give it a value of at least ${MIN_SECRET_LENGTH} characters that is known before the build; ` +
+      'or, if it is not a secret, remove its "sensitive".',
+  })
 }

@@ -1,7 +1,7 @@
 /** The build of one source: finishes what its last run left, plans, runs Packer, tries again what may pass. */
 import { createGuard, HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
-import { endLeftovers, followToEnd } from './attempt.ts'
+import { DISK_FULL, endLeftovers, followToEnd, noSpace } from './attempt.ts'
 import { finishLastRun, type LastRun } from './last-run.ts'
 import { distrustChanges } from './late-changes.ts'
 import { launch } from './launch.ts'
@@ -151,6 +151,7 @@ class SourceBuild {
 
   #failed({ status, error, exitStatus }: Failure): HoldfastError {
     const { build } = this.#terms.recorder
+    if (error === DISK_FULL) return noSpace(`${build.name} was ended, because ${error}`)
     const index = build.provisioners.findIndex((step) => step.status === 'failed')
     const step = build.provisioners[index]
     const output = (step?.output ?? '').trimEnd().split('\n').slice(-TELLING_LINES).join('\n')

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { parseStepEvent } from '../../src/build/events.ts'
 import { LineTail } from '../../src/build/line-tail.ts'
 import { PackerReport, parsePackerLine, textForPeople } from '../../src/build/packer-log.ts'
-import { hidingScript } from '../../src/build/secrets.ts'
+import { hidingScript } from '../../src/build/hiding.ts'
 import { StepOutput } from '../../src/build/step-output.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 
@@ -137,7 +137,7 @@ describe('events', () => {
 describe('secrets', () => {
   const hide = (secrets: string[], input: string) => {
     writeFileSync(join(folder, 'hide'), hidingScript(secrets))
-    return spawnSync('sed', ['-u', '-f', join(folder, 'hide')], { input, encoding: 'utf8' }).stdout
+    return spawnSync('sed', ['-u', '-E', '-f', join(folder, 'hide')], { input, encoding: 'utf8' }).stdout
   }
 
   it('are hidden whatever characters they have, and nothing else is', () => {
@@ -152,8 +152,18 @@ describe('secrets', () => {
   })
 
   it('leave what programs read as it is', () => {
-    const lines = '17,box,artifact,0,file,0,/out-box/box.img\n17,,error-count,17\n'
-    assert.equal(hide(['box', '17'], lines), lines)
-    assert.equal(hide(['17', 'ui'], '17,box,ui,say,17 ui\n'), '17,box,ui,say,<sensitive> <sensitive>\n')
+    const lines = [
+      '1784,vbox,artifact,0,file,0,/out-vbox/vbox.img',
+      '1784,,error-count,1784',
+      '1784,,ui,message,    null.a: holdfast: step 1784 start',
+      String.raw`1784,,ui,say,\n==> Builds finished but no artifacts were created.`,
+      '',
+    ].join('\n')
+    assert.equal(hide(['vbox', '1784', 'step', 'finished'], lines), lines)
+    assert.equal(
+      hide(['1784', 'message'], '1784,vbox,ui,message,1784 message\n'),
+      '1784,vbox,ui,message,<sensitive> <sensitive>\n',
+    )
+    assert.equal(hide(['vbox'], '1784,a,artifact,0,string,in vbox\n'), '1784,a,artifact,0,string,in <sensitive>\n')
   })
 })

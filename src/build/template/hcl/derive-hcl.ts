@@ -2,7 +2,15 @@
 import { goTemplateText, markerCommands } from '../marker.ts'
 import type { DeriveOptions } from '../template.ts'
 import type { HclSource, HclTemplate } from './hcl-template.ts'
-import { literalString, nodesOf, tupleElements, type HclAttribute, type HclBlock, type HclFile } from './parser.ts'
+import {
+  hclString,
+  literalString,
+  nodesOf,
+  tupleElements,
+  type HclAttribute,
+  type HclBlock,
+  type HclFile,
+} from './parser.ts'
 
 interface Edit {
   readonly file: HclFile
@@ -158,9 +166,4 @@ function pluginBlock(kind: string, type: string, attributes: Record<string, stri
     ([name, value]) => `  ${name} = ${Array.isArray(value) ? `[\n${value.join(',\n')}\n]` : value}\n`,
   )
   return `${kind} "${type}" {\n${lines.join('')}}\n`
-}
-
-/** JSON's escapes are HCL's; what would start an interpolation is written as a number. */
-function hclString(text: string): string {
-  return JSON.stringify(text).replace(/[$%](?=\{)/g, (mark) => (mark === '$' ? String.raw`\u0024` : String.raw`\u0025`))
 }

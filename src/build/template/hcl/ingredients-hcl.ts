@@ -110,7 +110,7 @@ interface Reference {
   readonly name: string | null
 }
 
-function referencesOf(node: Node): Reference[] {
+export function referencesOf(node: Node): Reference[] {
   return nodesOf(node, 'variable_expr').map((variable) => {
     const next = variable.nextNamedSibling
     return { root: variable.text, name: next?.type === 'get_attr' ? next.text.replace(/^\.\s*/, '') : null }

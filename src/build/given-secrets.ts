@@ -1,0 +1,48 @@
+/**
+ * Values of sensitive variables that were given with -var. They go to Packer in a file for the owner alone: its command line
+ * can be seen by every user of the machine.
+ */
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { PackerInput } from './packer.ts'
+import {
+  DerivedFile,
+  givenTexts,
+  sensitiveVariables,
+  sweepDerivedFiles,
+  variablesFile,
+  type LoadedTemplate,
+} from './template/index.ts'
+
+export class GivenSecrets implements AsyncDisposable {
+  /** What the user gave, with the file in the place of these variables: the last of all files, so that it wins over them. */
+  readonly input: PackerInput
+  /** Values as they were given, as far as they can be read without Packer. */
+  readonly texts: readonly string[]
+  readonly #file: DerivedFile | null
+
+  private constructor(input: PackerInput, texts: readonly string[], file: DerivedFile | null) {
+    this.input = input
+    this.texts = texts
+    this.#file = file
+  }
+
+  /** Writes the file, if there is anything to write. @throws NOT_FOUND, TEMPLATE_INVALID. */
+  static async of(template: LoadedTemplate, input: PackerInput, dataFolder: string): Promise<GivenSecrets> {
+    const sensitive = new Set(sensitiveVariables(template))
+    const isSensitive = (given: string) => sensitive.has(given.slice(0, given.indexOf('=')))
+    const texts = await givenTexts(template, sensitive, input)
+    const moved = input.vars.filter(isSensitive)
+    if (moved.length === 0) return new GivenSecrets(input, texts, null)
+    const folder = join(resolve(dataFolder), 'builds', '.given')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    await sweepDerivedFiles(folder)
+    const file = await DerivedFile.write(folder, variablesFile(template, moved))
+    const vars = input.vars.filter((given) => !isSensitive(given))
+    return new GivenSecrets({ ...input, vars, varFiles: [...input.varFiles, file.path] }, texts, file)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file?.remove()
+  }
+}
