@@ -34,7 +34,7 @@ export function hidingScript(secrets: readonly string[]): string {
 }
 
 /** A function that hides these secrets in a text. */
-export function hiderOf(secrets: readonly string[]): (text: string) => string {
+function hiderOf(secrets: readonly string[]): (text: string) => string {
   const pattern = patternOf(secrets, (text) => text)
   if (pattern === null) return (text) => text
   const expression = new RegExp(pattern, 'g')

@@ -115,7 +115,12 @@ function unspaced(text: unknown): Evaluated | null {
   const json = Array.from(text)
     .filter((_, index) => index % 2 === 0)
     .join('')
-  return { value: (JSON.parse(json) as unknown[])[0] }
+  return { value: (JSON.parse(json, wholeNumber) as unknown[])[0] }
+}
+
+/** A number that JavaScript would round stays a text. */
+function wholeNumber(_name: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
+  return typeof value === 'number' && String(value) !== source ? source : value
 }
 
 async function evaluateAlone(expression: string, ask: (line: string) => Promise<Answer>): Promise<Evaluated> {

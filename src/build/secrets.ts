@@ -77,7 +77,7 @@ function leavesIn(name: string, value: unknown): Leaf[] {
     const separator = Array.isArray(value) ? (key: string) => `[${key}]` : (key: string) => `.${key}`
     return Object.entries(value).flatMap(([key, one]) => leavesIn(`${name}${separator(key)}`, one))
   }
-  const text = String(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.trim().length < MIN_SECRET_LENGTH ? [{ fault: tooShort(name) }] : [{ text }]
 }
 
