@@ -15,7 +15,10 @@ interface Attempts {
   lastAt: number
 }
 
-/** Slows down guessing of secrets: after five wrong guesses an address waits 1 s, 2 s, 4 s ... up to 15 minutes. */
+/**
+ * Slows down guessing of secrets: after five wrong guesses an address waits 1 s, 2 s, 4 s ... up to 15 minutes. Each secret
+ * counts by itself, so that a right guess of one does not forgive wrong ones of another.
+ */
 export class AttemptThrottle {
   readonly #clock: Clock
   readonly #attempts = new Map<string, Attempts>()
@@ -25,11 +28,11 @@ export class AttemptThrottle {
   }
 
   /**
-   * Counts a guess, as a wrong one until {@link succeeded} says otherwise, so that guesses side by side all count.
+   * Counts a guess of a secret, as a wrong one until {@link succeeded} says otherwise, so that guesses side by side all count.
    * @throws TOO_MANY_ATTEMPTS with `details.retryAfterSeconds`; the guess must not be looked at then.
    */
-  attempt(address: string): void {
-    const key = network(address)
+  attempt(address: string, secret = ''): void {
+    const key = keyOf(address, secret)
     const now = this.#clock.now()
     const known = this.#attempts.get(key)
     const attempts = known && now >= known.lastAt && now - known.lastAt < FORGET_MS ? known : { count: 0, lastAt: 0 }
@@ -47,14 +50,18 @@ export class AttemptThrottle {
     if (this.#attempts.size > MAX_ADDRESSES) this.#forgetOldest()
   }
 
-  succeeded(address: string): void {
-    this.#attempts.delete(network(address))
+  succeeded(address: string, secret = ''): void {
+    this.#attempts.delete(keyOf(address, secret))
   }
 
   #forgetOldest(): void {
     const oldest = this.#attempts.keys().next().value
     if (oldest !== undefined) this.#attempts.delete(oldest)
   }
+}
+
+function keyOf(address: string, secret: string): string {
+  return `${network(address)} ${secret}`
 }
 
 function penalty(count: number): number {

@@ -16,6 +16,11 @@ export const ERROR_CODES = {
   CONFLICT: { http: 409, exit: 65, meaning: 'The thing is in a state that does not allow this.' },
   UPLOAD_BUSY: { http: 423, exit: 75, meaning: 'Another request is sending the same resumable upload.' },
   DOWNLOADS_USED_UP: { http: 410, exit: 66, meaning: 'The file has reached its download limit.' },
+  PRECONDITION_FAILED: {
+    http: 412,
+    exit: 65,
+    meaning: 'The file is not the one that If-Match or If-Unmodified-Since names.',
+  },
   TUS_VERSION: { http: 412, exit: 65, meaning: 'The request lacks `Tus-Resumable: 1.0.0`, or names another version.' },
   UNSUPPORTED_TYPE: {
     http: 415,

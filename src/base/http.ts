@@ -1,5 +1,12 @@
 /// <reference types="fastify" />
 /** What a room's routes and the server agree on. The server enforces it; see server/auth. */
+import type { IncomingMessage } from 'node:http'
+
+/** Whether a page is the answer: a browser that navigates asks for HTML by name, programs do not. */
+export function prefersHtml({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return /(^|,)\s*text\/html\s*(;|,|$)/i.test(headers.accept ?? '')
+}
+
 /** Who may call a route: anyone, or only the owner by session cookie or API token. */
 export type Access = 'public' | 'owner'
 

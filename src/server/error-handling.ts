@@ -1,6 +1,7 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ERROR_CODES, HoldfastError } from '../base/index.ts'
+import { ERROR_CODES, HoldfastError, prefersHtml } from '../base/index.ts'
+import { sendRecipientError } from '../share/index.ts'
 import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
@@ -32,6 +33,9 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
   }
 
   app.setNotFoundHandler((request, reply) => {
+    const doubled = /^\/{2,}([-!].*)$/.exec(request.url)?.[1]
+    // PicoShare's links survive a doubled slash too.
+    if (doubled !== undefined) return reply.redirect(`${request.basePath}/${doubled}`, 301)
     const error = refuse(request, reply)
     return (error.code === 'NOT_FOUND' ? page.offer(request, reply, 404) : null) ?? answer(request, reply, error)
   })
@@ -78,7 +82,10 @@ function describeValidation(error: FastifyError): string {
 function answer(request: FastifyRequest, reply: FastifyReply, error: HoldfastError): FastifyReply {
   const { retryAfterSeconds } = error.details
   if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds)
-  reply.code(ERROR_CODES[error.code].http)
+  const status = ERROR_CODES[error.code].http
+  reply.code(status).header('cache-control', 'no-store')
+  const isLink = /^\/[-!]/.test(request.url)
+  if (isLink && prefersHtml(request)) return sendRecipientError(reply, error, status)
   if (!request.headers.accept?.includes('application/json')) {
     return reply.type('text/plain; charset=utf-8').send(`${error.message}\n`)
   }

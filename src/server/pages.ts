@@ -22,6 +22,8 @@ const OWNER_PAGES = [
 ]
 const POLICY =
   "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+/** Nothing here is for search engines. */
+const ROBOTS = 'User-agent: *\nDisallow: /\n'
 const HASHED_ASSETS = '/assets/'
 const A_YEAR_SECONDS = 31_536_000
 const ROOT = packagePath('dist/web')
@@ -56,6 +58,7 @@ export class Page {
       route.config = { ...route.config, access: 'public' }
       route.schema = { hide: true }
     })
+    app.get('/robots.txt', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(ROBOTS))
     for (const path of PUBLIC_PAGES) app.get(path, async (_request, reply) => this.#send(html, reply, 200))
     app.get<{ Params: { id: string } }>('/g/:id', async (request, reply) =>
       this.#send(html, reply, 200, request.params.id),

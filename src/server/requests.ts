@@ -7,6 +7,9 @@ export const SAFE_HEADERS = {
   'referrer-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  // Routes whose answers may be kept say so.
+  'cache-control': 'no-store',
+  'x-robots-tag': 'noindex, nofollow',
 }
 
 export function describeRequests(app: FastifyInstance, behindProxy: boolean): void {

@@ -90,6 +90,16 @@ export function parseMaxDownloads(given: string | undefined): number | null {
   throw invalid('maxDownloads', `${JSON.stringify(given)} is no whole number from 1`)
 }
 
+/** The value of a header that carries any text percent-encoded. @throws INVALID_REQUEST */
+export function parsePercentEncoded(header: string, given: string): string {
+  try {
+    return decodeURIComponent(given)
+  } catch (error) {
+    if (error instanceof URIError) throw invalid(header, 'it is not percent-encoded')
+    throw error
+  }
+}
+
 export function invalid(field: string, problem: string): HoldfastError {
   return new HoldfastError('INVALID_REQUEST', `invalid ${field}: ${problem}`, { details: { field } })
 }

@@ -43,7 +43,7 @@ export function parseContentType(given: string | null | undefined): string {
 }
 
 /** The type without its parameters, in lower case. */
-function essence(type: string): string {
+export function essence(type: string): string {
   return (type.split(';', 1)[0] ?? '').trim().toLowerCase()
 }
 

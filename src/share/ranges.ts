@@ -13,6 +13,15 @@ export interface Validators {
   lastModified: Date
 }
 
+/** Whether the client asks for another file than the one that is there: 412 (RFC 9110 section 13.2.2). */
+export function isPreconditionFailed(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+  const match = headers['if-match']
+  // A weak tag never matches here: section 13.1.1 asks for the strong comparison.
+  if (match !== undefined) return !match.split(',').some((tag) => ['*', etag].includes(tag.trim()))
+  const unmodifiedSince = Date.parse(headers['if-unmodified-since'] ?? '')
+  return unmodifiedSince < wholeSeconds(lastModified)
+}
+
 /** Whether the client's copy is still good, so that 304 is the answer. */
 export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
   const noneMatch = headers['if-none-match']
@@ -55,4 +64,20 @@ function isCurrent(ifRange: string | string[] | undefined, { etag, lastModified 
 /** HTTP dates have no fractions of a second. */
 function wholeSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000) * 1000
+}
+
+/** Adds a range to sorted ranges that do not touch; those that the new one touches become one with it. */
+export function mergeRange(ranges: readonly ByteRange[], added: ByteRange): ByteRange[] {
+  const apart = ranges.filter(({ start, end }) => end < added.start || start > added.end)
+  const touching = [added, ...ranges.filter((range) => !apart.includes(range))]
+  const merged = {
+    start: Math.min(...touching.map(({ start }) => start)),
+    end: Math.max(...touching.map(({ end }) => end)),
+  }
+  return [...apart, merged].toSorted((a, b) => a.start - b.start)
+}
+
+/** Whether sorted ranges that do not touch are the whole of a file. */
+export function covers(ranges: readonly ByteRange[], sizeBytes: number): boolean {
+  return sizeBytes === 0 || (ranges[0]?.start === 0 && ranges[0].end >= sizeBytes)
 }

@@ -13,6 +13,8 @@ export interface Sending {
   /** HEAD: headers only. */
   headersOnly: boolean
   headers: Readonly<Record<string, string | number | string[] | undefined>>
+  /** Sees each part of the file that the socket has taken. */
+  onSent(range: ByteRange): void
 }
 
 /**
@@ -36,7 +38,12 @@ export async function sendFile(response: ServerResponse, sending: Sending): Prom
   try {
     for (const { preamble, range } of parts.list) {
       if (preamble) await sink(preamble)
-      await blobs.copy(key, range, sink)
+      let position = range.start
+      await blobs.copy(key, range, async (chunk) => {
+        await sink(chunk)
+        sending.onSent({ start: position, end: position + chunk.length })
+        position += chunk.length
+      })
     }
     response.end(parts.epilogue)
   } catch (error) {

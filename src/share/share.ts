@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock, Log, Metrics } from '../base/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import { DownloadLog } from './download-log.ts'
+import { Downloads } from './downloads.ts'
 import { Files } from './files.ts'
 import { FreeSpace } from './free-space.ts'
 import { GuestLinks } from './guest-links.ts'
@@ -76,12 +77,13 @@ export class Share {
 
   /** Adds all routes; groups that parse bodies in their own way get a scope of their own. */
   async register(app: FastifyInstance): Promise<void> {
-    const { database, blobs, clock, maxFileBytes } = this.#deps
+    const { database, blobs, clock, log, maxFileBytes } = this.#deps
     const { files, transfers } = this
     const guestLinks = new GuestLinks(database, clock)
     const settings = new Settings(database)
-    const downloadLog = new DownloadLog(database, clock)
-    const unlocking = new Unlocking(clock)
+    const downloadLog = new DownloadLog(database)
+    const downloads = new Downloads(database, clock, log)
+    const unlocking = new Unlocking(database, clock)
     fileRoutes(app, { files, downloadLog, clock })
     guestLinkRoutes(app, guestLinks, clock)
     settingsRoutes(app, settings)
@@ -92,7 +94,7 @@ export class Share {
     await app.register(async (scope) =>
       tusRoutes(scope, { uploads: this.#resumable, guestLinks, settings, clock, maxFileBytes }),
     )
-    await app.register(async (scope) => downloadRoutes(scope, { files, blobs, downloadLog, unlocking, transfers }))
+    await app.register(async (scope) => downloadRoutes(scope, { files, blobs, downloads, unlocking, transfers }))
     await app.register(async (scope) => unlockRoutes(scope, files, unlocking))
   }
 }

@@ -46,6 +46,26 @@ export interface DownloadsTable {
   user_agent: string
 }
 
+/** What a client has had of a file with a download limit: see downloads.ts. */
+export interface DownloadGrantsTable {
+  id: string
+  file_id: string
+  client_ip: string
+  user_agent: string
+  began_at: number
+  /** When the client had the whole file. */
+  whole_at: number | null
+  sent_bytes: number
+  /** The parts that were sent, as JSON of ByteRange[]. */
+  covered: string
+}
+
+/** Secrets of the share that outlive a restart, base64url. */
+export interface ShareKeysTable {
+  name: string
+  key: string
+}
+
 export interface ShareSettingsTable {
   id: number
   default_expiration_days: number
@@ -76,6 +96,8 @@ export interface ShareTables {
   resumable_uploads: ResumableUploadsTable
   guest_links: GuestLinksTable
   downloads: DownloadsTable
+  download_grants: DownloadGrantsTable
+  share_keys: ShareKeysTable
   share_settings: ShareSettingsTable
 }
 
@@ -83,6 +105,7 @@ export const shareMigrations: Migrations = {
   'share-001-tables': { up: createTables },
   'share-002-resumable-uploads': { up: createResumableUploads },
   'share-003-utf8': { up: addUtf8 },
+  'share-004-download-grants': { up: createDownloadGrants },
   'share-007-guest-greeting': { up: addGuestGreeting },
 }
 
@@ -158,4 +181,25 @@ async function createResumableUploads(db: Kysely<unknown>): Promise<void> {
 
 async function addUtf8(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('files').addColumn('is_utf8', 'integer').execute()
+}
+
+async function createDownloadGrants(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('download_grants')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('file_id', 'text', (column) => column.notNull().references('files.id').onDelete('cascade'))
+    .addColumn('client_ip', 'text', (column) => column.notNull())
+    .addColumn('user_agent', 'text', (column) => column.notNull())
+    .addColumn('began_at', 'bigint', (column) => column.notNull())
+    .addColumn('whole_at', 'bigint')
+    .addColumn('sent_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('covered', 'text', (column) => column.notNull())
+    .execute()
+  const index = db.schema.createIndex('download_grants_client').on('download_grants')
+  await index.columns(['file_id', 'client_ip', 'began_at']).execute()
+  await db.schema
+    .createTable('share_keys')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .execute()
 }

@@ -1,41 +1,51 @@
-/// <reference types="@fastify/cookie" />
-/** Files with a passphrase: who has given it gets a cookie for that file, signed with a key that lives as long as the process. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+/**
+ * Files with a passphrase: guesses, slowed down for each file and address, and what a right one opens. Browsers get a
+ * signed cookie of that file alone; programs send the passphrase with each request.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AttemptThrottle, HoldfastError, type Clock } from '../base/index.ts'
+import type { Database } from '../storage/index.ts'
+import { parsePercentEncoded } from './fields.ts'
 import type { FileRow } from './files.ts'
 import { isPassphrase } from './passphrase.ts'
+import { shareKey } from './share-keys.ts'
 
 /** Long enough for a big file to be resumed. */
 const UNLOCKED_MS = 12 * 3_600_000
+export const PASSPHRASE_HEADER = 'x-download-passphrase'
 
 export class Unlocking {
-  readonly #key = randomBytes(32)
+  readonly #database: Database
   readonly #clock: Clock
   readonly #throttle: AttemptThrottle
+  #key: Promise<Buffer> | null = null
 
-  constructor(clock: Clock) {
+  constructor(database: Database, clock: Clock) {
+    this.#database = database
     this.#clock = clock
     this.#throttle = new AttemptThrottle(clock)
   }
 
-  isUnlocked(file: FileRow, request: FastifyRequest): boolean {
-    const [until = '', signature = ''] = request.cookies[cookieName(file)]?.split('.') ?? []
-    const given = Buffer.from(signature, 'base64url')
-    const expected = this.#sign(file, until)
-    return Number(until) > this.#clock.now() && given.length === expected.length && timingSafeEqual(given, expected)
+  /**
+   * Whether the request may have the file: by its cookie, by `Authorization: Basic` with the passphrase as the password and
+   * any user name, or by `X-Download-Passphrase`, percent-encoded.
+   * @throws WRONG_SECRET for a wrong passphrase, TOO_MANY_ATTEMPTS
+   */
+  async isUnlocked(file: FileRow, request: FastifyRequest): Promise<boolean> {
+    const given = givenPassphrase(request)
+    if (given === null) return await this.#hasCookie(file, request)
+    await this.#try(file, given, request)
+    return true
   }
 
   /** Sets the cookie. @throws WRONG_SECRET, TOO_MANY_ATTEMPTS */
   async unlock(file: FileRow, passphrase: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    this.#throttle.attempt(request.ip)
-    if (!(await isPassphrase(passphrase, file.passphrase_hash ?? ''))) {
-      throw new HoldfastError('WRONG_SECRET', 'that is not the passphrase of this file')
-    }
-    this.#throttle.succeeded(request.ip)
+    await this.#try(file, passphrase, request)
     const until = String(this.#clock.now() + UNLOCKED_MS)
-    reply.setCookie(cookieName(file), `${until}.${this.#sign(file, until).toString('base64url')}`, {
-      path: `/-${file.id}`,
+    const signature = await this.#sign(file, until)
+    reply.setCookie(cookieName(file), `${until}.${signature.toString('base64url')}`, {
+      path: `${request.basePath}/-${file.id}`,
       maxAge: UNLOCKED_MS / 1000,
       httpOnly: true,
       sameSite: 'lax',
@@ -43,10 +53,39 @@ export class Unlocking {
     })
   }
 
-  #sign(file: FileRow, until: string): Buffer {
-    // The hash is in it so that a changed passphrase ends what the old one opened.
-    return createHmac('sha256', this.#key).update(`${file.id} ${file.passphrase_hash} ${until}`).digest()
+  async #try(file: FileRow, passphrase: string, request: FastifyRequest): Promise<void> {
+    this.#throttle.attempt(request.ip, file.id)
+    if (!(await isPassphrase(passphrase, file.passphrase_hash ?? ''))) {
+      throw new HoldfastError('WRONG_SECRET', 'that is not the passphrase of this file')
+    }
+    this.#throttle.succeeded(request.ip, file.id)
   }
+
+  async #hasCookie(file: FileRow, request: FastifyRequest): Promise<boolean> {
+    const [until = '', signature = ''] = request.cookies[cookieName(file)]?.split('.') ?? []
+    if (!(Number(until) > this.#clock.now())) return false
+    const given = Buffer.from(signature, 'base64url')
+    const expected = await this.#sign(file, until)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+
+  async #sign(file: FileRow, until: string): Promise<Buffer> {
+    this.#key ??= shareKey(this.#database, 'unlock')
+    // The hash is in it so that a changed passphrase ends what the old one opened.
+    return createHmac('sha256', await this.#key)
+      .update(`${file.id} ${file.passphrase_hash} ${until}`)
+      .digest()
+  }
+}
+
+function givenPassphrase(request: FastifyRequest): string | null {
+  const header = request.headers[PASSPHRASE_HEADER]
+  if (header !== undefined) return parsePercentEncoded(PASSPHRASE_HEADER, String(header))
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(request.headers.authorization ?? '') ?? []
+  if (encoded === undefined) return null
+  // RFC 7617: the password is what follows the first colon.
+  const credentials = Buffer.from(encoded, 'base64').toString('utf8')
+  return credentials.slice(credentials.indexOf(':') + 1)
 }
 
 function cookieName(file: FileRow): string {

@@ -81,13 +81,12 @@ describe('a whole file', () => {
     }
   })
 
-  it('answers HEAD as GET, without a body', async () => {
-    for (const headers of [{}, { range: 'bytes=0-9' }, { range: 'bytes=0-1,5-9' }, { range: 'bytes=99999-' }]) {
-      const [head, full] = [await get(headers, 'HEAD'), await get(headers)]
+  it('answers HEAD as GET of the whole file, without a body', async () => {
+    for (const headers of [{}, { range: 'bytes=0-9' }, { range: 'bytes=99999-' }]) {
+      const [head, full] = [await get(headers, 'HEAD'), await get({})]
       assert.equal(head.status, full.status)
       assert.equal(head.bytes.length, 0)
       for (const name of ['content-length', 'content-range', 'etag', 'last-modified']) {
-        if (head.status === 206 && full.headers.get('content-type')?.startsWith('multipart')) continue
         assert.equal(head.headers.get(name), full.headers.get(name), `${name} ${JSON.stringify(headers)}`)
       }
     }
@@ -240,11 +239,8 @@ describe('a download limit', () => {
     assert.equal((await server.guest(`/-${id}`, { headers: { 'if-none-match': `"${hash}"` } })).status, 304)
     assert.equal((await server.guest(`/-${id}`, { headers: { range: 'bytes=99999-' } })).status, 416)
     assert.equal((await server.guest(`/-${id}`, { headers: { range: 'bytes=0-99' } })).status, 206)
-    for (const range of ['bytes=100-', 'bytes=5000-', 'bytes=-100']) {
-      assert.equal((await server.guest(`/-${id}`, { headers: { range } })).status, 206)
-    }
-    for (const range of ['bytes=0-', 'bytes=0-5', 'bytes=5-5,0-3']) {
-      assert.equal((await server.guest(`/-${id}`, { headers: { range } })).status, 410, range)
+    for (const range of ['bytes=100-', 'bytes=0-', 'bytes=5-5,0-3', 'bytes=-100']) {
+      assert.equal((await server.guest(`/-${id}`, { headers: { range } })).status, 206, range)
     }
     assert.equal((await server.guest(`/-${id}`)).status, 410)
   })
@@ -252,7 +248,7 @@ describe('a download limit', () => {
   it('counts a later part of a download that nobody began', async () => {
     const { id } = await limited(1)
     assert.equal((await server.guest(`/-${id}`, { headers: { range: 'bytes=100-' } })).status, 206)
-    assert.equal((await server.guest(`/-${id}`)).status, 410)
+    assert.equal((await server.guest(`/-${id}`, { headers: { 'user-agent': 'another' } })).status, 410)
   })
 })
 

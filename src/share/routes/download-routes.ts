@@ -1,90 +1,179 @@
 /** The links that are handed round: `/-{id}`, with anything after it, and PicoShare's older `/!{id}`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { create as contentDisposition } from 'content-disposition'
-import { HoldfastError, messageOf } from '../../base/index.ts'
-import type { BlobStore } from '../../storage/index.ts'
-import type { DownloadLog } from '../download-log.ts'
+import { formatBytes, HoldfastError, messageOf, prefersHtml } from '../../base/index.ts'
+import type { BlobStore, ByteRange } from '../../storage/index.ts'
+import type { DownloadRequest, Downloads } from '../downloads.ts'
 import type { Files, ListedFile } from '../files.ts'
 import { servedType } from '../media-type.ts'
-import { isNotModified, requestedRanges } from '../ranges.ts'
+import { isPreviewer } from '../previewers.ts'
+import { isNotModified, isPreconditionFailed, requestedRanges } from '../ranges.ts'
+import { escapeHtml, paragraph, sendRecipientPage } from '../recipient-page.ts'
 import { sendFile } from '../send-file.ts'
 import type { Transfers } from '../transfers.ts'
 import type { Unlocking } from '../unlocking.ts'
+import { policyFor, SANDBOXED } from '../viewing.ts'
 import { requireFile } from './params.ts'
 
 export interface DownloadRoutesDependencies {
   files: Files
   blobs: BlobStore
-  downloadLog: DownloadLog
+  downloads: Downloads
   unlocking: Unlocking
   transfers: Transfers
 }
 
-interface DownloadRequest {
+interface LinkRequest {
   Params: { id: string }
   Querystring: { download?: string }
 }
+type Request = FastifyRequest<LinkRequest>
 
 export function downloadRoutes(app: FastifyInstance, deps: DownloadRoutesDependencies): void {
   const options = { config: { access: 'public' as const }, schema: { hide: true } }
-  // Whatever a stranger uploaded runs without scripts, forms or our cookies; errors on these paths too.
+  // Errors on these paths too, as with PicoShare.
   app.addHook('onRequest', async (_request, reply) => {
-    reply.header('content-security-policy', 'sandbox').header('x-content-type-options', 'nosniff')
+    reply.header('content-security-policy', SANDBOXED)
   })
   for (const sign of ['-', '!']) {
     for (const path of [`/${sign}:id`, `/${sign}:id/*`]) {
-      app.route<DownloadRequest>({
+      app.route<LinkRequest>({
         method: ['GET', 'HEAD'],
         url: path,
         ...options,
-        handler: async (request, reply) => download(deps, request, reply),
+        handler: async (request, reply) => follow(deps, request, reply),
       })
     }
   }
 }
 
-async function download(
-  deps: DownloadRoutesDependencies,
-  request: FastifyRequest<DownloadRequest>,
-  reply: FastifyReply,
-) {
+async function follow(deps: DownloadRoutesDependencies, request: Request, reply: FastifyReply) {
   const file = await requireFile(deps.files, request.params.id)
-  if (file.passphrase_hash !== null) {
-    reply.header('cache-control', 'no-store')
-    if (!request.isOwner && !deps.unlocking.isUnlocked(file, request)) return reply.redirect(`/-${file.id}/unlock`, 302)
+  if (isPreviewer(request.headers['user-agent'] ?? '')) return describe(file, request, reply)
+  if (file.passphrase_hash !== null && !request.isOwner) {
+    const isUnlocked = await deps.unlocking.isUnlocked(file, request)
+    if (!isUnlocked) return askForPassphrase(file, request, reply)
   }
+  return await download(deps, file, request, reply)
+}
+
+/** For programs that show what is behind a link: never its bytes, and nothing of a file with a passphrase. */
+function describe(file: ListedFile, request: Request, reply: FastifyReply): FastifyReply {
+  const isLocked = file.passphrase_hash !== null
+  const title = isLocked ? 'A file with a passphrase' : file.filename
+  const text = isLocked ? 'Open the link to enter the passphrase.' : `${formatBytes(file.size_bytes)} to download`
+  const tags = {
+    'og:title': title,
+    'og:description': text,
+    'og:type': 'website',
+    'og:url': `${request.baseUrl}/-${file.id}`,
+  }
+  const head = Object.entries(tags).map(([name, value]) => `<meta property="${name}" content="${escapeHtml(value)}">`)
+  return sendRecipientPage(reply, { status: 200, title, body: paragraph(text), head: head.join('') })
+}
+
+/** A browser goes to the form; a program is told what to send. */
+function askForPassphrase(file: ListedFile, request: Request, reply: FastifyReply): FastifyReply {
+  reply.header('cache-control', 'no-store')
+  if (prefersHtml(request)) return reply.redirect(`${request.basePath}/-${file.id}/unlock`, 302)
+  // Within a page of a browser the header would open its own login window.
+  if (request.headers['sec-fetch-dest'] === undefined)
+    reply.header('www-authenticate', 'Basic realm="file", charset="UTF-8"')
+  throw new HoldfastError(
+    'AUTH_REQUIRED',
+    'this file has a passphrase: send it as the password, such as curl -u :PASSPHRASE',
+    {
+      hint: "Or send the header 'X-Download-Passphrase', percent-encoded.",
+    },
+  )
+}
+
+async function download(deps: DownloadRoutesDependencies, file: ListedFile, request: Request, reply: FastifyReply) {
   await requireBytes(deps, file)
   const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
-  reply.headers({
-    'accept-ranges': 'bytes',
-    etag: validators.etag,
-    'last-modified': validators.lastModified.toUTCString(),
-    'content-disposition': disposition(file, request.query.download !== undefined),
-  })
-  if (isNotModified(request.headers, validators)) return reply.code(304).send()
-  const ranges = findRanges(request, reply, file, validators)
-  const headersOnly = request.method === 'HEAD'
-  if (!headersOnly) {
-    const start = ranges ? Math.min(...ranges.map((range) => range.start)) : 0
-    await deps.downloadLog.begin({
-      fileId: file.id,
-      clientIp: request.ip,
-      userAgent: request.headers['user-agent'] ?? '',
-      start,
-    })
+  if (isPreconditionFailed(request.headers, validators)) {
+    throw new HoldfastError('PRECONDITION_FAILED', `the file ${file.id} is not the one that the request names`)
   }
+  const isHead = request.method === 'HEAD'
+  const isNotNew = isNotModified(request.headers, validators)
+  // RFC 9110 section 14.2: a range is for GET alone.
+  const ranges = isHead || isNotNew ? null : findRanges(request, reply, file, validators)
+  const transferOf = transferRequest(file, request, ranges)
+  // A client that has hung up has no address any more.
+  if (transferOf === null) return reply.hijack()
+  if (isHead) await deps.downloads.check(transferOf, { downloads: file.download_count, max: file.max_downloads })
+  const transfer = isHead || isNotNew ? null : await deps.downloads.begin(transferOf)
+  describeBytes(file, request, reply, validators)
+  if (isNotNew) return reply.code(304).send()
+  await send(deps, { file, request, reply, ranges, transfer })
+  return reply
+}
+
+interface Answering {
+  file: ListedFile
+  request: Request
+  reply: FastifyReply
+  ranges: ByteRange[] | null
+  /** Null for HEAD. */
+  transfer: Awaited<ReturnType<Downloads['begin']>> | null
+}
+
+async function send(
+  deps: DownloadRoutesDependencies,
+  { file, request, reply, ranges, transfer }: Answering,
+): Promise<void> {
   reply.hijack()
   using _ = deps.transfers.begin()
-  const headers = reply.getHeaders()
-  const { blob_key: key, size_bytes: sizeBytes } = file
-  const sending = { blobs: deps.blobs, key, sizeBytes, contentType: servedType(file), ranges, headersOnly, headers }
   try {
-    await sendFile(reply.raw, sending)
+    await sendFile(reply.raw, {
+      blobs: deps.blobs,
+      key: file.blob_key,
+      sizeBytes: file.size_bytes,
+      contentType: servedType(file),
+      ranges,
+      headersOnly: transfer === null,
+      headers: reply.getHeaders(),
+      onSent: (range) => transfer?.sent(range),
+    })
   } catch (error) {
     const isOurFault = error instanceof HoldfastError
     request.log[isOurFault ? 'error' : 'debug']({ file: file.id, reason: messageOf(error) }, 'download cut short')
   }
-  return reply
+  await transfer?.[Symbol.asyncDispose]()
+}
+
+function transferRequest(file: ListedFile, request: Request, ranges: ByteRange[] | null): DownloadRequest | null {
+  // Not a string once the socket is closed, whatever the type says.
+  const clientIp: string | undefined = request.ip
+  if (clientIp === undefined) return null
+  return {
+    fileId: file.id,
+    sizeBytes: file.size_bytes,
+    isLimited: file.max_downloads !== null,
+    clientIp,
+    userAgent: request.headers['user-agent'] ?? '',
+    ranges,
+  }
+}
+
+function describeBytes(
+  file: ListedFile,
+  request: Request,
+  reply: FastifyReply,
+  { etag, lastModified }: { etag: string; lastModified: Date },
+): void {
+  const isCopied = file.max_downloads === null && file.passphrase_hash === null
+  const type = request.query.download === undefined ? 'inline' : 'attachment'
+  reply.removeHeader('x-frame-options').removeHeader('cross-origin-opener-policy')
+  reply.headers({
+    'accept-ranges': 'bytes',
+    etag,
+    'last-modified': lastModified.toUTCString(),
+    'content-disposition': contentDisposition(file.filename, { type }),
+    'content-security-policy': policyFor(servedType(file)),
+    // No shared cache may hand out a file that has been deleted, or count for us.
+    'cache-control': isCopied ? 'private, no-cache' : 'no-store',
+  })
 }
 
 /** Once the headers are sent there is no other way to tell than to cut the connection. */
@@ -99,7 +188,7 @@ async function requireBytes({ blobs, files }: DownloadRoutesDependencies, file: 
 }
 
 function findRanges(
-  request: FastifyRequest,
+  request: Request,
   reply: FastifyReply,
   file: ListedFile,
   validators: { etag: string; lastModified: Date },
@@ -107,11 +196,7 @@ function findRanges(
   try {
     return requestedRanges(request.headers, file.size_bytes, validators)
   } catch (error) {
-    reply.header('content-range', `bytes */${file.size_bytes}`).removeHeader('content-disposition')
+    reply.header('content-range', `bytes */${file.size_bytes}`)
     throw error
   }
-}
-
-function disposition(file: ListedFile, asAttachment: boolean): string {
-  return contentDisposition(file.filename, { type: asAttachment ? 'attachment' : 'inline' })
 }

@@ -35,6 +35,10 @@ const listAnswer = z.object({
   totalBytes: z.int(),
 })
 
+const downloadsQuery = z.object({
+  unique: z.enum(['true', 'false']).default('false').describe('One entry for each address, its newest'),
+})
+
 const downloadsAnswer = z.object({
   downloads: z.array(z.object({ at: z.iso.datetime(), clientIp: z.string(), userAgent: z.string() })),
   total: z.int(),
@@ -97,10 +101,22 @@ function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRo
 
   app.get(
     '/api/files/:id/downloads',
-    { schema: { summary: 'Who downloaded a file', tags, params: idParams, response: { 200: downloadsAnswer } } },
+    {
+      schema: {
+        summary: 'Who downloaded a file',
+        tags,
+        params: idParams,
+        querystring: downloadsQuery,
+        response: { 200: downloadsAnswer },
+      },
+    },
     async (request) => {
       const file = await requireFile(files, request.params.id)
-      const { downloads, total } = await downloadLog.list(file.id, MAX_DOWNLOADS_LISTED)
+      const { downloads, total } = await downloadLog.list(
+        file.id,
+        MAX_DOWNLOADS_LISTED,
+        request.query.unique === 'true',
+      )
       const view = (download: (typeof downloads)[number]) => ({
         at: formatTime(download.at),
         clientIp: download.client_ip,

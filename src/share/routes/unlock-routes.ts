@@ -1,23 +1,10 @@
-/** The page that asks for a file's passphrase: plain HTML, so that it works without scripts and in a terminal browser. */
-import { createHash } from 'node:crypto'
+/** The page that asks for a file's passphrase. */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { HoldfastError } from '../../base/index.ts'
 import type { Files } from '../files.ts'
+import { escapeHtml, sendRecipientPage } from '../recipient-page.ts'
 import type { Unlocking } from '../unlocking.ts'
 import { requireFile } from './params.ts'
-
-const STYLE = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-body { display: grid; place-items: center; min-height: 100dvh; margin: 0; padding: 1rem; box-sizing: border-box }
-form { display: grid; gap: .75rem; width: min(22rem, 100%) }
-h1 { font-size: 1.4rem; margin: 0 }
-p { margin: 0 }
-input, button { font: inherit; padding: .6rem .75rem; border-radius: .5rem; border: 1px solid GrayText }
-button { border: 0; background: #1d5fd1; color: #fff; font-weight: 600; cursor: pointer }
-[role=alert] { color: #c62828; color: light-dark(#b3261e, #ff8a80) }
-`
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`
 
 export function unlockRoutes(app: FastifyInstance, files: Files, unlocking: Unlocking): void {
   const options = { config: { access: 'public' as const }, schema: { hide: true } }
@@ -27,8 +14,8 @@ export function unlockRoutes(app: FastifyInstance, files: Files, unlocking: Unlo
 
   app.get<{ Params: { id: string } }>('/-:id/unlock', options, async (request, reply) => {
     const file = await requireFile(files, request.params.id)
-    if (file.passphrase_hash === null) return reply.redirect(`/-${file.id}`, 302)
-    return sendPage(reply, 200, null)
+    if (file.passphrase_hash === null) return reply.redirect(`${request.basePath}/-${file.id}`, 302)
+    return sendForm(reply, 200, null)
   })
 
   app.post<{ Params: { id: string }; Body: { passphrase?: unknown } | null | undefined }>(
@@ -36,29 +23,35 @@ export function unlockRoutes(app: FastifyInstance, files: Files, unlocking: Unlo
     options,
     async (request, reply) => {
       const file = await requireFile(files, request.params.id)
-      if (file.passphrase_hash === null) return reply.redirect(`/-${file.id}`, 303)
+      const target = `${request.basePath}/-${file.id}`
+      if (file.passphrase_hash === null) return reply.redirect(target, 303)
       try {
         const given = request.body?.passphrase
         await unlocking.unlock(file, typeof given === 'string' ? given : '', request, reply)
       } catch (error) {
-        if (error instanceof HoldfastError && error.code === 'WRONG_SECRET') return sendPage(reply, 401, error.message)
-        throw error
+        return refuse(reply, error)
       }
-      return reply.redirect(`/-${file.id}`, 303)
+      return reply.redirect(target, 303)
     },
   )
 }
 
-function sendPage(reply: FastifyReply, status: number, problem: string | null): FastifyReply {
-  const alert = problem === null ? '' : `<p role="alert" id="problem">This did not work: ${problem}.</p>`
+/** A person may try again, so the form stays. */
+function refuse(reply: FastifyReply, error: unknown): FastifyReply {
+  if (!(error instanceof HoldfastError)) throw error
+  if (error.code === 'WRONG_SECRET') return sendForm(reply, 401, `This did not work: ${error.message}.`)
+  if (error.code !== 'TOO_MANY_ATTEMPTS') throw error
+  const seconds = Number(error.details['retryAfterSeconds'])
+  reply.header('retry-after', seconds)
+  return sendForm(reply, 429, `Too many wrong attempts. Try again in ${seconds} s.`)
+}
+
+function sendForm(reply: FastifyReply, status: number, problem: string | null): FastifyReply {
+  const alert = problem === null ? '' : `<p role="alert" id="problem">${escapeHtml(problem)}</p>`
   const described = problem === null ? '' : ' aria-describedby="problem" aria-invalid="true"'
-  reply.headers({ 'cache-control': 'no-store', 'content-security-policy': POLICY })
-  return reply.code(status).type('text/html; charset=utf-8').send(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex"><title>Passphrase needed</title><style>${STYLE}</style></head>
-<body><form method="post"><h1>This file has a passphrase</h1>
-<label for="passphrase">Whoever gave you the link can tell you the passphrase.</label>
+  const body = `<p>The person who gave you the link can tell you the passphrase.</p>
+<form method="post"><label for="passphrase">Passphrase</label>
 <input id="passphrase" name="passphrase" type="password" required autofocus autocomplete="off"${described}>${alert}
-<button>Open the file</button></form></body></html>
-`)
+<button>Open the file</button></form>`
+  return sendRecipientPage(reply, { status, title: 'This file has a passphrase', body })
 }

@@ -4,12 +4,13 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { closedObject, type Clock } from '../../base/index.ts'
-import { invalid, parseExpiration, parsePassphrase } from '../fields.ts'
+import { invalid, parseExpiration, parsePassphrase, parsePercentEncoded } from '../fields.ts'
 import type { FileRow, Files, NewFile } from '../files.ts'
 import type { GuestLinks } from '../guest-links.ts'
 import { receiveBody } from '../receive-body.ts'
 import { MAX_FORM_ENVELOPE_BYTES, receiveForm, type UploadForm } from '../receive-form.ts'
 import type { Settings } from '../settings.ts'
+import { PASSPHRASE_HEADER } from '../unlocking.ts'
 import type { Uploads } from '../uploads.ts'
 import { requireBareFile, requireWholeFile } from '../whole-file.ts'
 import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
@@ -194,7 +195,7 @@ async function receiveRawUpload(
     expiresAt: await ownersExpiration(expiration, deps),
     note,
     maxDownloads,
-    passphrase: decodeHeader(request, 'x-download-passphrase'),
+    passphrase: passphraseHeader(request),
   })
   return await deps.uploads.receive({
     request: request.raw,
@@ -216,16 +217,11 @@ function hasBody({ headers }: FastifyRequest): boolean {
 }
 
 /** A header carries ASCII only, so the passphrase in it is percent-encoded. */
-function decodeHeader(request: FastifyRequest, name: string): string | null {
-  const given = request.headers[name]
+function passphraseHeader(request: FastifyRequest): string | null {
+  const given = request.headers[PASSPHRASE_HEADER]
   if (given === undefined) return null
-  if (given === '') throw invalid(name, 'it is empty; leave it out for a file without a passphrase')
-  try {
-    return parsePassphrase(decodeURIComponent(String(given)))
-  } catch (error) {
-    if (error instanceof URIError) throw invalid(name, 'it is not percent-encoded')
-    throw error
-  }
+  if (given === '') throw invalid(PASSPHRASE_HEADER, 'it is empty; leave it out for a file without a passphrase')
+  return parsePassphrase(parsePercentEncoded(PASSPHRASE_HEADER, String(given)))
 }
 
 function wantsJson(request: FastifyRequest): boolean {
