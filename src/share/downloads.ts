@@ -14,6 +14,8 @@ const WINDOW_MS = 24 * 3_600_000
 const SEEKING_MS = 10 * 60_000
 /** A transfer without a byte for so long is taken for dead: its client comes back. */
 const STALLED_MS = 5000
+/** So much may be on its way between two sockets, Linux's largest buffers on both sides. */
+const IN_FLIGHT_BYTES = 10_485_760
 /** A download takes at most so many times the bytes of its file, and some for small ones. */
 const MAX_REPEATS = 5
 const SMALL_BYTES = 1_048_576
@@ -51,10 +53,14 @@ interface Client {
   turn: Promise<unknown>
 }
 
-/** A transfer that may run. Dispose of it when the transfer ends. */
-export interface Transfer extends AsyncDisposable {
-  /** Notes bytes that the client has been sent. */
+/** A transfer that may run. */
+export interface Transfer {
+  /** Notes bytes that the socket has taken. */
   sent(range: ByteRange): void
+  /** To be called when the transfer ends. @param isCut whether the client went away: what was on its way may be lost. */
+  end(isCut: boolean): Promise<void>
+  /** To be called when the connection is reset after the end: what the client had not read is lost. */
+  lost(): Promise<void>
 }
 
 export class Downloads {
@@ -106,19 +112,32 @@ export class Downloads {
     return client
   }
 
-  #transfer(grant: Grant, request: DownloadRequest): Transfer {
+  #transfer(grant: Grant, { sizeBytes }: DownloadRequest): Transfer {
     grant.active += 1
     grant.movedAt = this.#clock.now()
+    const before = grant.covered
+    let ranges: ByteRange[] = []
+    let isCompleting = false
+    const save = async () => grant.id !== null && this.#save(grant)
     return {
       sent: (range) => {
         grant.movedAt = this.#clock.now()
         grant.sentBytes += range.end - range.start
-        grant.covered = mergeRange(grant.covered, range)
+        ranges = mergeRange(ranges, range)
       },
-      [Symbol.asyncDispose]: async () => {
+      end: async (isCut) => {
         grant.active -= 1
-        if (covers(grant.covered, request.sizeBytes)) grant.wholeAt ??= this.#clock.now()
-        if (grant.id !== null) await this.#save(grant)
+        const arrived = isCut ? ranges.map(withoutInFlight).filter(({ start, end }) => end > start) : ranges
+        for (const range of arrived) grant.covered = mergeRange(grant.covered, range)
+        isCompleting = grant.wholeAt === null && covers(grant.covered, sizeBytes)
+        if (isCompleting) grant.wholeAt = this.#clock.now()
+        await save()
+      },
+      lost: async () => {
+        if (!isCompleting) return
+        grant.covered = before
+        grant.wholeAt = null
+        await save()
       },
     }
   }
@@ -190,6 +209,10 @@ function continues(grant: Grant, { ranges, userAgent, sizeBytes }: DownloadReque
   if (ranges !== null) return grant.wholeAt === null || now - grant.wholeAt < SEEKING_MS
   const isRunning = grant.active > 0 && now - grant.movedAt < STALLED_MS
   return grant.wholeAt === null && !isRunning && grant.userAgent === userAgent.slice(0, MAX_USER_AGENT_LENGTH)
+}
+
+function withoutInFlight({ start, end }: ByteRange): ByteRange {
+  return { start, end: end - IN_FLIGHT_BYTES }
 }
 
 function keyOf({ fileId, clientIp }: DownloadRequest): string {

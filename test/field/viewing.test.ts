@@ -1,7 +1,10 @@
 /** What a browser shows of a file, and what it must not run: in Chromium. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
@@ -97,9 +100,14 @@ describe('Chromium', { skip: NO_BROWSER }, () => {
     const id = await put('a.txt', 'Grüße', 'text/plain')
     await page.goto(`${server.url}/-${id}`)
     assert.equal(await page.locator('body').innerText(), 'Grüße')
-    await page.goto('about:blank')
-    await page.setContent(`<iframe src="${server.url}/-${id}"></iframe>`)
+    const html = `<!doctype html><link rel="icon" href="data:,"><iframe src="${server.url}/-${id}"></iframe>`
+    const other = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(html))
+    await once(other.listen(0, '127.0.0.1'), 'listening')
+    await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)
     await page.frameLocator('iframe').locator('body', { hasText: 'Grüße' }).waitFor()
+    other.close()
+    other.closeAllConnections()
+    opened.faults.length = 0
   })
 
   it('runs nothing that a stranger uploaded', async () => {

@@ -168,7 +168,8 @@ describe('a running server', () => {
 
     const file = await server.put('a', bytes(5000))
     await server.guest(`/-${file.id}`)
-    await server.owner('/api/files/empty', { method: 'PUT', body: '' })
+    const wrong = { 'content-md5': Buffer.alloc(16).toString('base64') }
+    await server.owner('/api/files/changed', { method: 'PUT', body: 'text', headers: wrong })
     // The server closes the file after the client has its last byte.
     await eventually(async () => (await server.guest('/api/metrics')).json().downloads_active === 0)
     const metrics = (await server.guest('/api/metrics')).json<Record<string, number>>()
@@ -183,7 +184,7 @@ describe('a running server', () => {
         metrics.downloads_active,
         metrics.downloads_total,
       ],
-      [0, 1, 1, 5000, 0, 1],
+      [0, 1, 1, 5004, 0, 1],
     )
 
     const connection = await slowUpload(server, bytes(2000), 1000)

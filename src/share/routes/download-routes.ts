@@ -1,9 +1,10 @@
 /** The links that are handed round: `/-{id}`, with anything after it, and PicoShare's older `/!{id}`. */
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { create as contentDisposition } from 'content-disposition'
 import { formatBytes, HoldfastError, messageOf, prefersHtml } from '../../base/index.ts'
 import type { BlobStore, ByteRange } from '../../storage/index.ts'
-import type { DownloadRequest, Downloads } from '../downloads.ts'
+import type { DownloadRequest, Downloads, Transfer } from '../downloads.ts'
 import type { Files, ListedFile } from '../files.ts'
 import { servedType } from '../media-type.ts'
 import { isPreviewer } from '../previewers.ts'
@@ -115,7 +116,7 @@ interface Answering {
   reply: FastifyReply
   ranges: ByteRange[] | null
   /** Null for HEAD. */
-  transfer: Awaited<ReturnType<Downloads['begin']>> | null
+  transfer: Transfer | null
 }
 
 async function send(
@@ -124,6 +125,8 @@ async function send(
 ): Promise<void> {
   reply.hijack()
   using _ = deps.transfers.begin()
+  const { socket } = request.raw
+  let isCut = false
   try {
     await sendFile(reply.raw, {
       blobs: deps.blobs,
@@ -136,10 +139,26 @@ async function send(
       onSent: (range) => transfer?.sent(range),
     })
   } catch (error) {
+    isCut = true
     const isOurFault = error instanceof HoldfastError
     request.log[isOurFault ? 'error' : 'debug']({ file: file.id, reason: messageOf(error) }, 'download cut short')
   }
-  await transfer?.[Symbol.asyncDispose]()
+  if (!transfer) return
+  await transfer.end(isCut)
+  if (!isCut) watchForReset(socket, transfer)
+}
+
+/** The last transfer of each connection: a next request shows that its client has had the answer. */
+const lastTransfers = new WeakMap<Socket, Transfer>()
+
+/** A client that goes away before it has read its answer resets the connection; what the kernel had taken is lost then. */
+function watchForReset(socket: Socket, transfer: Transfer): void {
+  if (!lastTransfers.has(socket)) {
+    socket.once('close', (hadError) => {
+      if (hadError) void lastTransfers.get(socket)?.lost()
+    })
+  }
+  lastTransfers.set(socket, transfer)
 }
 
 function transferRequest(file: ListedFile, request: Request, ranges: ByteRange[] | null): DownloadRequest | null {
