@@ -8,7 +8,7 @@ import type { Build } from '../state/index.ts'
 import { madeFiles, measure, type Measured } from './artifacts.ts'
 import { RunWatch, type RunNews } from './follow.ts'
 import { PackerReport, textForPeople } from './packer-log.ts'
-import { endGroup, membersOf, signalGroup, type ProcessGroup } from './process-group.ts'
+import { CLEANUP_GRACE_MS, endGroup, membersOf, signalGroup, type ProcessGroup } from './process-group.ts'
 import { metadataOf } from './record.ts'
 import type { Recorder } from './recorder.ts'
 import { exitStatusOf, wasDiskFull, type RunFolder } from './run-folder.ts'
@@ -18,8 +18,6 @@ import { removeTempFolder } from './temp-folder.ts'
 
 /** How long what a dead Packer left behind may take to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
-/** How long Packer may take to clean up, ms: it may have to delete machines. */
-export const CLEANUP_GRACE_MS = 120_000
 
 /** Free bytes below which a failure is put down to the disk. */
 const FULL_BYTES = 16 * 1024

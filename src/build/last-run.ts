@@ -1,7 +1,7 @@
 /** Brings a build's record in step with the run that it tells of, whoever started that and whatever became of it. */
 import type { Build } from '../state/index.ts'
-import { CLEANUP_GRACE_MS, endLeftovers, followToEnd } from './attempt.ts'
-import { endGroup, isAlive, type ProcessGroup } from './process-group.ts'
+import { endLeftovers, followToEnd } from './attempt.ts'
+import { CLEANUP_GRACE_MS, endGroup, isAlive, type ProcessGroup } from './process-group.ts'
 import { distrustChanges } from './late-changes.ts'
 import { metadataOf, type BuildMetadata } from './record.ts'
 import { openRunFolder, processOf } from './run-folder.ts'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, messageOf } from '../base/index.ts'
 import { hidingScript } from './hiding.ts'
-import type { ProcessGroup } from './process-group.ts'
+import { CLEANUP_GRACE_MS, type ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
 import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
 
@@ -15,7 +15,7 @@ import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
  * A script for sed that hides secrets is open as file 3, and nowhere else; without secrets there is none.
  *
  * Packer's output goes through a pipe. A full disk ends its reader, not Packer, which would wait for ever on a log that it
- * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log.
+ * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log; what has not ended in time is killed.
  *
  * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see `processOf`).
  * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.
@@ -31,7 +31,8 @@ free() { : >"$folder/reserve"; }
 leave() { echo $1 >"$folder/exit.tmp"; }
 run() { trap : HUP INT TERM; (begin "$@"); status=$?; leave $status || { free; leave $status; }; }
 hide() { if [ -e /dev/fd/3 ]; then LC_ALL=C sed -u -E -f /dev/fd/3; else cat; fi; }
-keep() { trap '' HUP INT TERM; hide || { free; kill -INT 0; cat >/dev/null; }; }
+keep() { trap '' HUP INT TERM; hide || { free; kill -INT 0; insist & cat >/dev/null; }; }
+insist() { trap - INT; sleep ${CLEANUP_GRACE_MS / 1000} && kill -KILL 0; }
 run "$@" 2>&1 | keep
 [ -s "$folder/exit.tmp" ] && mv "$folder/exit.tmp" "$folder/exit"`
 

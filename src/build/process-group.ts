@@ -13,6 +13,8 @@ export interface ProcessGroup {
   readonly startedAt: string
 }
 
+/** How long Packer may take to clean up, ms: it may have to delete machines. */
+export const CLEANUP_GRACE_MS = 120_000
 const POLL_MS = 50
 
 /** The group whose first process has this line in its /proc/PID/stat. */

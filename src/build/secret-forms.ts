@@ -16,7 +16,7 @@ export function formsOf(secrets: readonly string[]): SecretForms {
   const literals = distinct(texts.flatMap((text) => [text, ...NOTATIONS.map((write) => write(text)), ...wrapped(text)]))
   return {
     literals: distinct(literals.flatMap((text) => [text, jsonBody(text), goJsonBody(text)])),
-    base64: distinct(texts.flatMap((text) => [text, goJsonBody(text)].flatMap(base64Cores))),
+    base64: distinct(texts.flatMap((text) => [text, jsonBody(text), goJsonBody(text)].flatMap(base64Cores))),
   }
 }
 
@@ -52,6 +52,7 @@ const NOTATIONS: readonly ((text: string) => string)[] = [
   (text) => strictlyEncoded(text),
   (text) => strictlyEncoded(text).replaceAll('%20', '+'),
   (text) => strictlyEncoded(text).replaceAll(/%../g, (hex) => hex.toLowerCase()),
+  (text) => strictlyEncoded(text).replaceAll(/%../g, (hex) => (hex === '%20' ? '+' : hex.toLowerCase())),
   (text) => Buffer.from(text).toString('hex'),
   (text) => Buffer.from(text).toString('hex').toUpperCase(),
 ]

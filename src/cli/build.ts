@@ -74,6 +74,8 @@ export function registerBuild(program: Command): void {
 }
 
 async function build(template: string, flags: BuildFlags): Promise<void> {
+  // The command line may hold secrets, and every user of the machine can list it.
+  process.title = 'holdfast build'
   const out = flags.json ? process.stderr : process.stdout
   const progress = out.isTTY
     ? new TerminalProgress(out, flags.verbose === true)
