@@ -117,11 +117,19 @@ export const OPTIONS = {
     min: 1000,
     max: 30 * 86_400_000,
   }),
+  keepDeleted: duration({
+    env: ['HOLDFAST_KEEP_DELETED'],
+    flag: 'keep-deleted',
+    summary:
+      'How long deleted and expired files can be brought back, counted while the server runs; less when an upload needs the space.',
+    default: 86_400_000,
+    min: 1000,
+    max: 365 * 86_400_000,
+  }),
   sweepInterval: duration({
     env: ['HOLDFAST_SWEEP_INTERVAL'],
     flag: 'sweep-interval',
-    summary:
-      'How often expired files are removed (they are never served, whatever this is) and leftovers are looked for.',
+    summary: 'How often files whose time in the trash is over are removed and leftovers are looked for.',
     default: 300_000,
     min: 1000,
     max: 86_400_000,

@@ -44,7 +44,7 @@ function describe(finding: Finding) {
 
 function inWords(finding: Exclude<Finding, { state: 'ok' }>): string {
   if (finding.state === 'orphaned') {
-    return `orphaned  ${finding.blobKey}: ${formatBytes(finding.sizeBytes)} that belong to no file; the server keeps them for 7 days`
+    return `orphaned  ${finding.blobKey}: ${formatBytes(finding.sizeBytes)} that belong to no file; the server keeps them while it runs for 7 days`
   }
   return `${finding.state.padEnd(8)}  ${finding.file.id} ${JSON.stringify(finding.file.filename)}: ${finding.problem}`
 }

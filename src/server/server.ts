@@ -62,6 +62,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     maxFileBytes,
     minFreeBytes: config.minFreeSpace,
     uploadLifetimeMs: config.uploadExpiry,
+    keepDeletedMs: config.keepDeleted,
   })
   const draining = new Draining()
   // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.

@@ -136,6 +136,9 @@ const systemView = z.object({
   availableForUploadsBytes: z.int().nullable(),
   maxFileSizeBytes: z.int().nullable(),
   files: z.object({ count: z.int(), totalBytes: z.int() }),
+  trash: z
+    .object({ count: z.int(), totalBytes: z.int() })
+    .describe('Deleted and expired files whose bytes are still there; given up when an upload needs the space'),
   uploads: z.array(
     z.object({
       id: z.string(),
@@ -166,6 +169,7 @@ function systemRoute(instance: FastifyInstance, { share, blobs, maxFileBytes }: 
         availableForUploadsBytes: await share.freeSpace.available(),
         maxFileSizeBytes: maxFileBytes,
         files: await share.files.totals(),
+        trash: await share.trash.totals(),
         uploads,
       }
     },

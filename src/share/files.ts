@@ -1,5 +1,5 @@
 /** The list of files: what is known about each, without its bytes. */
-import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
+import { sql, type Kysely, type SelectQueryBuilder, type Selectable, type Transaction } from 'kysely'
 import { HoldfastError, randomId, type Clock } from '../base/index.ts'
 import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
 import { provesUtf8 } from './media-type.ts'
@@ -63,7 +63,7 @@ export class Files {
     this.#clock = clock
   }
 
-  /** The file, or null when there is none or it has expired: an expired file is never shown, swept or not. */
+  /** The file, or null when there is none, or it was deleted or has expired: what is in the trash is never shown. */
   async find(id: string): Promise<ListedFile | null> {
     const row = await this.#listed().where('files.id', '=', id).executeTakeFirst()
     return row ?? null
@@ -125,6 +125,8 @@ export class Files {
       passphrase_hash: file.passphraseHash,
       max_downloads: file.maxDownloads,
       download_count: 0,
+      deleted_at: null,
+      hidden_since: null,
     }
     await this.#db.transaction().execute(async (transaction) => {
       if (file.guestLinkId) await refuseWhenFull(transaction, file.guestLinkId)
@@ -134,31 +136,20 @@ export class Files {
     return row
   }
 
-  /** @returns false when there is no such file or it has expired: the sweeper may be about to remove it. */
+  /** @returns false when there is no such file, or it is in the trash. */
   async change(id: string, change: FileChange): Promise<boolean> {
     const now = this.#clock.now()
     const result = await this.#db
       .updateTable('files')
       .set(change)
       .where('id', '=', id)
+      .where('deleted_at', 'is', null)
       .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
       .executeTakeFirst()
     return result.numUpdatedRows > 0n
   }
 
-  /** Removes the row first, then the bytes: a crash between the two leaves an orphan for the sweeper, not a broken file. */
-  async remove(id: string): Promise<void> {
-    const row = await this.#db.deleteFrom('files').where('id', '=', id).returning('blob_key').executeTakeFirst()
-    if (row) await this.#blobs.delete(row.blob_key)
-  }
-
-  /** Ids of files whose time is over. */
-  async expired(): Promise<string[]> {
-    const rows = await this.#db.selectFrom('files').select('id').where('expires_at', '<=', this.#clock.now()).execute()
-    return rows.map((row) => row.id)
-  }
-
-  /** Every file, expired or not, in the order of ids, a page at a time. */
+  /** Every file, in the trash or not, in the order of ids, a page at a time. */
   async *all(): AsyncIterable<FileRow> {
     for (let last = ''; ;) {
       const rows = await this.#db
@@ -197,17 +188,19 @@ export class Files {
   }
 }
 
-/** Files that have not expired, with the labels of their guest links. */
+/** Files that are not in the trash, with the labels of their guest links. */
 function listed(db: Kysely<ShareTables>, now: number) {
   return db
     .selectFrom('files')
     .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
     .selectAll('files')
     .select('guest_links.label as guest_link_label')
+    .where('files.deleted_at', 'is', null)
     .where((where) => where.or([where('files.expires_at', 'is', null), where('files.expires_at', '>', now)]))
 }
 
-async function sums(files: ReturnType<typeof listed>): Promise<FileSums> {
+/** Number and bytes of the files of a query. */
+export async function sums<O>(files: SelectQueryBuilder<ShareTables, 'files', O>): Promise<FileSums> {
   const { count, bytes } = await files
     .clearSelect()
     .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('files.size_bytes').as('bytes')])
@@ -230,7 +223,7 @@ async function refuseWhenFull(db: Kysely<ShareTables>, guestLinkId: string): Pro
   if (isFull) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link was used up or removed during the upload')
 }
 
-/** Number of files that exist now and came through the guest link of the row. */
+/** Number of files that exist now, not in the trash, and came through the guest link of the row. */
 export function countUploads() {
-  return sql<number>`(select count(*) from files where files.guest_link_id = guest_links.id)`
+  return sql<number>`(select count(*) from files where files.guest_link_id = guest_links.id and files.hidden_since is null)`
 }

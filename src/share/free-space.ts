@@ -1,6 +1,10 @@
 /** Keeps uploads from filling the disk: what cannot fit is refused before a byte of it is read. */
 import { formatBytes, HoldfastError } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
+import type { Trash } from './trash.ts'
+
+/** An upload of unknown length looks for room in the trash each time that it has grown by so much. */
+const LOOK_EVERY_BYTES = 16_000_000
 
 /** Space promised to an upload; give it back when the upload is over. */
 export interface Reservation extends Disposable {
@@ -10,22 +14,37 @@ export interface Reservation extends Disposable {
 
 export class FreeSpace {
   readonly #blobs: BlobStore
+  readonly #trash: Pick<Trash, 'removableBytes' | 'removeOldest'>
   readonly #minFreeBytes: number
   /** Bytes still to come, by upload. */
   readonly #promised = new Map<object, number>()
 
   /** @param minFreeBytes what stays free whatever is uploaded. */
-  constructor(blobs: BlobStore, minFreeBytes: number) {
+  constructor(blobs: BlobStore, trash: Pick<Trash, 'removableBytes' | 'removeOldest'>, minFreeBytes: number) {
     this.#blobs = blobs
+    this.#trash = trash
     this.#minFreeBytes = minFreeBytes
   }
 
-  /** Bytes that a new upload may have, or null when the store knows no limit. */
+  /** Bytes that a new upload may have, those of the trash included, or null when the store knows no limit. */
   async available(): Promise<number | null> {
+    const unused = await this.#unused()
+    return unused === null ? null : Math.max(0, unused + (await this.#trash.removableBytes()))
+  }
+
+  /** Empties the trash, the oldest first, until so many bytes are unused; leaves it alone when that cannot be. */
+  async #makeRoom(bytes: number): Promise<void> {
+    let unused = await this.#unused()
+    if (unused === null || unused >= bytes || unused + (await this.#trash.removableBytes()) < bytes) return
+    while (unused !== null && unused < bytes && (await this.#trash.removeOldest())) unused = await this.#unused()
+  }
+
+  /** Negative when less is free than is to stay free. */
+  async #unused(): Promise<number | null> {
     const space = await this.#blobs.space()
     if (space === null) return null
     const promised = this.#promised.values().reduce((sum, bytes) => sum + bytes, 0)
-    return Math.max(0, space.freeBytes - this.#minFreeBytes - promised)
+    return space.freeBytes - this.#minFreeBytes - promised
   }
 
   /**
@@ -33,7 +52,9 @@ export class FreeSpace {
    * @throws NO_SPACE with what is needed and what there is.
    */
   async reserve(bytes: number | null): Promise<Reservation> {
-    const available = await this.available()
+    await this.#makeRoom(bytes ?? LOOK_EVERY_BYTES)
+    const unused = await this.#unused()
+    const available = unused === null ? null : Math.max(0, unused)
     if (available !== null && (bytes ?? 1) > available) {
       const needed = bytes === null ? 'the upload' : `the upload of ${formatBytes(bytes)}`
       throw new HoldfastError('NO_SPACE', `${needed} does not fit: ${formatBytes(available)} is available`, {
@@ -43,9 +64,15 @@ export class FreeSpace {
     }
     const upload = {}
     const total = bytes ?? 0
+    let lookAt = LOOK_EVERY_BYTES
     this.#promised.set(upload, total)
     return {
       used: (soFar) => {
+        if (bytes === null && soFar >= lookAt) {
+          lookAt = soFar + LOOK_EVERY_BYTES
+          // Without room the write itself fails, with a better reason.
+          this.#makeRoom(2 * LOOK_EVERY_BYTES).catch(() => {})
+        }
         // Bytes that arrive after the upload was given up must not bring the promise back.
         if (this.#promised.has(upload)) this.#promised.set(upload, Math.max(0, total - soFar))
       },

@@ -7,6 +7,7 @@ import { Downloads } from './downloads.ts'
 import { Files } from './files.ts'
 import { FreeSpace } from './free-space.ts'
 import { GuestLinks } from './guest-links.ts'
+import { Orphans } from './orphans.ts'
 import { downloadRoutes } from './routes/download-routes.ts'
 import { fileRoutes } from './routes/file-routes.ts'
 import { guestLinkRoutes } from './routes/guest-link-routes.ts'
@@ -14,15 +15,18 @@ import { ResumableRows } from './resumable/resumable-rows.ts'
 import { ResumableUploads } from './resumable/resumable-uploads.ts'
 import { progressRoutes } from './routes/progress-routes.ts'
 import { settingsRoutes } from './routes/settings-routes.ts'
+import { trashRoutes } from './routes/trash-routes.ts'
 import { tusRoutes } from './routes/tus-routes.ts'
 import { unlockRoutes } from './routes/unlock-routes.ts'
 import { uploadRoutes } from './routes/upload-routes.ts'
 import { Settings } from './settings.ts'
 import { Sweeper } from './sweeper.ts'
+import { Trash } from './trash.ts'
 import { Transfers } from './transfers.ts'
 import { Unlocking } from './unlocking.ts'
 import { UploadTracker } from './upload-tracker.ts'
 import { Uploads } from './uploads.ts'
+import { Uptime } from './uptime.ts'
 
 export interface ShareDependencies {
   /** Migrated with `shareMigrations`. */
@@ -37,10 +41,13 @@ export interface ShareDependencies {
   minFreeBytes: number
   /** How long an unfinished resumable upload may rest before it is removed, ms. */
   uploadLifetimeMs: number
+  /** How long what was deleted or has expired can be brought back, ms of uptime. */
+  keepDeletedMs: number
 }
 
 export class Share {
   readonly files: Files
+  readonly trash: Trash
   readonly freeSpace: FreeSpace
   readonly tracker: UploadTracker
   readonly transfers: Transfers
@@ -53,12 +60,16 @@ export class Share {
     const { database, blobs, clock, log, metrics } = deps
     this.#deps = deps
     this.files = new Files(database, blobs, clock)
-    this.freeSpace = new FreeSpace(blobs, deps.minFreeBytes)
+    const uptime = new Uptime(database)
+    this.trash = new Trash({ database, blobs, clock, uptime, metrics, keepMs: deps.keepDeletedMs })
+    this.freeSpace = new FreeSpace(blobs, this.trash, deps.minFreeBytes)
     this.tracker = new UploadTracker(clock, metrics)
     this.transfers = new Transfers(metrics)
     this.#uploads = new Uploads({ blobs, files: this.files, freeSpace: this.freeSpace, tracker: this.tracker, log })
     this.#resumable = new ResumableUploads({
       rows: new ResumableRows(database, clock),
+      uptime,
+      quarantineMs: deps.keepDeletedMs,
       blobs,
       files: this.files,
       freeSpace: this.freeSpace,
@@ -67,7 +78,9 @@ export class Share {
       log,
       lifetimeMs: deps.uploadLifetimeMs,
     })
-    this.sweeper = new Sweeper(this.files, blobs, this.#uploads, this.#resumable, { log, clock })
+    const { files, trash } = this
+    const orphans = new Orphans({ database, blobs, files, uploads: this.#uploads, uptime, log })
+    this.sweeper = new Sweeper({ files, blobs, orphans, resumable: this.#resumable, trash, uptime, log })
   }
 
   /** Uploads and downloads that are running. */
@@ -78,13 +91,14 @@ export class Share {
   /** Adds all routes; groups that parse bodies in their own way get a scope of their own. */
   async register(app: FastifyInstance): Promise<void> {
     const { database, blobs, clock, log, maxFileBytes } = this.#deps
-    const { files, transfers } = this
+    const { files, trash, transfers } = this
     const guestLinks = new GuestLinks(database, clock)
     const settings = new Settings(database)
     const downloadLog = new DownloadLog(database)
     const downloads = new Downloads(database, clock, log)
     const unlocking = new Unlocking(database, clock)
-    fileRoutes(app, { files, downloadLog, clock })
+    fileRoutes(app, { files, trash, downloadLog, clock })
+    trashRoutes(app, { files, trash, clock })
     guestLinkRoutes(app, guestLinks, clock)
     settingsRoutes(app, settings)
     progressRoutes(app, this.tracker)

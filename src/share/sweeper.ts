@@ -1,75 +1,83 @@
-/** Removes what is over: expired files, blobs without a row, what crashed uploads left. */
-import type { Clock, Log } from '../base/index.ts'
+/** Removes what is over: files of the trash, blobs without a row, what crashed uploads left. */
+import type { Log } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
 import type { Files } from './files.ts'
 import type { ResumableUploads } from './resumable/resumable-uploads.ts'
-import type { Uploads } from './uploads.ts'
+import type { Orphans } from './orphans.ts'
+import type { Trash } from './trash.ts'
+import type { Uptime } from './uptime.ts'
 
 export interface Sweep {
-  expiredFiles: number
+  purgedFiles: number
   orphanedBlobs: number
   leftovers: number
   abandonedUploads: number
 }
 
-/**
- * How long bytes that belong to no file are kept: an older database, or none, may have been put in the place of the one that
- * knows them. A crash leaves such bytes too, of one upload or deletion at most.
- */
-const QUARANTINE_MS = 7 * 24 * 3600 * 1000
-const ORPHANS_FOUND =
-  'stored bytes belong to no file: kept in uploads/ for 7 days. If an older database was put back, stop the server and put the newest one in its place'
+/** How often the clock is looked at, and the uptime is saved, at least. */
+const WATCH_EVERY_MS = 60_000
+
+export interface SweeperDependencies {
+  files: Files
+  blobs: BlobStore
+  orphans: Orphans
+  resumable: ResumableUploads
+  trash: Trash
+  uptime: Uptime
+  log: Log
+}
 
 export class Sweeper {
-  readonly #files: Files
-  readonly #blobs: BlobStore
-  readonly #uploads: Uploads
-  readonly #resumable: ResumableUploads
-  readonly #log: Log
-  readonly #clock: Clock
-  #timer: NodeJS.Timeout | null = null
+  readonly #deps: SweeperDependencies
+  readonly #timers: NodeJS.Timeout[] = []
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(
-    files: Files,
-    blobs: BlobStore,
-    uploads: Uploads,
-    resumable: ResumableUploads,
-    { log, clock }: { log: Log; clock: Clock },
-  ) {
-    this.#files = files
-    this.#blobs = blobs
-    this.#uploads = uploads
-    this.#resumable = resumable
-    this.#log = log
-    this.#clock = clock
+  constructor(deps: SweeperDependencies) {
+    this.#deps = deps
   }
 
   /** Sweeps now and then every `intervalMs`. A sweep that fails is logged, and the next one tries again. */
   start(intervalMs: number): void {
-    const sweep = () => {
-      this.#running = this.sweep().catch((error: unknown) => this.#log.error({ err: error }, 'the sweep failed'))
-    }
-    sweep()
-    this.#timer = setInterval(sweep, intervalMs)
-    this.#timer.unref()
+    this.#every(intervalMs, async () => this.sweep())
+    this.#every(Math.min(intervalMs, WATCH_EVERY_MS), async () => this.#watch())
+    void this.#run(async () => this.sweep())
   }
 
-  /** Ends the sweeping; resolves when none runs. */
+  /** Ends the sweeping; resolves when none runs and the uptime is saved. */
   async stop(): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer)
+    for (const timer of this.#timers.splice(0)) clearInterval(timer)
+    await this.#run(async () => this.#deps.uptime.save())
+  }
+
+  #every(intervalMs: number, task: () => Promise<unknown>): void {
+    this.#timers.push(setInterval(() => void this.#run(task), intervalMs).unref())
+  }
+
+  /** One after the other. */
+  async #run(task: () => Promise<unknown>): Promise<void> {
+    this.#running = this.#running
+      .then(task)
+      .catch((error: unknown) => this.#deps.log.error({ err: error }, 'the sweep failed'))
     await this.#running
+  }
+
+  /** Between two sweeps too: a clock that was wrong only for a while must be noticed as right again. */
+  async #watch(): Promise<void> {
+    await this.#deps.trash.followClock()
+    await this.#deps.uptime.save()
   }
 
   async sweep(): Promise<Sweep> {
     // Each by itself: what one of them cannot remove must not keep the others from making room.
+    const { blobs, files, orphans, resumable, trash } = this.#deps
+    await this.#attempt(async () => (await this.#watch(), 0))
     const swept = {
-      leftovers: await this.#attempt(() => this.#blobs.removeLeftovers(async (key) => this.#files.hasBlob(key))),
-      orphanedBlobs: await this.#attempt(() => this.#sweepOrphans()),
-      abandonedUploads: await this.#attempt(() => this.#resumable.sweep()),
-      expiredFiles: await this.#attempt(() => this.#removeExpired()),
+      leftovers: await this.#attempt(async () => blobs.removeLeftovers(async (key) => files.hasBlob(key))),
+      orphanedBlobs: await this.#attempt(async () => orphans.sweep()),
+      abandonedUploads: await this.#attempt(async () => resumable.sweep()),
+      purgedFiles: await this.#attempt(async () => trash.removeOverdue()),
     }
-    if (Object.values(swept).some((count) => count > 0)) this.#log.info(swept, 'swept')
+    if (Object.values(swept).some((count) => count > 0)) this.#deps.log.info(swept, 'swept')
     return swept
   }
 
@@ -77,34 +85,8 @@ export class Sweeper {
     try {
       return await step()
     } catch (error) {
-      this.#log.error({ err: error }, 'a part of the sweep failed')
+      this.#deps.log.error({ err: error }, 'a part of the sweep failed')
       return 0
     }
-  }
-
-  async #removeExpired(): Promise<number> {
-    const expired = await this.#files.expired()
-    for (const id of expired) await this.#files.remove(id)
-    return expired.length
-  }
-
-  /** Puts blobs without a row into quarantine, takes back those that have one again. @returns how many were removed in the end. */
-  async #sweepOrphans(): Promise<number> {
-    let removed = 0
-    for await (const { key, since } of this.#blobs.quarantined()) {
-      if (await this.#files.hasBlob(key)) await this.#blobs.release(key)
-      else if (this.#clock.now() - since >= QUARANTINE_MS) {
-        await this.#blobs.delete(key)
-        removed += 1
-      }
-    }
-    let found = 0
-    for await (const { key } of this.#blobs.list()) {
-      // In this order: an upload that ends between the two questions has its row by the second.
-      if (this.#uploads.isInFlight(key) || (await this.#files.hasBlob(key))) continue
-      found += await this.#attempt(async () => (await this.#blobs.quarantine(key), 1))
-    }
-    if (found > 0) this.#log.warn({ blobs: found }, ORPHANS_FOUND)
-    return removed
   }
 }

@@ -22,6 +22,10 @@ export interface FilesTable {
   passphrase_hash: string | null
   max_downloads: number | null
   download_count: Generated<number>
+  /** When the owner deleted it; null is not. */
+  deleted_at: number | null
+  /** The uptime in ms at which it was deleted or found expired; null is neither. */
+  hidden_since: number | null
 }
 
 export interface GuestLinksTable {
@@ -87,11 +91,27 @@ export interface ResumableUploadsTable {
   new_file: string
   guest_link_id: string | null
   expires_at: number
+  /** The uptime in ms at which it was found expired; null is not. */
+  hidden_since: number | null
   /** The file that it became. */
   file_id: string | null
 }
 
+export interface UptimeTable {
+  id: number
+  ms: number
+}
+
+/** Stored bytes without a file. */
+export interface OrphanedBlobsTable {
+  blob_key: string
+  /** The uptime in ms at which they were found. */
+  since: number
+}
+
 export interface ShareTables {
+  share_uptime: UptimeTable
+  orphaned_blobs: OrphanedBlobsTable
   files: FilesTable
   resumable_uploads: ResumableUploadsTable
   guest_links: GuestLinksTable
@@ -106,6 +126,7 @@ export const shareMigrations: Migrations = {
   'share-002-resumable-uploads': { up: createResumableUploads },
   'share-003-utf8': { up: addUtf8 },
   'share-004-download-grants': { up: createDownloadGrants },
+  'share-005-trash': { up: addTrash },
   'share-007-guest-greeting': { up: addGuestGreeting },
 }
 
@@ -201,5 +222,22 @@ async function createDownloadGrants(db: Kysely<unknown>): Promise<void> {
     .createTable('share_keys')
     .addColumn('name', 'text', (column) => column.primaryKey())
     .addColumn('key', 'text', (column) => column.notNull())
+    .execute()
+}
+
+async function addTrash(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('files').addColumn('deleted_at', 'bigint').execute()
+  await db.schema.alterTable('files').addColumn('hidden_since', 'bigint').execute()
+  await db.schema.createIndex('files_hidden_since').on('files').column('hidden_since').execute()
+  await db.schema.alterTable('resumable_uploads').addColumn('hidden_since', 'bigint').execute()
+  await db.schema
+    .createTable('share_uptime')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('ms', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('orphaned_blobs')
+    .addColumn('blob_key', 'text', (column) => column.primaryKey())
+    .addColumn('since', 'bigint', (column) => column.notNull())
     .execute()
 }

@@ -201,7 +201,7 @@ describe('a file', () => {
     const path = blobPath(id)
     assert.ok(existsSync(path))
     for (let round = 0; round < 2; round++) {
-      const answer = await server.owner(`/api/entry/${id}`, { method: 'DELETE' })
+      const answer = await server.owner(`/api/entry/${id}?purge=true`, { method: 'DELETE' })
       assert.deepEqual([answer.status, answer.text], [200, ''])
     }
     assert.ok(!existsSync(path))
@@ -213,7 +213,7 @@ describe('a file', () => {
     const content = bytes(20_000_000)
     const { id } = await server.put('a.bin', content)
     const response = await fetch(`${server.url}/-${id}`)
-    await server.owner(`/api/entry/${id}`, { method: 'DELETE' })
+    await server.owner(`/api/entry/${id}?purge=true`, { method: 'DELETE' })
     assert.deepEqual(Buffer.from(await response.arrayBuffer()), content)
   })
 
@@ -276,12 +276,13 @@ describe('an expired file', () => {
     )
     assert.ok(!(await names('?search=old.txt')).includes('old.txt'))
     assert.equal((await change(id, { filename: 'again.txt' })).status, 404)
-    assert.equal((await server.owner(`/api/entry/${id}`, { method: 'DELETE' })).status, 200)
+    assert.equal((await server.owner(`/api/entry/${id}?purge=true`, { method: 'DELETE' })).status, 200)
     assert.ok(!existsSync(path))
   })
 
   it('is swept with its bytes, and orphans and leftovers with it; the rest stays', async () => {
-    await using sweeping = await startServer({ args: ['--sweep-interval', '1s', '--log-level', 'info'] })
+    const args = ['--sweep-interval', '1s', '--keep-deleted', '1s', '--log-level', 'info']
+    await using sweeping = await startServer({ args })
     const { mkdirSync, writeFileSync } = await import('node:fs')
     const [old, fresh] = [await sweeping.put('old.txt', 'text'), await sweeping.put('fresh.txt', 'text')]
     const upload = new RawConnection(sweeping, requestHead(sweeping, 'PUT /api/files/slow', ['Content-Length: 4']))

@@ -204,7 +204,7 @@ describe('an upload that rests', sideBySide, () => {
   it('is removed when its time is over, and tells when that is', async () => {
     await using server = await startServer({
       built: true,
-      args: [...quiet, '--upload-expiry', '2h', '--sweep-interval', '1s'],
+      args: [...quiet, '--upload-expiry', '2h', '--sweep-interval', '1s', '--keep-deleted', '1s'],
     })
     const path = await beginUpload(server, 100_000)
     const earliest = Date.now() + 2 * HOUR_MS
@@ -221,7 +221,8 @@ describe('an upload that rests', sideBySide, () => {
   })
 
   it('goes with its guest link: its bytes, its name for watchers, everything', async () => {
-    await using server = await startServer({ built: true, args: [...quiet, '--sweep-interval', '1s'] })
+    const args = [...quiet, '--sweep-interval', '1s', '--keep-deleted', '1s']
+    await using server = await startServer({ built: true, args })
     const link = await server.owner(
       '/api/guest-links',
       postJson({ urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '48h0m0s' }),
@@ -247,7 +248,8 @@ describe('an upload that rests', sideBySide, () => {
   })
 
   it('is not removed while bytes arrive, however long that takes', async () => {
-    await using server = await startServer({ built: true, args: [...quiet, '--sweep-interval', '1s'] })
+    const args = [...quiet, '--sweep-interval', '1s', '--keep-deleted', '1s']
+    await using server = await startServer({ built: true, args })
     const content = bytes(MIB, 'slow')
     const path = await beginUpload(server, content.length)
     const connection = startPatch(server, path, 0, content.length)
@@ -272,7 +274,8 @@ describe('an upload that rests', sideBySide, () => {
     await beginUpload(first, 100_000)
     await first.kill()
     await sleep(1100)
-    await using server = await startServer({ dataFolder, built: true, args: quiet })
+    const args = [...quiet, '--sweep-interval', '1s', '--keep-deleted', '1s']
+    await using server = await startServer({ dataFolder, built: true, args })
     await eventually(() => partials(server).length === 0)
   })
 

@@ -59,10 +59,20 @@ export class ResumableRows {
     await this.#db.deleteFrom('resumable_uploads').where('id', '=', id).execute()
   }
 
-  /** Those whose time is over, finished ones included. */
-  async expired(): Promise<ResumableRow[]> {
+  /**
+   * Those whose time has been over for `quarantineMs` of uptime, finished ones included; asked on each sweep. A clock that was
+   * wrong meanwhile, and is right again, ends the wait.
+   */
+  async overdue(uptimeMs: number, quarantineMs: number): Promise<ResumableRow[]> {
     const now = this.#clock.now()
-    return await this.#db.selectFrom('resumable_uploads').selectAll().where('expires_at', '<=', now).execute()
+    const all = this.#db.updateTable('resumable_uploads')
+    await all.set({ hidden_since: null }).where('hidden_since', 'is not', null).where('expires_at', '>', now).execute()
+    await all.set({ hidden_since: uptimeMs }).where('hidden_since', 'is', null).where('expires_at', '<=', now).execute()
+    return await this.#db
+      .selectFrom('resumable_uploads')
+      .selectAll()
+      .where('hidden_since', '<=', uptimeMs - quarantineMs)
+      .execute()
   }
 }
 

@@ -11,6 +11,7 @@ import type { Files, NewFile } from '../files.ts'
 import type { FreeSpace } from '../free-space.ts'
 import { receiveBody, type OnBytes } from '../receive-body.ts'
 import type { TrackedUpload, UploadTracker } from '../upload-tracker.ts'
+import type { Uptime } from '../uptime.ts'
 import { contentLength, tooLarge } from '../uploads.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { OpenWriters } from './open-writers.ts'
@@ -30,6 +31,9 @@ export interface ResumableUploadsDependencies {
   log: Log
   /** How long an upload may rest before it is removed, ms; a finished one is remembered as long. */
   lifetimeMs: number
+  uptime: Uptime
+  /** How long an upload whose time is over can still come back when the clock was wrong, ms of uptime. */
+  quarantineMs: number
 }
 
 export interface NewUpload {
@@ -84,6 +88,7 @@ export class ResumableUploads {
         new_file: JSON.stringify(file),
         guest_link_id: file.guestLinkId,
         expires_at: this.#expiry(),
+        hidden_since: null,
         file_id: null,
       }
       try {
@@ -148,8 +153,9 @@ export class ResumableUploads {
 
   /** Removes uploads that have rested too long, and what is remembered of finished ones. @returns how many were unfinished. */
   async sweep(): Promise<number> {
+    const { uptime, quarantineMs } = this.#deps
     let removed = 0
-    for (const row of await this.#deps.rows.expired()) {
+    for (const row of await this.#deps.rows.overdue(await uptime.now(), quarantineMs)) {
       if (this.#turns.isTaken(row.id)) continue
       using _: Turn = await this.#turns.take(row.id, null)
       // Somebody may have gone on with it since the question.

@@ -8,12 +8,14 @@ import { formatTime, invalid, parseExpiration, parseFilename, parseNote, parsePa
 import { parseContentType } from '../media-type.ts'
 import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
+import type { Trash } from '../trash.ts'
 import { JsonArray } from './json-array.ts'
 import { idParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface FileRoutesDependencies {
   files: Files
+  trash: Trash
   downloadLog: DownloadLog
   clock: Clock
 }
@@ -27,6 +29,10 @@ const listQuery = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
   limit: z.coerce.number().int().min(0).max(10_000).default(100),
   offset: z.coerce.number().int().min(0).default(0),
+})
+
+const deleteQuery = z.object({
+  purge: z.enum(['true', 'false']).default('false').describe('Remove it for good at once, from the trash too'),
 })
 
 const listAnswer = z.object({
@@ -127,7 +133,7 @@ function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRo
   )
 }
 
-function changingRoutes(instance: FastifyInstance, { files, clock }: FileRoutesDependencies): void {
+function changingRoutes(instance: FastifyInstance, { files, trash, clock }: FileRoutesDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.put(
@@ -167,9 +173,17 @@ function changingRoutes(instance: FastifyInstance, { files, clock }: FileRoutesD
 
   app.delete(
     '/api/entry/:id',
-    { schema: { summary: 'Delete a file; absent is no error', tags, params: idParams } },
+    {
+      schema: {
+        summary: 'Move a file to the trash, or remove it for good; absent is no error',
+        tags,
+        params: idParams,
+        querystring: deleteQuery,
+      },
+    },
     async (request, reply) => {
-      await files.remove(requireFileId(request.params.id))
+      const id = requireFileId(request.params.id)
+      await (request.query.purge === 'true' ? trash.purge(id) : trash.put(id))
       return reply.send()
     },
   )

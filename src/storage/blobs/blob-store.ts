@@ -16,12 +16,6 @@ export interface FinishedBlob extends StoredBlob {
   sha256: string
 }
 
-export interface QuarantinedBlob {
-  key: string
-  /** Milliseconds since 1970. */
-  since: number
-}
-
 export interface StoreSpace {
   freeBytes: number
   totalBytes: number
@@ -61,7 +55,7 @@ export interface BlobStore {
   /** Takes a finished blob out of sight, durably, until `release` or `delete`. Absent is no error. */
   quarantine(key: string): Promise<void>
   /** The blobs in quarantine, in no order. */
-  quarantined(): AsyncIterable<QuarantinedBlob>
+  quarantined(): AsyncIterable<StoredBlob>
   /** Ends a quarantine: the blob is what it was. Absent is no error. */
   release(key: string): Promise<void>
   /**

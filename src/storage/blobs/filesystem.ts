@@ -16,7 +16,6 @@ import type {
   ByteRange,
   ChunkSink,
   ResumableWriter,
-  QuarantinedBlob,
   StoredBlob,
   StoreSpace,
 } from './blob-store.ts'
@@ -164,18 +163,17 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   async quarantine(key: string): Promise<void> {
-    // The time of its renaming, which is kept as the file's ctime, is when the quarantine began.
     if (await renameIfThere(this.#path(key), this.#quarantinePath(key)))
       await this.#syncFolderOf(this.#quarantinePath(key))
   }
 
-  async *quarantined(): AsyncIterable<QuarantinedBlob> {
+  async *quarantined(): AsyncIterable<StoredBlob> {
     const folder = join(this.#options.dataFolder, 'uploads')
     for (const name of await readdir(folder)) {
       const key = name.slice(0, -QUARANTINE_SUFFIX.length)
       if (!name.endsWith(QUARANTINE_SUFFIX) || !KEY_PATTERN.test(key)) continue
       const info = await statIfThere(join(folder, name))
-      if (info) yield { key, since: info.ctimeMs }
+      if (info) yield { key, sizeBytes: info.size }
     }
   }
 

@@ -1,0 +1,113 @@
+/** The trash: what was deleted or has expired, and the ways back and out of it. */
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { HoldfastError, type Clock } from '../../base/index.ts'
+import { formatTime, invalid, parseExpiration } from '../fields.ts'
+import type { Files } from '../files.ts'
+import type { Trash } from '../trash.ts'
+import { idParams, requireFile, requireFileId } from './params.ts'
+import { fileView, viewFile } from './views.ts'
+
+export interface TrashRoutesDependencies {
+  files: Files
+  trash: Trash
+  clock: Clock
+}
+
+const tags = ['trash']
+
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(0).max(10_000).default(1000),
+  offset: z.coerce.number().int().min(0).default(0),
+})
+
+const trashAnswer = z.object({
+  files: z.array(
+    fileView.extend({
+      deletedAt: z.iso.datetime().describe('Or when it expired'),
+      reason: z.enum(['deleted', 'expired']),
+      purgeInSeconds: z.int().describe('While the server runs'),
+    }),
+  ),
+  total: z.int(),
+  totalBytes: z.int(),
+})
+
+const restoreBody = z
+  .object({ expiration: z.string().nullish().describe('RFC 3339; null is never; an expired file needs it') })
+  .nullish()
+
+export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: TrashRoutesDependencies): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
+
+  app.get(
+    '/api/trash',
+    {
+      schema: {
+        summary: 'List the trash, what was hidden last first',
+        tags,
+        querystring: listQuery,
+        response: { 200: trashAnswer },
+      },
+    },
+    async (request) => {
+      const { limit, offset } = request.query
+      const listed = await trash.list(limit, offset)
+      const { count: total, totalBytes } = await trash.totals()
+      const view = (file: (typeof listed)[number]) => ({
+        ...viewFile(file, request.baseUrl),
+        deletedAt: formatTime(file.deletedAt),
+        reason: file.reason,
+        purgeInSeconds: Math.ceil(file.purgeInMs / 1000),
+      })
+      return { files: listed.map(view), total, totalBytes }
+    },
+  )
+
+  app.post(
+    '/api/trash/:id/restore',
+    {
+      schema: {
+        summary: 'Bring a file back',
+        tags,
+        params: idParams,
+        body: restoreBody,
+        response: { 200: fileView },
+      },
+    },
+    async (request) => {
+      const id = requireFileId(request.params.id)
+      const file = await trash.find(id)
+      if (!file) throw notInTrash(id)
+      const expiresAt = newExpiration(request.body?.expiration, file.expires_at, clock.now())
+      if (!(await trash.restore(id, expiresAt))) throw notInTrash(id)
+      return viewFile(await requireFile(files, id), request.baseUrl)
+    },
+  )
+
+  app.delete(
+    '/api/trash',
+    { schema: { summary: 'Empty the trash: its files are removed for good', tags } },
+    async (_request, reply) => {
+      await trash.empty()
+      return reply.code(204).send()
+    },
+  )
+}
+
+/** @returns undefined to keep the expiration that the file has. @throws INVALID_REQUEST when that is over. */
+function newExpiration(
+  given: string | null | undefined,
+  expiresAt: number | null,
+  now: number,
+): number | null | undefined {
+  if (given === null) return null
+  if (given !== undefined) return parseExpiration(given, now)
+  if (expiresAt === null || expiresAt > now) return undefined
+  throw invalid('expiration', `the file expired at ${formatTime(expiresAt)}; give a new time, or null for never`)
+}
+
+function notInTrash(id: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `there is no file with the id ${id} in the trash`)
+}
