@@ -2,8 +2,9 @@
  * Values of sensitive variables that were given with -var. They go to Packer in a file for the owner alone: its command line
  * can be seen by every user of the machine.
  */
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
+import { makeFolder } from '../storage/index.ts'
 import type { PackerInput } from './packer.ts'
 import {
   DerivedFile,
@@ -34,15 +35,26 @@ export class GivenSecrets implements AsyncDisposable {
     const texts = await givenTexts(template, sensitive, input)
     const moved = input.vars.filter(isSensitive)
     if (moved.length === 0) return new GivenSecrets(input, texts, null)
-    const folder = join(resolve(dataFolder), 'builds', '.given')
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    await sweepDerivedFiles(folder)
-    const file = await DerivedFile.write(folder, variablesFile(template, moved))
+    const file = await write(join(resolve(dataFolder), 'builds', '.given'), variablesFile(template, moved))
     const vars = input.vars.filter((given) => !isSensitive(given))
     return new GivenSecrets({ ...input, vars, varFiles: [...input.varFiles, file.path] }, texts, file)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file?.remove()
+  }
+}
+
+async function write(folder: string, file: ReturnType<typeof variablesFile>): Promise<DerivedFile> {
+  try {
+    makeFolder(folder)
+    await sweepDerivedFiles(folder)
+    return await DerivedFile.write(folder, file)
+  } catch (error) {
+    const cause = error instanceof HoldfastError ? error.cause : error
+    const code = systemErrorCode(cause) === 'ENOSPC' ? 'NO_SPACE' : 'DATA_FOLDER_UNUSABLE'
+    throw new HoldfastError(code, `Values of sensitive variables cannot be kept in ${folder}: ${messageOf(cause)}.`, {
+      cause,
+    })
   }
 }

@@ -3,7 +3,8 @@ import { HoldfastError } from '../base/index.ts'
 import { formsOf } from './secret-forms.ts'
 
 const MARK = '<sensitive>'
-const BASE64 = '[A-Za-z0-9+/_-]*'
+/** The digit before and the one after have some bits of the secret. */
+const BASE64_DIGIT = '[A-Za-z0-9+/_-]?'
 
 /** Time, target and type of a machine-readable line; for texts to people, their kind too. */
 const HEAD = '[0-9]*,[^,]*,(ui,[a-z-]*,|[^,]*,)'
@@ -56,7 +57,7 @@ function patternOf(secrets: readonly string[], write: (text: string) => string):
   const written = [...new Set(literals.flatMap((text) => [text, write(text)]))].filter((text) => !/[\n\r]/.test(text))
   const multiline = write('\n') === '\n' ? literals.filter((text) => /[\n\r]/.test(text)) : []
   const all = [...written, ...multiline].toSorted((a, b) => b.length - a.length).map(literal)
-  if (base64.length > 0) all.unshift(`${BASE64}(${base64.map(literal).join('|')})${BASE64}=*`)
+  if (base64.length > 0) all.unshift(`${BASE64_DIGIT}(${base64.map(literal).join('|')})${BASE64_DIGIT}=*`)
   return all.length === 0 ? null : `(${all.join('|')})`
 }
 

@@ -6,7 +6,7 @@ export const MIN_SECRET_LENGTH = 4
 export interface SecretForms {
   /** To be replaced wherever they stand. */
   readonly literals: readonly string[]
-  /** Parts of Base64 that give a secret away; the whole run of Base64 around them is to be replaced. */
+  /** Parts of Base64 that give a secret away, as do the digits beside them. */
   readonly base64: readonly string[]
 }
 

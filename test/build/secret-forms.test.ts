@@ -61,10 +61,11 @@ describe('a secret is hidden', () => {
     })
   }
 
-  it('in Base64 behind any number of bytes, with all that is encoded beside it', () => {
+  it('in Base64 behind any number of bytes', () => {
     for (const before of ['', 'x', 'xx', 'xxx', '#cloud-config\npassword: ']) {
       const [line = ''] = hide(['hunter22'], `1,,ui,say,[${base64(`${before}hunter22\n`)}]`)
-      assert.equal(line, '1,,ui,say,[<sensitive>]')
+      const shown = line.replace('1,,ui,say,[', '').replace('<sensitive>]', '')
+      assert.ok(base64(before).startsWith(shown), line)
     }
   })
 
