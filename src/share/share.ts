@@ -80,7 +80,7 @@ export class Share {
     })
     const { files, trash } = this
     const orphans = new Orphans({ database, blobs, files, uploads: this.#uploads, uptime, log })
-    this.sweeper = new Sweeper({ files, blobs, orphans, resumable: this.#resumable, trash, uptime, log })
+    this.sweeper = new Sweeper({ files, blobs, orphans, resumable: this.#resumable, trash, uptime, clock, log })
   }
 
   /** Uploads and downloads that are running. */

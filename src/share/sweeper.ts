@@ -1,5 +1,5 @@
 /** Removes what is over: files of the trash, blobs without a row, what crashed uploads left. */
-import type { Log } from '../base/index.ts'
+import type { Clock, Log } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
 import type { Files } from './files.ts'
 import type { ResumableUploads } from './resumable/resumable-uploads.ts'
@@ -16,6 +16,8 @@ export interface Sweep {
 
 /** How often the clock is looked at, and the uptime is saved, at least. */
 const WATCH_EVERY_MS = 60_000
+/** What is smaller is the drift that a time server corrects. */
+const CLOCK_JUMP_MS = 3_600_000
 
 export interface SweeperDependencies {
   files: Files
@@ -24,16 +26,19 @@ export interface SweeperDependencies {
   resumable: ResumableUploads
   trash: Trash
   uptime: Uptime
+  clock: Clock
   log: Log
 }
 
 export class Sweeper {
   readonly #deps: SweeperDependencies
   readonly #timers: NodeJS.Timeout[] = []
+  #offset: number
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(deps: SweeperDependencies) {
     this.#deps = deps
+    this.#offset = deps.clock.now() - performance.now()
   }
 
   /** Sweeps now and then every `intervalMs`. A sweep that fails is logged, and the next one tries again. */
@@ -63,6 +68,14 @@ export class Sweeper {
 
   /** Between two sweeps too: a clock that was wrong only for a while must be noticed as right again. */
   async #watch(): Promise<void> {
+    // What the wall clock gained on the one that cannot be set.
+    const offset = this.#deps.clock.now() - performance.now()
+    const wrongByMs = offset - this.#offset
+    this.#offset = offset
+    if (Math.abs(wrongByMs) > CLOCK_JUMP_MS) {
+      this.#deps.log.warn({ seconds: Math.round(wrongByMs / 1000) }, 'the clock of this machine was set')
+      if (wrongByMs > 0) await this.#deps.trash.correctTimes(wrongByMs)
+    }
     await this.#deps.trash.followClock()
     await this.#deps.uptime.save()
   }

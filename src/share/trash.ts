@@ -2,7 +2,7 @@
  * The trash: files that were deleted or have expired. They are hidden at once; their bytes go after a quarantine that is
  * counted in uptime, or when an upload needs the room. A file that had expired only by a wrong clock comes back by itself.
  */
-import type { DeleteQueryBuilder, DeleteResult, Kysely } from 'kysely'
+import { sql, type DeleteQueryBuilder, type DeleteResult, type Kysely } from 'kysely'
 import { Gauge, type Clock, type Metrics } from '../base/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import { sums, type FileRow, type FileSums, type ListedFile } from './files.ts'
@@ -11,6 +11,8 @@ import type { Uptime } from './uptime.ts'
 
 /** A clock that was wrong at the start is right by then: until then room is not made of files that merely expired. */
 const CLOCK_SETTLES_MS = 15 * 60_000
+/** There was no Holdfast before: clocks without a battery begin in 1970. */
+const FIRST_POSSIBLE = Date.UTC(2010, 0, 1)
 const PAGE = 100
 
 export interface TrashedFile extends ListedFile {
@@ -115,6 +117,20 @@ export class Trash {
     await this.#purgeAll(() => this.#hidden())
   }
 
+  /**
+   * Moves the times of files that were uploaded in a year that cannot have been, by as much as the clock was wrong: their
+   * lifetime was counted from then, so that all of them would be over now.
+   */
+  async correctTimes(wrongByMs: number): Promise<void> {
+    const now = this.#deps.clock.now()
+    const impossible = this.#db.updateTable('files').where('uploaded_at', '<', FIRST_POSSIBLE)
+    await impossible
+      .set({ expires_at: sql`expires_at + ${wrongByMs}` })
+      .where('expires_at', '<=', now)
+      .execute()
+    await impossible.set({ uploaded_at: sql`min(uploaded_at + ${wrongByMs}, ${now})` }).execute()
+  }
+
   /** Begins the quarantine of files that have expired, and ends that of files that have not, by the clock as it is now. */
   async followClock(): Promise<void> {
     const now = this.#deps.clock.now()
@@ -148,14 +164,14 @@ export class Trash {
     }
   }
 
-  /** Unless it was restored meanwhile. */
-  async #purgeHidden({ id, deleted_at, expires_at }: FileRow): Promise<void> {
+  /** Unless it was restored, or the clock was set right, meanwhile. */
+  async #purgeHidden({ id }: FileRow): Promise<void> {
+    const now = this.#deps.clock.now()
     await this.#finish(
       this.#db
         .deleteFrom('files')
         .where('id', '=', id)
-        .where('deleted_at', 'is', deleted_at)
-        .where('expires_at', 'is', expires_at),
+        .where((where) => where.or([where('deleted_at', 'is not', null), where('expires_at', '<=', now)])),
     )
   }
 

@@ -18,7 +18,10 @@ export class Uptime {
 
   /** Milliseconds since the first start. Never goes back by more than was not saved before a crash. */
   async now(): Promise<number> {
-    this.#earlierMs ??= this.#load()
+    this.#earlierMs ??= this.#load().catch((error: unknown) => {
+      this.#earlierMs = null
+      throw error
+    })
     return Math.floor((await this.#earlierMs) + performance.now())
   }
 

@@ -101,6 +101,32 @@ describe('a clock that is wrong', { skip }, () => {
     assert.equal(head.headers.get('upload-offset'), '0')
   })
 
+  it('ends sessions only for as long as it is wrong', async () => {
+    const clock = settableClock('+0')
+    await using server = await startServer({ args: quick, env: clock.env })
+    const isOwner = async () => (await server.owner('/api/session')).json().isOwner
+    const before = server.cookie
+    clock.set('+5y')
+    await eventually(async () => !(await isOwner()))
+    await server.login()
+    clock.set('+0')
+    server.cookie = before
+    await eventually(isOwner)
+  })
+
+  it('in 1970 shortens no life of what was uploaded meanwhile', async () => {
+    const clock = settableClock('-56y')
+    await using server = await startServer({ args: quick, env: clock.env })
+    const { id } = await server.put('photo.jpg', 'bytes')
+    clock.set('+0')
+    await server.login()
+    await eventually(async () => (await download(server, id)) === 200)
+    const { uploadedAt, expiresAt } = (await server.owner(`/api/files/${id}`)).json<FileView>()
+    assert.ok(Math.abs(Date.parse(uploadedAt) - Date.now()) < DAY_MS)
+    assert.ok(Date.parse(expiresAt ?? '') > Date.now() + 20 * DAY_MS)
+    assert.match(server.log, /clock of this machine was set/)
+  })
+
   it('that goes backwards removes nothing', async () => {
     const clock = settableClock('+0')
     await using server = await startServer({ args: quick, env: clock.env })

@@ -6,6 +6,8 @@ import type { Database } from '../../storage/index.ts'
 import type { AuthTables } from './tables.ts'
 
 export const SESSION_MS = 30 * 86_400_000
+/** The oldest beyond these are forgotten at the next login. */
+const MAX_SESSIONS = 1000
 
 export class Sessions {
   readonly #db: Kysely<AuthTables>
@@ -27,7 +29,7 @@ export class Sessions {
   async start(): Promise<string> {
     const token = randomSecret()
     const now = this.#clock.now()
-    await this.#db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
+    await this.#forgetOldest()
     await this.#db
       .insertInto('sessions')
       .values({ token_hash: this.#hash(token), expires_at: now + SESSION_MS })
@@ -46,6 +48,16 @@ export class Sessions {
 
   async end(token: string): Promise<void> {
     await this.#db.deleteFrom('sessions').where('token_hash', '=', this.#hash(token)).execute()
+  }
+
+  /** By number, not by age: a clock that is ahead for a moment must not end all sessions for good. */
+  async #forgetOldest(): Promise<void> {
+    const newest = this.#db
+      .selectFrom('sessions')
+      .select('token_hash')
+      .orderBy('expires_at', 'desc')
+      .limit(MAX_SESSIONS)
+    await this.#db.deleteFrom('sessions').where('token_hash', 'not in', newest).execute()
   }
 
   #hash(token: string): string {
