@@ -39,7 +39,7 @@ export const ERROR_CODES = {
   BLOB_DAMAGED: { http: 500, exit: 74, meaning: 'A stored file is missing or its bytes have changed.' },
   DATA_FOLDER_BUSY: { http: 500, exit: 75, meaning: 'Another Holdfast server uses the data folder.' },
   DATA_FOLDER_UNUSABLE: {
-    http: 500,
+    http: 503,
     exit: 74,
     meaning: 'The data folder, or a file in it, cannot be created, read or written.',
   },

@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError, prefersHtml } from '../base/index.ts'
 import { sendRecipientError } from '../share/index.ts'
+import { diskError } from '../storage/index.ts'
 import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
@@ -19,7 +20,8 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
 
   app.setErrorHandler((error: FastifyError | HoldfastError, request, reply) => {
     const known = error instanceof HoldfastError ? error : translate(error)
-    if (known.code === 'INTERNAL') request.log.error({ err: error }, 'request failed')
+    if (known.code === 'INTERNAL' || known.code === 'DATA_FOLDER_UNUSABLE')
+      request.log.error({ err: error }, 'request failed')
     else if (known.code === 'BLOB_DAMAGED') request.log.error({ reason: known.message }, 'request failed')
     return answer(request, reply, known)
   })
@@ -68,6 +70,8 @@ function translate(error: FastifyError): HoldfastError {
   if (error.validation) return new HoldfastError('INVALID_REQUEST', `invalid request: ${describeValidation(error)}`)
   if (status === 413) return new HoldfastError('TOO_LARGE', 'the body is too large')
   if (status >= 400 && status < 500) return new HoldfastError('INVALID_REQUEST', error.message)
+  const ofDisk = diskError(error)
+  if (ofDisk) return ofDisk
   return new HoldfastError('INTERNAL', 'something went wrong inside the server', { cause: error })
 }
 

@@ -1,9 +1,10 @@
 /** Starts and ends the server: data folder, database, blobs, HTTP, in that order and back. */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createMetrics, HoldfastError, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
 import { Share, shareMigrations } from '../share/index.ts'
-import { FilesystemBlobs, openDataFolder, openSqlite } from '../storage/index.ts'
+import { FilesystemBlobs, openDataFolder, openSqlite, type BlobStore } from '../storage/index.ts'
 import { createApp } from './app.ts'
 import { authMigrations } from './auth/tables.ts'
 import { Draining, waitFor } from './draining.ts'
@@ -41,13 +42,16 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     // Nobody has been told the passphrase of a start that failed, so the next start makes another.
     if (!isStarted && kept?.madeAt) rmSync(kept.madeAt)
   })
+  const isNewDatabase = !existsSync(folder.databasePath)
   const database = await openSqlite(folder.databasePath, {
+    ballastPath: join(folder.path, 'reserve'),
     migrations: { ...authMigrations, ...shareMigrations },
     onMended: (problem) => log.error({ problem }, 'the indexes of the database were damaged and have been made anew'),
   })
   opened.defer(() => database.close())
   const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
   opened.defer(() => blobs.close())
+  if (isNewDatabase) await warnOfLostDatabase(blobs, log)
   const metrics = createMetrics()
   const states = opened.use(new OpenStates(folder.path, metrics, log))
   const stateMetrics = opened.use(new StateMetrics(folder.path, states, metrics, log))
@@ -85,6 +89,14 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
       await ending.disposeAsync()
       return cut
     },
+  }
+}
+
+/** Stored bytes without any database: most likely it was lost, and must be put back before the bytes are given up. */
+async function warnOfLostDatabase(blobs: BlobStore, log: Log): Promise<void> {
+  for await (const _ of blobs.list()) {
+    log.error('there are stored files but no database: holdfast.db is missing. Stop the server and put it back')
+    return
   }
 }
 

@@ -2,16 +2,18 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { messageOf, VERSION, type Access, type Metrics } from '../base/index.ts'
+import { VERSION, type Access, type Log, type Metrics } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
 import type { Draining } from './draining.ts'
+import { Readiness } from './readiness.ts'
 import type { StateMetrics } from './state-metrics.ts'
 
 export interface StatusDependencies {
   share: Share
   database: Database
   blobs: BlobStore
+  log: Log
   metrics: Metrics
   stateMetrics: StateMetrics
   draining: Draining
@@ -32,7 +34,9 @@ export function statusRoutes(app: FastifyInstance, deps: StatusDependencies): vo
 const health = z.object({ status: z.enum(['ok', 'draining']), version: z.string(), uptime_seconds: z.int() })
 const ready = z.object({ status: z.enum(['ready', 'not ready']), checks: z.record(z.string(), z.string()) })
 
-function healthRoutes(instance: FastifyInstance, { database, blobs, share, draining }: StatusDependencies): void {
+function healthRoutes(instance: FastifyInstance, deps: StatusDependencies): void {
+  const { draining } = deps
+  const readiness = new Readiness(deps)
   const app = instance.withTypeProvider<ZodTypeProvider>()
   const config = { access: 'public', whileDraining: true } as const
 
@@ -56,27 +60,12 @@ function healthRoutes(instance: FastifyInstance, { database, blobs, share, drain
       schema: { summary: 'Whether uploads and downloads would work', tags, response: { 200: ready, 503: ready } },
     },
     async (_request, reply) => {
-      const checks = {
-        database: await check(() => database.ping()),
-        blobs: await check(async () => blobs.space()),
-        disk: await check(async () => {
-          if ((await share.freeSpace.available()) === 0) throw new Error('no space left for uploads')
-        }),
-      }
+      const checks = await readiness.checks()
       const isReady = !draining.isDraining && Object.values(checks).every((outcome) => outcome === 'ok')
       reply.code(isReady ? 200 : 503).header('cache-control', 'no-store')
       return { status: isReady ? ('ready' as const) : ('not ready' as const), checks }
     },
   )
-}
-
-async function check(attempt: () => Promise<unknown>): Promise<string> {
-  try {
-    await attempt()
-    return 'ok'
-  } catch (error) {
-    return messageOf(error)
-  }
 }
 
 const metricsView = z.object({

@@ -19,6 +19,7 @@ const IN_FLIGHT_BYTES = 10_485_760
 /** A download takes at most so many times the bytes of its file, and some for small ones. */
 const MAX_REPEATS = 5
 const SMALL_BYTES = 1_048_576
+const DISK_CODES = ['NO_SPACE', 'DATA_FOLDER_UNUSABLE']
 const MAX_CLIENTS = 10_000
 const MAX_USER_AGENT_LENGTH = 500
 
@@ -145,6 +146,18 @@ export class Downloads {
   async #count(request: DownloadRequest, now: number): Promise<Grant> {
     const id = request.isLimited ? crypto.randomUUID() : null
     const userAgent = request.userAgent.slice(0, MAX_USER_AGENT_LENGTH)
+    try {
+      await this.#write({ ...request, userAgent }, id, now)
+    } catch (error) {
+      const isForLackOfDisk = error instanceof HoldfastError && DISK_CODES.includes(error.code)
+      if (!isForLackOfDisk) throw error
+      // A limit must hold, and the ballast is given up by now; a line in the log is not worth a download.
+      if (request.isLimited) await this.#write({ ...request, userAgent }, id, now)
+    }
+    return { id, userAgent, beganAt: now, wholeAt: null, sentBytes: 0, covered: [], active: 0, movedAt: now }
+  }
+
+  async #write(request: DownloadRequest, id: string | null, now: number): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       const counted = await transaction
         .updateTable('files')
@@ -153,16 +166,15 @@ export class Downloads {
         .where((where) => where.or([where('max_downloads', 'is', null), sql<boolean>`download_count < max_downloads`]))
         .executeTakeFirst()
       if (counted.numUpdatedRows === 0n) throw usedUp()
-      const { fileId: file_id, clientIp: client_ip } = request
-      await transaction.insertInto('downloads').values({ file_id, at: now, client_ip, user_agent: userAgent }).execute()
+      const { fileId: file_id, clientIp: client_ip, userAgent: user_agent } = request
+      await transaction.insertInto('downloads').values({ file_id, at: now, client_ip, user_agent }).execute()
       if (id === null) return
-      const grant = { id, file_id, client_ip, user_agent: userAgent, began_at: now, sent_bytes: 0, covered: '[]' }
+      const grant = { id, file_id, client_ip, user_agent, began_at: now, sent_bytes: 0, covered: '[]' }
       await transaction
         .insertInto('download_grants')
         .values({ ...grant, whole_at: null })
         .execute()
     })
-    return { id, userAgent, beganAt: now, wholeAt: null, sentBytes: 0, covered: [], active: 0, movedAt: now }
   }
 
   async #load({ fileId, clientIp }: DownloadRequest): Promise<Grant[]> {

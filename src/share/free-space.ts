@@ -32,6 +32,12 @@ export class FreeSpace {
     return unused === null ? null : Math.max(0, unused + (await this.#trash.removableBytes()))
   }
 
+  /** Lets the trash make room where less is free than is to stay free: others need the disk too. */
+  async relieve(): Promise<void> {
+    let unused = await this.#unused()
+    while (unused !== null && unused < 0 && (await this.#trash.removeOldest())) unused = await this.#unused()
+  }
+
   /** Empties the trash, the oldest first, until so many bytes are unused; leaves it alone when that cannot be. */
   async #makeRoom(bytes: number): Promise<void> {
     let unused = await this.#unused()

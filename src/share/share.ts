@@ -80,7 +80,17 @@ export class Share {
     })
     const { files, trash } = this
     const orphans = new Orphans({ database, blobs, files, uploads: this.#uploads, uptime, log })
-    this.sweeper = new Sweeper({ files, blobs, orphans, resumable: this.#resumable, trash, uptime, clock, log })
+    this.sweeper = new Sweeper({
+      files,
+      blobs,
+      orphans,
+      resumable: this.#resumable,
+      trash,
+      uptime,
+      freeSpace: this.freeSpace,
+      clock,
+      log,
+    })
   }
 
   /** Uploads and downloads that are running. */
@@ -97,7 +107,7 @@ export class Share {
     const downloadLog = new DownloadLog(database)
     const downloads = new Downloads(database, clock, log)
     const unlocking = new Unlocking(database, clock)
-    fileRoutes(app, { files, trash, downloadLog, clock })
+    fileRoutes(app, { files, trash, freeSpace: this.freeSpace, downloadLog, clock })
     trashRoutes(app, { files, trash, clock })
     guestLinkRoutes(app, guestLinks, clock)
     settingsRoutes(app, settings)

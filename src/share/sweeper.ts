@@ -3,6 +3,7 @@ import type { Clock, Log } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
 import type { Files } from './files.ts'
 import type { ResumableUploads } from './resumable/resumable-uploads.ts'
+import type { FreeSpace } from './free-space.ts'
 import type { Orphans } from './orphans.ts'
 import type { Trash } from './trash.ts'
 import type { Uptime } from './uptime.ts'
@@ -27,6 +28,7 @@ export interface SweeperDependencies {
   trash: Trash
   uptime: Uptime
   clock: Clock
+  freeSpace: FreeSpace
   log: Log
 }
 
@@ -90,6 +92,7 @@ export class Sweeper {
       abandonedUploads: await this.#attempt(async () => resumable.sweep()),
       purgedFiles: await this.#attempt(async () => trash.removeOverdue()),
     }
+    await this.#attempt(async () => (await this.#deps.freeSpace.relieve(), 0))
     if (Object.values(swept).some((count) => count > 0)) this.#deps.log.info(swept, 'swept')
     return swept
   }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import type { DownloadLog } from '../download-log.ts'
 import { formatTime, invalid, parseExpiration, parseFilename, parseNote, parsePassphrase } from '../fields.ts'
+import type { FreeSpace } from '../free-space.ts'
 import { parseContentType } from '../media-type.ts'
 import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
@@ -16,6 +17,7 @@ import { fileView, viewFile } from './views.ts'
 export interface FileRoutesDependencies {
   files: Files
   trash: Trash
+  freeSpace: FreeSpace
   downloadLog: DownloadLog
   clock: Clock
 }
@@ -133,7 +135,7 @@ function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRo
   )
 }
 
-function changingRoutes(instance: FastifyInstance, { files, trash, clock }: FileRoutesDependencies): void {
+function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, clock }: FileRoutesDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.put(
@@ -184,6 +186,8 @@ function changingRoutes(instance: FastifyInstance, { files, trash, clock }: File
     async (request, reply) => {
       const id = requireFileId(request.params.id)
       await (request.query.purge === 'true' ? trash.purge(id) : trash.put(id))
+      // On a full disk people delete because space is needed.
+      await freeSpace.relieve()
       return reply.send()
     },
   )

@@ -63,6 +63,8 @@ export interface BlobStore {
    * @param isKept asked for each that no writer of this process has. @returns how many were removed.
    */
   removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number>
+  /** Resolves when a write, a rename and a wait for the disk have worked. @throws the error of the driver. */
+  probe(): Promise<void>
   /** Bytes that can still be stored and that there are in all, or null when the store knows no limit. */
   space(): Promise<StoreSpace | null>
   /** Ends background work. Writers that run fail. Idempotent. */

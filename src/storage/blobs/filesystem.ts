@@ -4,7 +4,7 @@
  * part of a path.
  */
 import { randomBytes } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync, type Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -50,8 +50,12 @@ export class FilesystemBlobs implements BlobStore {
   #worker: Worker | null = null
   #lastId = 0
 
+  /** Where partial files and the quarantine are: `uploads/`, or within `files/` where that is another file system. */
+  readonly #uploads: string
+
   constructor(options: FilesystemBlobsOptions) {
     this.#options = options
+    this.#uploads = uploadsFolder(options.dataFolder)
   }
 
   /** Starts the write worker ahead of the first upload. Called by `create` when nobody has. */
@@ -81,7 +85,7 @@ export class FilesystemBlobs implements BlobStore {
   async createResumable(): Promise<ResumableWriter> {
     const writer = await this.#open(newKey(), { resumeAt: null, isResumable: true })
     try {
-      if (this.#options.durable) await syncFolder(join(this.#options.dataFolder, 'uploads'))
+      if (this.#options.durable) await syncFolder(this.#uploads)
     } catch (error) {
       await writer.abort()
       throw error
@@ -168,7 +172,7 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   async *quarantined(): AsyncIterable<StoredBlob> {
-    const folder = join(this.#options.dataFolder, 'uploads')
+    const folder = this.#uploads
     for (const name of await readdir(folder)) {
       const key = name.slice(0, -QUARANTINE_SUFFIX.length)
       if (!name.endsWith(QUARANTINE_SUFFIX) || !KEY_PATTERN.test(key)) continue
@@ -179,12 +183,12 @@ export class FilesystemBlobs implements BlobStore {
 
   async release(key: string): Promise<void> {
     const path = this.#path(key)
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+    await makeOne(join(path, '..'))
     if (await renameIfThere(this.#quarantinePath(key), path)) await this.#syncFolderOf(path)
   }
 
   async removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number> {
-    const folder = join(this.#options.dataFolder, 'uploads')
+    const folder = this.#uploads
     const names = await readdir(folder)
     // Asked for after the listing: what began meanwhile is not in that, and what ended has been moved away.
     const active = new Set([...[...this.#writers.values()].map((writer) => writer.key), ...this.#publishing])
@@ -198,8 +202,26 @@ export class FilesystemBlobs implements BlobStore {
     return removed
   }
 
+  async probe(): Promise<void> {
+    const name = `.probe-${newKey()}`
+    const [from, to] = [join(this.#uploads, name), join(this.#options.dataFolder, 'files', name)]
+    try {
+      const file = await open(from, 'w', 0o600)
+      try {
+        await file.writeFile(name)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(from, to)
+      await syncFolder(join(to, '..'))
+    } finally {
+      for (const path of [from, to]) await rm(path, { force: true }).catch(() => {})
+    }
+  }
+
   async space(): Promise<StoreSpace> {
-    const { bavail, blocks, bsize } = await statfs(this.#options.dataFolder)
+    const { bavail, blocks, bsize } = await statfs(join(this.#options.dataFolder, 'files'))
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   }
 
@@ -214,9 +236,9 @@ export class FilesystemBlobs implements BlobStore {
     const path = this.#path(key)
     const folder = join(path, '..')
     this.#publishing.add(key)
-    let made: string | undefined
+    let made = false
     try {
-      made = await mkdir(folder, { recursive: true, mode: 0o700 })
+      made = await makeOne(folder)
       await rename(partialPath, path)
     } finally {
       this.#publishing.delete(key)
@@ -241,11 +263,11 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   #partialPath(key: string): string {
-    return join(this.#options.dataFolder, 'uploads', `${key}.part`)
+    return join(this.#uploads, `${key}.part`)
   }
 
   #quarantinePath(key: string): string {
-    return join(this.#options.dataFolder, 'uploads', key + QUARANTINE_SUFFIX)
+    return join(this.#uploads, key + QUARANTINE_SUFFIX)
   }
 
   async #syncFolderOf(path: string): Promise<void> {
@@ -311,11 +333,47 @@ async function ifThere<Found, Otherwise>(task: () => Promise<Found>, otherwise: 
   }
 }
 
+/** Only this one: where `files/` itself is gone, a new one would lie on another disk. @returns whether it was missing. */
+async function makeOne(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** A rename works within one file system only; whether two folders share one, only a rename can tell (bind mounts). */
+function uploadsFolder(dataFolder: string): string {
+  const usual = join(dataFolder, 'uploads')
+  const name = `.probe-${newKey()}`
+  const [from, to] = [join(usual, name), join(dataFolder, 'files', name)]
+  try {
+    writeFileSync(from, '')
+    renameSync(from, to)
+  } catch (error) {
+    // What else may be wrong with the disk is told by what needs it.
+    if (systemErrorCode(error) !== 'EXDEV') return usual
+    const within = join(dataFolder, 'files', 'uploads')
+    mkdirSync(within, { recursive: true, mode: 0o700 })
+    return within
+  } finally {
+    for (const path of [from, to]) rmSync(path, { force: true })
+  }
+  return usual
+}
+
+/** Folders of some network file systems have no fsync. */
+const NO_FSYNC = ['EINVAL', 'ENOTSUP', 'EBADF']
+
 /** Makes a rename in the folder survive a power failure. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
+  } catch (error) {
+    if (!NO_FSYNC.includes(systemErrorCode(error) ?? '')) throw error
   } finally {
     await folder.close()
   }

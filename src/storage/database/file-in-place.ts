@@ -25,6 +25,11 @@ export class FileInPlace {
     return new FileInPlace(path, stat.ino)
   }
 
+  /** Whether the file has lost all of its content. Not to be asked before something has been written to a new one. */
+  isCutShort(): boolean {
+    return statSync(this.path, { throwIfNoEntry: false })?.size === 0
+  }
+
   isInPlace(): boolean {
     return statSync(this.path, { throwIfNoEntry: false })?.ino === this.#inode
   }

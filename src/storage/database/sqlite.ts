@@ -14,7 +14,11 @@ import {
 } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { HoldfastError, messageOf } from '../../base/index.ts'
+import { Ballast } from '../ballast.ts'
+import { diskError } from '../disk-errors.ts'
 import type { Database, Migrations } from './database.ts'
+import { FileInPlace } from './file-in-place.ts'
+import { isDiskFull } from './sqlite-errors.ts'
 
 /** How long a query waits for a writer in another process, ms. Only `holdfast verify` ever is one. */
 const BUSY_TIMEOUT_MS = 2000
@@ -24,6 +28,8 @@ export interface SqliteOptions {
   migrations: Migrations
   /** Open without writing or migrating; the file must exist. Default false. */
   readOnly?: boolean
+  /** Path of a file that is given up when the disk is full, so that the database can write; see Ballast. Default none. */
+  ballastPath?: string
   /** Told what was wrong when indexes were damaged and have been made anew. */
   onMended?: (problem: string) => void
 }
@@ -31,8 +37,13 @@ export interface SqliteOptions {
 /** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened, is no SQLite database or is damaged. */
 export async function openSqlite(path: string, options: SqliteOptions): Promise<Database> {
   const { migrations, readOnly = false } = options
+  const file = readOnly ? null : inPlace(path)
   const connection = connect(path, options)
-  const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: adapt(connection) }) })
+  const ballast = options.ballastPath === undefined ? null : new Ballast(options.ballastPath)
+  ballast?.take()
+  const kysely = new Kysely<unknown>({
+    dialect: new TransactionalDialect({ database: adapt(connection, file, ballast) }),
+  })
   if (!readOnly) await migrate(kysely, migrations)
   return {
     tables: <Tables>() => kysely as unknown as Kysely<Tables>,
@@ -41,14 +52,46 @@ export async function openSqlite(path: string, options: SqliteOptions): Promise<
       for (const row of rows) visit(row as Row)
     },
     async ping() {
+      if (file) requireInPlace(file)
       await sql`select 1`.execute(kysely)
+      ballast?.take()
     },
     async close() {
       if (!connection.isOpen) return
-      if (!readOnly) connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      if (!readOnly) writeBack(connection)
       await kysely.destroy()
     },
   }
+}
+
+/** @throws DATA_FOLDER_UNUSABLE */
+function inPlace(path: string): FileInPlace {
+  try {
+    return FileInPlace.at(path)
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Where the disk is full the log stays beside the database, and the next start reads it: nothing is lost. */
+function writeBack(connection: DatabaseSync): void {
+  try {
+    connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (!diskError(error)) throw error
+  }
+}
+
+/** What is written to a file that nobody will open again is lost. @throws DATA_FOLDER_UNUSABLE */
+function requireInPlace(file: FileInPlace): void {
+  if (file.isInPlace() && !file.isCutShort()) return
+  throw new HoldfastError('DATA_FOLDER_UNUSABLE', 'the database was removed or replaced while the server runs', {
+    hint: 'Stop the server, put holdfast.db back in its place, and start it again; do not delete anything until then.',
+    retryable: true,
+  })
 }
 
 function connect(path: string, { readOnly = false, onMended }: SqliteOptions): DatabaseSync {
@@ -123,7 +166,7 @@ async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise
 }
 
 /** Gives node:sqlite the shape that Kysely's SQLite dialect expects, and keeps prepared statements. */
-function adapt(connection: DatabaseSync): SqliteDatabase {
+function adapt(connection: DatabaseSync, file: FileInPlace | null, ballast: Ballast | null): SqliteDatabase {
   const cache = new Map<string, SqliteStatement>()
   return {
     close: () => connection.close(),
@@ -132,7 +175,14 @@ function adapt(connection: DatabaseSync): SqliteDatabase {
       if (text === 'rollback' && !connection.isTransaction) return NOTHING_TO_DO
       const cached = cache.get(text)
       if (cached) return cached
-      const statement = adaptStatement(connection.prepare(text))
+      const statement = adaptStatement(
+        translated(() => connection.prepare(text)),
+        isRead(text),
+        (write) => {
+          if (file) requireInPlace(file)
+          return withBallast(connection, ballast, write)
+        },
+      )
       if (cache.size >= STATEMENT_CACHE_SIZE) cache.clear()
       cache.set(text, statement)
       return statement
@@ -147,23 +197,41 @@ const NOTHING_TO_DO: SqliteStatement = {
   iterate: () => [][Symbol.iterator](),
 }
 
-function adaptStatement(statement: StatementSync): SqliteStatement {
+/** A statement that writes may return rows too. */
+function isRead(text: string): boolean {
+  return /^\s*(select|pragma)\b/i.test(text)
+}
+
+/** @param guard runs what may write. */
+function adaptStatement(
+  statement: StatementSync,
+  isReading: boolean,
+  guard: <T>(write: () => T) => T,
+): SqliteStatement {
+  const run = <T>(query: () => T) => translated(() => (isReading ? query() : guard(query)))
   return {
     reader: statement.columns().length > 0,
-    all: (parameters) => translated(() => statement.all(...(parameters as SQLInputValue[]))),
-    run: (parameters) => translated(() => statement.run(...(parameters as SQLInputValue[]))),
+    all: (parameters) => run(() => statement.all(...(parameters as SQLInputValue[]))),
+    run: (parameters) => run(() => statement.run(...(parameters as SQLInputValue[]))),
     iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
   }
 }
 
-/** SQLITE_FULL. */
-const FULL = 13
+/** On a full disk: once more without the ballast. Within a transaction SQLite has undone all of it: its caller has to repeat it. */
+function withBallast<T>(connection: DatabaseSync, ballast: Ballast | null, write: () => T): T {
+  const isWithin = connection.isTransaction
+  try {
+    return write()
+  } catch (error) {
+    if (!isDiskFull(error) || !ballast?.release() || isWithin) throw error
+    return write()
+  }
+}
 
 function translated<T>(query: () => T): T {
   try {
     return query()
   } catch (error) {
-    if (!(error instanceof Error && 'errcode' in error && error.errcode === FULL)) throw error
-    throw new HoldfastError('NO_SPACE', 'the disk is full: the database cannot grow', { cause: error })
+    throw (error instanceof HoldfastError ? null : diskError(error)) ?? error
   }
 }

@@ -1,0 +1,70 @@
+/** Whether uploads and downloads would work: shown by a real write, a rename and a wait for the disk. */
+import { HoldfastError, messageOf, type Log } from '../base/index.ts'
+import type { Share } from '../share/index.ts'
+import type { BlobStore, Database } from '../storage/index.ts'
+
+/** Monitors ask often, and each answer costs a wait for the disk. */
+const FRESH_MS = 1000
+/** A disk that hangs does not answer at all. */
+const DEADLINE_MS = 5000
+
+export type Checks = Record<'database' | 'blobs' | 'disk', string>
+
+export class Readiness {
+  readonly #parts: { database: Database; blobs: BlobStore; share: Share; log: Log }
+  #last: { at: number; checks: Promise<Checks> } | null = null
+  /** Probes that a hung disk has not answered. */
+  readonly #running = new Map<string, Promise<unknown>>()
+  #told = ''
+
+  constructor(parts: { database: Database; blobs: BlobStore; share: Share; log: Log }) {
+    this.#parts = parts
+  }
+
+  /** `ok` or a reason for each part, without paths: anybody may ask. The log has the details. */
+  async checks(): Promise<Checks> {
+    const now = performance.now()
+    if (!this.#last || now - this.#last.at >= FRESH_MS) this.#last = { at: now, checks: this.#check() }
+    return await this.#last.checks
+  }
+
+  async #check(): Promise<Checks> {
+    const { database, blobs, share } = this.#parts
+    const [ofDatabase, ofBlobs, ofDisk] = await Promise.all([
+      this.#attempt('database', () => database.ping()),
+      this.#attempt('blobs', () => blobs.probe()),
+      this.#attempt('disk', async () => {
+        if ((await share.freeSpace.available()) === 0) throw new HoldfastError('NO_SPACE', 'no space left for uploads')
+      }),
+    ])
+    return { database: ofDatabase, blobs: ofBlobs, disk: ofDisk }
+  }
+
+  async #attempt(part: string, task: () => Promise<unknown>): Promise<string> {
+    try {
+      const running = this.#running.get(part) ?? task()
+      this.#running.set(part, running)
+      running.finally(() => this.#running.delete(part)).catch(() => {})
+      await Promise.race([running, afterDeadline()])
+      return 'ok'
+    } catch (error) {
+      this.#tell(part, error)
+      return error instanceof HoldfastError ? error.message : 'it cannot be read or written'
+    }
+  }
+
+  /** Once for each reason, not for each question. */
+  #tell(part: string, error: unknown): void {
+    const reason = `${part}: ${messageOf(error)}`
+    if (reason === this.#told) return
+    this.#told = reason
+    this.#parts.log.error({ err: error, part }, 'not ready')
+  }
+}
+
+function afterDeadline(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const late = () => reject(new HoldfastError('NOT_READY', 'the disk does not answer'))
+  setTimeout(late, DEADLINE_MS).unref()
+  return promise
+}

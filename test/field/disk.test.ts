@@ -1,0 +1,120 @@
+/** What a disk can do to a server: full, read-only, failing, gone, or several. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { withSmallDisk } from '../helpers/small-disk.ts'
+import { bytes } from '../support/bytes.ts'
+import { eventually, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
+
+/** Fills a disk to its last byte, as another program would. */
+function fill(folder: string): void {
+  const file = openSync(join(folder, 'filler'), 'w')
+  for (const size of [1_000_000, 4096, 1]) {
+    try {
+      for (;;) writeSync(file, Buffer.alloc(size))
+    } catch {
+      // Full, as far as pieces of this size go.
+    }
+  }
+  closeSync(file)
+}
+
+async function readiness(server: TestServer): Promise<{ status: number; text: string }> {
+  const { status, text } = await server.guest('/api/ready')
+  return { status, text }
+}
+
+describe('a disk that another program fills', () => {
+  it('still lets the owner log in, download and delete, and the server stop', async (t) => {
+    await withSmallDisk(t, 'size=60m', async (disk) => {
+      const data = join(disk, 'data')
+      const server = await startServer({
+        dataFolder: data,
+        args: ['--min-free-space', '1MB', '--sweep-interval', '1s'],
+      })
+      const { id } = await server.put('big.bin', bytes(3_000_000))
+      const { id: limited } = await server.put('limited.bin', bytes(10_000), '?maxDownloads=5')
+      fill(disk)
+      assert.equal((await server.owner('/api/files/more', { method: 'PUT', body: 'more' })).status, 507)
+      await server.login()
+      assert.equal((await server.guest(`/-${id}`)).status, 200)
+      assert.equal((await server.guest(`/-${limited}`)).status, 200)
+      const ready = await readiness(server)
+      assert.equal(ready.status, 503)
+      assert.doesNotMatch(ready.text, new RegExp(disk))
+      assert.equal((await server.owner(`/api/entry/${id}?purge=true`, { method: 'DELETE' })).status, 200)
+      assert.equal((await server.owner('/api/files/more', { method: 'PUT', body: 'more' })).status, 201)
+      fill(disk)
+      const { code } = await server.stop()
+      assert.equal(code, 0, server.log)
+      assert.doesNotMatch(server.log, /request failed/)
+    })
+  })
+})
+
+describe('a data folder that takes no more writes', () => {
+  it('is not ready, refuses uploads in words, and goes on reading', async (t) => {
+    await using server = await startServer()
+    const { id } = await server.put('a.txt', 'text')
+    const folders = ['files', 'uploads'].map((name) => join(server.dataFolder, name))
+    // A read-only mount cannot be had while the server has files open in it; folders that cannot be changed can.
+    const change = (how: string) => spawnSync('chattr', [how, ...folders]).status === 0
+    if (!change('+i')) return t.skip('only root can make folders immutable, on some file systems')
+    try {
+      const ready = await eventually(async () => {
+        const answer = await readiness(server)
+        return answer.status === 503 ? answer : null
+      })
+      assert.ok(!ready.text.includes(server.dataFolder))
+      const headers = { accept: 'application/json' }
+      const upload = await server.owner('/api/files/b', { method: 'PUT', body: 'x', headers })
+      assert.equal(upload.status, 503, upload.text)
+      assert.equal(upload.json<{ error: { code: string } }>().error.code, 'DATA_FOLDER_UNUSABLE')
+      assert.equal((await server.guest(`/-${id}`)).text, 'text')
+    } finally {
+      change('-i')
+    }
+    await eventually(async () => (await readiness(server)).status === 200)
+    assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 201)
+  })
+})
+
+describe('stored files on another file system', () => {
+  for (const part of ['files', 'uploads'] as const) {
+    it(`work: ${part}/`, async (t) => {
+      await withSmallDisk(t, 'size=60m', async (disk) => {
+        const data = temporaryFolder()
+        for (const folder of ['files', 'uploads']) mkdirSync(join(data, folder))
+        const place = join(data, part)
+        assert.equal(spawnSync('mount', ['--bind', disk, place]).status, 0)
+        try {
+          const server = await startServer({ dataFolder: data, args: ['--min-free-space', '1MB'] })
+          const { id } = await server.put('a.bin', bytes(100_000))
+          assert.ok((await server.guest(`/-${id}`)).bytes.equals(bytes(100_000)))
+          assert.equal((await readiness(server)).status, 200)
+          await server.stop()
+        } finally {
+          spawnSync('umount', ['-l', place])
+        }
+      })
+    })
+  }
+})
+
+describe('a data folder that is moved away', () => {
+  it('is not ready, takes nothing, and is not made anew', async () => {
+    const parent = temporaryFolder()
+    const data = join(parent, 'data')
+    await using server = await startServer({ dataFolder: data })
+    await server.put('a.txt', 'text')
+    renameSync(data, join(parent, 'moved'))
+    assert.equal((await readiness(server)).status, 503)
+    assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 503)
+    assert.deepEqual(readdirSync(parent), ['moved'])
+    renameSync(join(parent, 'moved'), data)
+    await eventually(async () => (await readiness(server)).status === 200)
+    assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 201)
+  })
+})
