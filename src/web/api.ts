@@ -46,7 +46,7 @@ export function listFiles(query: FileQuery, signal: AbortSignal) {
 export const getFile = (id: string, signal: AbortSignal) => call<SharedFile>('GET', `/files/${part(id)}`, { signal })
 export const listDownloads = (id: string, signal: AbortSignal) =>
   call<{ downloads: Download[]; total: number }>('GET', `/files/${part(id)}/downloads`, { signal })
-export const changeFile = (id: string, change: FileChange) => call('PUT', `/entry/${part(id)}`, { body: change })
+export const changeFile = (id: string, change: FileChange) => call('PATCH', `/files/${part(id)}`, { body: change })
 export const deleteFile = (id: string) => call('DELETE', `/entry/${part(id)}`)
 
 export async function listGuestLinks(signal: AbortSignal): Promise<GuestLink[]> {

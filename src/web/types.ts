@@ -31,11 +31,11 @@ export interface FileQuery {
   offset: number
 }
 
-/** Absent limits stay as they are, `null` removes them. */
+/** What is absent stays as it is; `null` removes it, and is "never" for the expiration. */
 export interface FileChange {
-  filename: string
-  expiration: string
-  note: string
+  filename?: string
+  expiration?: string | null
+  note?: string | null
   maxDownloads?: number | null
   downloadPassphrase?: string | null
 }

@@ -34,6 +34,12 @@ describe('the settings', () => {
     assert.deepEqual(await load(), { defaultExpirationDays: 7, defaultNeverExpire: true })
   })
 
+  it('refuse a misspelt member, with a suggestion', async () => {
+    const answer = await server.owner('/api/settings', putJson({ defaultExpirationDay: 7 }))
+    assert.equal(answer.status, 400)
+    assert.match(answer.text, /did you mean defaultExpirationDays/)
+  })
+
   it('refuse neither of the two, and days out of range', async () => {
     const bodies = [
       {},
@@ -81,6 +87,22 @@ describe('the lifetime of the files of a guest link', () => {
         (Date.parse((await server.list(`?search=choice-${index}`)).files[0]?.expiresAt ?? '') - Date.now()) / 864e5
       assert.equal(Math.round(days), index === 0 ? 1 : 7)
     }
+  })
+})
+
+describe('a guest link', () => {
+  it("is made of what PicoShare's page sends, and a misspelt limit is refused", async () => {
+    const body = {
+      label: null,
+      urlExpirationTime: NEVER,
+      fileLifetime: '168h0m0s',
+      maxFileBytes: null,
+      maxFileUploads: null,
+    }
+    assert.equal((await server.owner('/api/guest-links', postJson(body))).status, 200)
+    const answer = await server.owner('/api/guest-links', postJson({ ...body, maxFileUpload: 1 }))
+    assert.equal(answer.status, 400)
+    assert.match(answer.text, /did you mean maxFileUploads/)
   })
 })
 
@@ -181,6 +203,19 @@ describe('the page', { skip: NO_BROWSER }, () => {
     await page.goto(`${server.url}/settings`)
     await page.getByLabel('After', { exact: true }).fill('11')
     await page.getByText('1 to 10 years').waitFor()
+  })
+
+  it('changes only what was edited: a download limit that was set meanwhile stays', async () => {
+    const { id } = await server.put('both.txt', 'text', '?note=kept')
+    await using opened = await openAsOwner(`/files/${id}/edit`)
+    const { page } = opened
+    await page.getByLabel('File name').fill('changed.txt')
+    const meanwhile = { ...putJson({ maxDownloads: 5 }), method: 'PATCH' }
+    assert.equal((await server.owner(`/api/files/${id}`, meanwhile)).status, 200)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'changed.txt' }).waitFor()
+    const { filename, note, maxDownloads, expiresAt } = (await server.owner(`/api/files/${id}`)).json()
+    assert.deepEqual([filename, note, maxDownloads, expiresAt !== null], ['changed.txt', 'kept', 5, true])
   })
 
   it('offers to delete a file where it is edited', async () => {

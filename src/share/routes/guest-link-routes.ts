@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
+import { closedObject, HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration } from '../fields.ts'
 import type { GuestLinks } from '../guest-links.ts'
 import { idParams, requireGuestLink, requireGuestLinkId } from './params.ts'
@@ -15,7 +15,7 @@ const MIN_FILE_LIFETIME_MS = 86_400_000
 const FOREVER_MS = 876_000 * 3_600_000
 const tags = ['guest links']
 
-const newLinkBody = z.object({
+const newLinkBody = closedObject({
   label: z.string().nullish().describe('For the owner alone; at most 200 bytes'),
   greeting: z.string().nullish().describe('What the guest reads; at most 200 bytes'),
   urlExpirationTime: z.string().describe('RFC 3339, at least an hour ahead'),

@@ -41,7 +41,8 @@ function EditForm({ file }: { file: SharedFile }) {
   const [draft, setDraft] = useState<Draft>(() => draftOf(file))
   const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change })
   const save = async () => {
-    await changeFile(file.id, changeOf(draft, file))
+    const change = changeOf(draft, file)
+    if (Object.keys(change).length > 0) await changeFile(file.id, change)
     toast('Saved.')
     navigate(`/files/${file.id}/info`)
   }
@@ -149,22 +150,28 @@ function draftOf({ filename, note, maxDownloads }: SharedFile): Draft {
   }
 }
 
-/** The form as the API takes it. Throws what has to be mended first. */
+/** What the form changes, as the API takes it. Throws what has to be mended first. */
 function changeOf(draft: Draft, file: SharedFile): FileChange {
-  const isKept = draft.expiry.choice === 'keep'
-  const expiration = isKept ? (file.expiresAt ?? NEVER) : expiryTime(draft.expiry, serverNow())
+  const change: FileChange = {}
   const problem =
     checkFilename(draft.filename) ??
     checkNote(draft.note) ??
     checkCount(draft.maxDownloads) ??
-    (expiration === null ? 'Choose the last day: a day in the future.' : null) ??
     (draft.lock === 'set' && draft.passphrase === '' ? 'Type the new passphrase.' : checkPassphrase(draft.passphrase))
-  if (problem !== null || expiration === null) {
-    throw new ApiError(0, { code: 'INVALID', message: problem ?? 'Choose when the file expires.' })
+  if (problem !== null) throw invalid(problem)
+  if (draft.filename !== file.filename) change.filename = draft.filename
+  const note = draft.note.trim() === '' ? null : draft.note.trim()
+  if (note !== file.note) change.note = note
+  if (draft.expiry.choice !== 'keep') {
+    const expiration = expiryTime(draft.expiry, serverNow())
+    if (expiration === null) throw invalid('Choose the last day: a day in the future.')
+    change.expiration = expiration === NEVER ? null : expiration
   }
-  const change: FileChange = { filename: draft.filename, expiration, note: draft.note.trim() }
-  change.maxDownloads = draft.maxDownloads === '' ? null : Number(draft.maxDownloads)
+  const maxDownloads = draft.maxDownloads === '' ? null : Number(draft.maxDownloads)
+  if (maxDownloads !== file.maxDownloads) change.maxDownloads = maxDownloads
   if (draft.lock === 'set') change.downloadPassphrase = draft.passphrase
   if (draft.lock === 'remove') change.downloadPassphrase = null
   return change
 }
+
+const invalid = (message: string) => new ApiError(0, { code: 'INVALID', message })

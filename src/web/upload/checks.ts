@@ -3,7 +3,7 @@ import { ApiError } from '../api-error.ts'
 import { formatApart, formatBytes, plural } from '../format.ts'
 import type { Job } from './queue.ts'
 
-const MAX_NAME_BYTES = 255
+const MAX_NAME_LENGTH = 255
 const MAX_NOTE_BYTES = 500
 const MAX_LABEL_BYTES = 200
 const MAX_PASSPHRASE_LENGTH = 100
@@ -42,10 +42,12 @@ function refusal(code: string, message: string, hint?: string): ApiError {
 
 /** What is wrong with a name, as a sentence; `null` when nothing is. */
 export function checkFilename(name: string): string | null {
-  if (name.trim() === '') return 'The file needs a name.'
-  if (utf8Length(name) > MAX_NAME_BYTES) return `The name is too long: at most ${MAX_NAME_BYTES} bytes.`
-  if (name === '.' || name.startsWith('..')) return 'The name may not be “.” or begin with “..”.'
-  if (/[/\\]/.test(name)) return 'The name may not contain “/” or “\\”.'
+  if (name === '') return 'The file needs a name.'
+  // The server counts code points, as this does.
+  if (Array.from(name).length > MAX_NAME_LENGTH) return `The name is too long: at most ${MAX_NAME_LENGTH} characters.`
+  if (name === '.' || name === '..') return `“${name}” is the name of a folder.`
+  if (name.includes('/')) return 'The name may not contain “/”.'
+  if (/\p{Surrogate}/u.test(name)) return 'The name has half a character, as a damaged name has.'
   // oxlint-disable-next-line no-control-regex -- these are what the server refuses
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'The name may not contain line breaks or other control characters.'
   return null
