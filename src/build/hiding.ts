@@ -16,6 +16,7 @@ const HEAD = '[0-9]*,[^,]*,(ui,[a-z-]*,|[^,]*,)'
  */
 export function hidingScript(secrets: readonly string[]): string {
   const pattern = patternOf(secrets, escaped)
+  if (pattern === null) return ''
   return [
     '/^[0-9]*,[^,]*,(artifact-count|error-count),[0-9]*$/b',
     '/^[0-9]*,[^,]*,artifact,[0-9]+,(builder-id|id|file|files-count|end)(,|$)/b',
@@ -24,7 +25,7 @@ export function hidingScript(secrets: readonly string[]): string {
     // The whole line is put aside, its end is worked on, and then its head is put before it again.
     'h',
     `s/^${HEAD}//`,
-    ...(pattern === null ? [] : [`s/${pattern.replaceAll('/', String.raw`\/`)}/${MARK}/g`]),
+    `s/${pattern.replaceAll('/', String.raw`\/`)}/${MARK}/g`,
     'x',
     `/^${HEAD}/!s/.*//`,
     String.raw`s/^(${HEAD}).*/\1/`,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError, messageOf } from '../base/index.ts'
+import { HoldfastError, messageOf, randomId } from '../base/index.ts'
 import { hidingScript } from './hiding.ts'
 import { CLEANUP_GRACE_MS, type ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
@@ -12,16 +12,17 @@ import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
 
 /**
  * Runs Packer and leaves its exit status. Signals to the group are Packer's business: this shell outlives all but KILL.
- * A script for sed that hides secrets is open as file 3, and nowhere else; without secrets there is none.
+ * A script for sed that hides secrets is open as file 3, and nowhere else.
  *
  * Packer's output goes through a pipe. A full disk ends its reader, not Packer, which would wait for ever on a log that it
- * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log; what has not ended in time is killed.
+ * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log;
+ * what has not ended in time is killed. The reader ends at a last line, not with the pipe: what a step leaves running holds that.
  *
  * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see `processOf`).
  * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.
  */
 const WRAPPER = `trap : HUP INT TERM
-folder=$1; shift
+folder=$1; last=$2; shift 2
 read -r stat </proc/self/stat || exit
 begin() {
   echo "$stat" >>"$folder/process" && read -r first <"$folder/process" && [ "$first" = "$stat" ] || exit
@@ -29,9 +30,9 @@ begin() {
 }
 free() { : >"$folder/reserve"; }
 leave() { echo $1 >"$folder/exit.tmp"; }
-run() { trap : HUP INT TERM; (begin "$@"); status=$?; leave $status || { free; leave $status; }; }
-hide() { if [ -e /dev/fd/3 ]; then LC_ALL=C sed -u -E -f /dev/fd/3; else cat; fi; }
-keep() { trap '' HUP INT TERM; hide || { free; kill -INT 0; insist & cat >/dev/null; }; }
+run() { trap : HUP INT TERM; (begin "$@"); status=$?; leave $status || { free; leave $status; }; echo "$last"; }
+hide() { LC_ALL=C sed -u -E -f /dev/fd/3; }
+keep() { trap '' HUP INT TERM; hide || { free; kill -INT 0; insist & sed -n "/$last/q"; kill -INT $!; }; }
 insist() { trap - INT; sleep ${CLEANUP_GRACE_MS / 1000} && kill -KILL 0; }
 run "$@" 2>&1 | keep
 [ -s "$folder/exit.tmp" ] && mv "$folder/exit.tmp" "$folder/exit"`
@@ -56,12 +57,13 @@ export async function launch(
   { cwd, env, secrets }: LaunchOptions,
 ): Promise<ProcessGroup> {
   const output = openSync(run.log, 'a', 0o600)
-  const script = secrets.length > 0 ? openUnlinked(join(run.path, 'hide'), hidingScript(secrets)) : null
+  const last = `holdfast: packer has ended ${randomId(16)}`
+  const script = openUnlinked(join(run.path, 'hide'), `/${last}$/Q\n${hidingScript(secrets)}`)
   try {
     const tmpdir = makeTempFolder(run, env, cwd)
-    const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, ...command], {
+    const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, last, ...command], {
       detached: true,
-      stdio: ['ignore', output, output, ...(script === null ? [] : [script])],
+      stdio: ['ignore', output, output, script],
       cwd,
       // Without it Packer asks the network for a newer version first.
       env: { ...env, TMPDIR: tmpdir, CHECKPOINT_DISABLE: '1' },
@@ -83,7 +85,7 @@ export async function launch(
     })
   } finally {
     closeSync(output)
-    if (script !== null) closeSync(script)
+    closeSync(script)
   }
 }
 
