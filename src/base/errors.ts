@@ -21,6 +21,21 @@ export const ERROR_CODES = {
     exit: 65,
     meaning: 'The file is not the one that If-Match or If-Unmodified-Since names.',
   },
+  TOO_MANY_UPLOADS: {
+    http: 429,
+    exit: 75,
+    meaning: 'The unfinished uploads of a guest link take all that the link allows.',
+  },
+  FINAL_UPLOAD: {
+    http: 403,
+    exit: 65,
+    meaning: 'The upload is made of partial uploads and takes no bytes of its own.',
+  },
+  CHECKSUM_MISMATCH: {
+    http: 460,
+    exit: 65,
+    meaning: 'The bytes of a part do not have the `Upload-Checksum` given; the part was thrown away.',
+  },
   TUS_VERSION: { http: 412, exit: 65, meaning: 'The request lacks `Tus-Resumable: 1.0.0`, or names another version.' },
   UNSUPPORTED_TYPE: {
     http: 415,

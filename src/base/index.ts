@@ -1,5 +1,6 @@
 export { AttemptThrottle } from './attempt-throttle.ts'
 export { formatBytes, parseBytes } from './bytes.ts'
+export { closest } from './closest.ts'
 export { closedObject, describeUnknownName } from './closed-object.ts'
 export { MAX_TIMER_MS, systemClock, type Clock } from './clock.ts'
 export { describeConfig, loadConfig, parseConfig, type Config } from './config.ts'

@@ -1,5 +1,5 @@
 /** The share's tables. Times are milliseconds since 1970, sizes bytes, booleans 0 or 1. */
-import type { Generated, Kysely } from 'kysely'
+import { sql, type Generated, type Kysely } from 'kysely'
 import type { Migrations } from '../storage/index.ts'
 
 export interface FilesTable {
@@ -76,15 +76,27 @@ export interface ShareSettingsTable {
   default_never_expire: number
 }
 
-/** Uploads that go on over several requests. Its bytes are with the blob store under `blob_key` from the beginning. */
+/**
+ * Uploads that go on over several requests. The bytes of one are with the blob store under `blob_key` from the beginning;
+ * a partial upload whose bytes were joined to those of its final upload has the key of that one.
+ */
 export interface ResumableUploadsTable {
   id: string
   blob_key: string
   /** Under which its progress can be watched. */
   watch_id: string
-  length_bytes: number
-  /** So many bytes have been acknowledged and are durable; less than the length until the file is there. */
+  /** Null until the client has told it. */
+  length_bytes: number | null
+  /** The largest length that is allowed, or null for no limit. */
+  max_bytes: number | null
+  /** So many bytes have been acknowledged and are durable; less than the length of a file until the file is there. */
   offset_bytes: number
+  /** `partial` for a part of a file, `final;` and the parts' ids for a file made of parts, null for a file by itself. */
+  concat: string | null
+  /** The final upload that a partial one has become part of. From then on its bytes belong to that one. */
+  final_id: string | null
+  /** SHA-256 that the whole must have, lower-case hex, or null when the client did not say. */
+  expected_sha256: string | null
   /** Upload-Metadata as the client gave it, without its secrets. */
   metadata: string
   /** What becomes of it: a NewFile as JSON. */
@@ -127,6 +139,7 @@ export const shareMigrations: Migrations = {
   'share-003-utf8': { up: addUtf8 },
   'share-004-download-grants': { up: createDownloadGrants },
   'share-005-trash': { up: addTrash },
+  'share-006-partial-uploads': { up: createPartialUploads },
   'share-007-guest-greeting': { up: addGuestGreeting },
 }
 
@@ -240,4 +253,41 @@ async function addTrash(db: Kysely<unknown>): Promise<void> {
     .addColumn('blob_key', 'text', (column) => column.primaryKey())
     .addColumn('since', 'bigint', (column) => column.notNull())
     .execute()
+}
+
+/** The table anew, since SQLite cannot let a column be null or an upload share a blob afterwards. */
+async function createPartialUploads(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('resumable_uploads').renameTo('old_resumable_uploads').execute()
+  await db.schema
+    .createTable('resumable_uploads')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('blob_key', 'text', (column) => column.notNull())
+    .addColumn('watch_id', 'text', (column) => column.notNull())
+    .addColumn('length_bytes', 'bigint')
+    .addColumn('max_bytes', 'bigint')
+    .addColumn('offset_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('concat', 'text')
+    .addColumn('final_id', 'text', (column) => column.references('resumable_uploads.id').onDelete('cascade'))
+    .addColumn('expected_sha256', 'text')
+    .addColumn('metadata', 'text', (column) => column.notNull())
+    .addColumn('new_file', 'text', (column) => column.notNull())
+    .addColumn('guest_link_id', 'text', (column) => column.references('guest_links.id').onDelete('cascade'))
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('file_id', 'text', (column) => column.references('files.id').onDelete('cascade'))
+    .addColumn('hidden_since', 'bigint')
+    .execute()
+  const kept = sql.raw(
+    'id, blob_key, watch_id, length_bytes, offset_bytes, metadata, new_file, guest_link_id, expires_at, file_id, hidden_since',
+  )
+  await sql`
+    insert into resumable_uploads (${kept}) select ${kept}
+    from old_resumable_uploads`.execute(db)
+  await db.schema.dropTable('old_resumable_uploads').execute()
+  for (const column of ['blob_key', 'expires_at', 'guest_link_id', 'file_id', 'final_id']) {
+    await db.schema.createIndex(`resumable_uploads_${column}`).on('resumable_uploads').column(column).execute()
+  }
+  // Each creation by a guest asks for these, and finished uploads are remembered in any number.
+  await sql`
+    create index resumable_uploads_unfinished on resumable_uploads (guest_link_id)
+    where file_id is null and final_id is null`.execute(db)
 }

@@ -31,7 +31,8 @@ export interface UploadSnapshot {
 
 export class TrackedUpload {
   readonly id: string
-  readonly total: number | null
+  /** Null until it is known. */
+  total: number | null
   readonly startedAt: number
   /** Emits `change` when the upload ends. */
   readonly events = new EventEmitter()

@@ -1,7 +1,7 @@
 /** tus 1.0 byte by byte: https://tus.io/protocols/resumable-upload. */
 import assert from 'node:assert/strict'
 import { RawConnection, requestHead } from './forms.ts'
-import { eventually, type Answer, type Body, type RequestOptions, type TestServer } from './server.ts'
+import { eventually, postJson, type Answer, type Body, type RequestOptions, type TestServer } from './server.ts'
 
 export const OCTETS = 'application/offset+octet-stream'
 const TUS = { 'tus-resumable': '1.0.0' }
@@ -68,4 +68,13 @@ export function startPatch(server: TestServer, path: string, offset: number, len
     `Content-Length: ${length}`,
   ]
   return new RawConnection(server, requestHead(server, `PATCH ${path}`, [...headers, ...more]))
+}
+
+/** @returns the id of a guest link without limits but those given. */
+export async function guestLink(server: TestServer, limits: object): Promise<string> {
+  const body = { label: null, urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '48h' }
+  const all = { ...body, maxFileBytes: null, maxFileUploads: null, ...limits }
+  const answer = await server.owner('/api/guest-links', postJson(all))
+  assert.equal(answer.status, 200, answer.text)
+  return answer.json<{ id: string }>().id
 }

@@ -1,8 +1,9 @@
 /** What is remembered of resumable uploads across restarts. The bytes are with the blob store. */
 import type { Kysely, Selectable, Transaction } from 'kysely'
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import type { Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { ResumableUploadsTable, ShareTables } from '../tables.ts'
+import { pendingBytes, requireRoom } from './guest-room.ts'
 
 export type ResumableRow = Selectable<ResumableUploadsTable>
 
@@ -15,12 +16,22 @@ export class ResumableRows {
     this.#clock = clock
   }
 
-  /** @throws GUEST_LINK_INACTIVE when its guest link has been removed meanwhile. */
+  /** @throws TOO_MANY_UPLOADS when its guest link has no room for it; GUEST_LINK_INACTIVE when that is used up or gone. */
   async add(row: ResumableRow): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
-      if (row.guest_link_id !== null) await requireLink(transaction, row.guest_link_id)
+      await requireRoom(transaction, row, this.#clock.now())
       await transaction.insertInto('resumable_uploads').values(row).execute()
     })
+  }
+
+  /** Whether `add` would take the upload, asked before anything is done for it. @throws as `add`. */
+  async requireRoom(upload: Parameters<typeof requireRoom>[1]): Promise<void> {
+    await requireRoom(this.#db, upload, this.#clock.now())
+  }
+
+  /** Bytes that unfinished uploads of everybody have announced and not sent yet. */
+  async pendingBytes(): Promise<number> {
+    return await pendingBytes(this.#db, this.#clock.now())
   }
 
   /** The upload, finished or not, or null when there is none or its time is over. */
@@ -41,7 +52,10 @@ export class ResumableRows {
   }
 
   /** Does nothing where the upload is gone meanwhile. */
-  async change(id: string, change: Pick<ResumableRow, 'offset_bytes' | 'expires_at'>): Promise<void> {
+  async change(
+    id: string,
+    change: Partial<Pick<ResumableRow, 'offset_bytes' | 'length_bytes' | 'expires_at'>>,
+  ): Promise<void> {
     await this.#db.updateTable('resumable_uploads').set(change).where('id', '=', id).execute()
   }
 
@@ -49,7 +63,12 @@ export class ResumableRows {
   async complete(transaction: Transaction<ShareTables>, row: ResumableRow, fileId: string): Promise<void> {
     await transaction
       .updateTable('resumable_uploads')
-      .set({ offset_bytes: row.length_bytes, expires_at: row.expires_at, file_id: fileId })
+      .set({
+        offset_bytes: row.offset_bytes,
+        length_bytes: row.offset_bytes,
+        expires_at: row.expires_at,
+        file_id: fileId,
+      })
       .where('id', '=', row.id)
       .execute()
   }
@@ -57,6 +76,21 @@ export class ResumableRows {
   /** Absent is no error. */
   async remove(id: string): Promise<void> {
     await this.#db.deleteFrom('resumable_uploads').where('id', '=', id).execute()
+  }
+
+  /** Uploads of a guest link that never got a byte and expire by a time, the oldest first. */
+  async neverBegun(guestLinkId: string, expiresBy: number): Promise<ResumableRow[]> {
+    return await this.#db
+      .selectFrom('resumable_uploads')
+      .selectAll()
+      .where('guest_link_id', '=', guestLinkId)
+      .where('file_id', 'is', null)
+      .where('final_id', 'is', null)
+      .where('offset_bytes', '=', 0)
+      .where((where) => where.or([where('length_bytes', 'is', null), where('length_bytes', '>', 0)]))
+      .where('expires_at', '<=', expiresBy)
+      .orderBy('expires_at')
+      .execute()
   }
 
   /**
@@ -72,11 +106,8 @@ export class ResumableRows {
       .selectFrom('resumable_uploads')
       .selectAll()
       .where('hidden_since', '<=', uptimeMs - quarantineMs)
+      // Parts of an unfinished final upload go with that.
+      .where((where) => where.or([where('final_id', 'is', null), where('file_id', 'is not', null)]))
       .execute()
   }
-}
-
-async function requireLink(db: Kysely<ShareTables>, id: string): Promise<void> {
-  const link = await db.selectFrom('guest_links').select('id').where('id', '=', id).executeTakeFirst()
-  if (!link) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link has been removed')
 }

@@ -4,22 +4,24 @@
  * that a crash could take, and it reaches the length only in the transaction that makes the file.
  */
 import type { IncomingMessage } from 'node:http'
-import { formatBytes, HoldfastError, randomId, type Clock, type Log } from '../../base/index.ts'
+import { formatBytes, HoldfastError, type Clock, type Log } from '../../base/index.ts'
 import type { BlobStore, ResumableWriter } from '../../storage/index.ts'
 import { invalid } from '../fields.ts'
 import type { Files, NewFile } from '../files.ts'
 import type { FreeSpace } from '../free-space.ts'
-import { receiveBody, type OnBytes } from '../receive-body.ts'
-import type { TrackedUpload, UploadTracker } from '../upload-tracker.ts'
+import { receive, release } from '../receive-body.ts'
+import type { UploadTracker } from '../upload-tracker.ts'
 import type { Uptime } from '../uptime.ts'
 import { contentLength, tooLarge } from '../uploads.ts'
 import { Checkpoints } from './checkpoints.ts'
+import type { PartCheck } from './checksums.ts'
 import { OpenWriters } from './open-writers.ts'
+import { newUploadId, Outcomes } from './outcomes.ts'
 import type { ResumableRow, ResumableRows } from './resumable-rows.ts'
 import { Turns, type Turn } from './turns.ts'
 
-/** Whoever knows the id of a guest's upload may go on with it: it must not be guessed. */
-const ID_LENGTH = 24
+/** An upload of a guest that got no byte for so long makes room for another: its client has most likely lost it. */
+const NEVER_BEGUN_AFTER_MS = 60_000
 
 export interface ResumableUploadsDependencies {
   rows: ResumableRows
@@ -37,9 +39,12 @@ export interface ResumableUploadsDependencies {
 }
 
 export interface NewUpload {
-  lengthBytes: number
+  /** Null when the client will tell it later. */
+  lengthBytes: number | null
   /** Largest that is allowed, bytes, or null for no limit. */
   maxBytes: number | null
+  /** Whether it is to become part of a file rather than one. */
+  isPartial: boolean
   /** Upload-Metadata for HEAD, without secrets. */
   metadata: string
   file: NewFile
@@ -50,6 +55,10 @@ export interface NewUpload {
 export interface Part {
   /** Where the client believes that the upload stands, bytes. */
   offset: number
+  /** What the client says of the length of the whole, or null when it says nothing. */
+  lengthBytes: number | null
+  /** What must hold of the part's bytes, or null. */
+  check: PartCheck | null
   request: IncomingMessage
   /** Called when the body is wanted. */
   acceptBody(): void
@@ -59,82 +68,84 @@ export class ResumableUploads {
   readonly #deps: ResumableUploadsDependencies
   readonly #turns: Turns
   readonly #writers: OpenWriters
-  readonly #tracked = new Map<string, TrackedUpload>()
+  readonly #outcomes: Outcomes
 
   constructor(dependencies: ResumableUploadsDependencies) {
     this.#deps = dependencies
     this.#turns = new Turns(dependencies.clock)
     this.#writers = new OpenWriters(dependencies.blobs)
+    this.#outcomes = new Outcomes({ ...dependencies, writers: this.#writers })
   }
 
-  /** @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, GUEST_LINK_INACTIVE, CONFLICT when the client's id is in use. */
-  async create({ lengthBytes, maxBytes, metadata, file, watchId }: NewUpload): Promise<ResumableRow> {
-    const { rows, blobs, freeSpace, tracker } = this.#deps
-    if (lengthBytes === 0) throw invalid('Upload-Length', 'the file must be non-empty')
-    if (maxBytes !== null && lengthBytes > maxBytes) throw tooLarge(maxBytes)
-    using _ = await freeSpace.reserve(lengthBytes)
-    const id = randomId(ID_LENGTH)
-    const tracked = tracker.begin(watchId ?? id, lengthBytes)
-    tracked.isWaiting = true
-    try {
-      const writer = await blobs.createResumable()
-      const row: ResumableRow = {
-        id,
-        blob_key: writer.key,
-        watch_id: tracked.id,
-        length_bytes: lengthBytes,
-        offset_bytes: 0,
-        metadata,
-        new_file: JSON.stringify(file),
-        guest_link_id: file.guestLinkId,
-        expires_at: this.#expiry(),
-        hidden_since: null,
-        file_id: null,
-      }
-      try {
-        await rows.add(row)
-      } catch (error) {
-        await writer.abort()
-        throw error
-      }
-      this.#tracked.set(id, tracked)
-      await this.#writers.giveBack(id, writer)
-      return row
-    } catch (error) {
-      tracker.end(tracked, { error: asHoldfastError(error) })
-      throw error
+  /**
+   * Begins an upload. An empty file is whole at once.
+   * @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE, CONFLICT when the client's id is in
+   * use.
+   */
+  async create(given: NewUpload): Promise<ResumableRow> {
+    const { lengthBytes, maxBytes, file } = given
+    if (lengthBytes !== null && maxBytes !== null && lengthBytes > maxBytes) throw tooLarge(maxBytes)
+    const id = newUploadId()
+    const upload = {
+      id,
+      watch_id: given.watchId ?? id,
+      length_bytes: lengthBytes,
+      max_bytes: maxBytes,
+      offset_bytes: 0,
+      concat: given.isPartial ? 'partial' : null,
+      final_id: null,
+      expected_sha256: null,
+      metadata: given.metadata,
+      new_file: JSON.stringify(file),
+      guest_link_id: file.guestLinkId,
+      expires_at: this.#expiry(),
+      hidden_since: null,
+      file_id: null,
     }
+    await this.#makeRoom(upload)
+    const row = await this.#outcomes.begun(upload, async () => this.#store(upload))
+    return isWhole(row) && !given.isPartial ? await this.#completeEmpty(row) : row
   }
 
-  /** The upload as far as it is durable, or null; waits while a request that has ended is being put away. */
+  /** The upload as far as it is durable, or null; waits until what the client sent before its question is put away. */
   async find(id: string): Promise<ResumableRow | null> {
-    await this.#turns.settled(id)
+    await this.#turns.arrived(id)
     return await this.#deps.rows.find(id)
   }
 
   /**
    * Appends the body of a request. The last part makes the file.
-   * @returns the upload as it is now; `file_id` is set when it is whole.
-   * @throws NOT_FOUND; UPLOAD_BUSY; CONFLICT for another offset than ours; TOO_LARGE, NO_SPACE and UPLOAD_INTERRUPTED, after
-   * which the upload goes on behind what had arrived; GUEST_LINK_INACTIVE, after which it is gone.
+   * @param guestLinkId the link through which the request came, or null for the owner.
+   * @returns the upload as it is now; `file_id` is set when it is a file.
+   * @throws NOT_FOUND; UPLOAD_BUSY; CONFLICT for another offset than ours; INVALID_REQUEST for another length; FINAL_UPLOAD;
+   * TOO_LARGE, NO_SPACE and UPLOAD_INTERRUPTED, after which the upload goes on behind what had arrived; CHECKSUM_MISMATCH,
+   * after which it goes on where it was; GUEST_LINK_INACTIVE, after which it is gone.
    */
-  async receive(id: string, part: Part): Promise<ResumableRow> {
+  async receive(id: string, guestLinkId: string | null, part: Part): Promise<ResumableRow> {
     using turn = await this.#turns.take(id, part.request)
-    const row = await this.#deps.rows.find(id)
-    if (!row) throw noSuchUpload(id)
-    if (part.offset !== row.offset_bytes) throw wrongOffset(row, part.offset)
-    const leftBytes = row.length_bytes - row.offset_bytes
+    const known = await this.#deps.rows.find(id)
+    if (known?.guest_link_id !== guestLinkId) throw noSuchUpload(id)
+    if (known.concat?.startsWith('final;')) {
+      throw new HoldfastError('FINAL_UPLOAD', `the upload ${id} is made of partial uploads and takes no bytes`)
+    }
+    if (part.offset !== known.offset_bytes) throw wrongOffset(known, part.offset)
+    const row = agreeOnLength(known, part)
+    const leftBytes = (row.length_bytes ?? row.max_bytes ?? Infinity) - row.offset_bytes
     if ((contentLength(part.request) ?? 0) > leftBytes) throw tooLong(row)
-    if (row.file_id !== null) return row
-    using reservation = await this.#deps.freeSpace.reserve(leftBytes)
-    const tracked = this.#track(row)
+    if (known.file_id !== null || (known.concat === 'partial' && isWhole(known))) return known
+    using reservation = await this.#deps.freeSpace.reserve(
+      row.length_bytes === null ? contentLength(part.request) : leftBytes,
+    )
+    await this.#noteLength(known, row)
+    const tracked = this.#outcomes.tracked(row)
+    tracked.total = row.length_bytes
     // What arrived but was lost comes again: it must not count twice.
     tracked.bytes = row.offset_bytes
     try {
       const writer = await this.#open(row, part.request)
       tracked.isWaiting = false
       return await this.#append(row, writer, part, (bytes) => {
-        if (writer.sizeBytes + bytes > row.length_bytes) throw tooLong(row)
+        if (writer.sizeBytes + bytes > row.offset_bytes + leftBytes) throw tooLong(row)
         turn.lastByteAt = this.#deps.clock.now()
         tracked.add(bytes)
         reservation.used(tracked.bytes - row.offset_bytes)
@@ -144,11 +155,15 @@ export class ResumableUploads {
     }
   }
 
-  /** Gives an upload up; of a finished one only the memory of it goes. Absent is no error. */
+  /** Gives an upload up; of a finished one only the memory of it goes. Absent is no error. @throws CONFLICT for a part in use. */
   async terminate(id: string): Promise<void> {
     using _ = await this.#turns.seize(id)
     const row = await this.#deps.rows.find(id)
-    if (row) await this.#remove(row, 'the upload was given up')
+    if (!row) return
+    if (row.final_id !== null && row.file_id === null) {
+      throw new HoldfastError('CONFLICT', `the upload ${id} is being made part of a file`)
+    }
+    await this.#outcomes.remove(row, 'the upload was given up')
   }
 
   /** Removes uploads that have rested too long, and what is remembered of finished ones. @returns how many were unfinished. */
@@ -156,12 +171,8 @@ export class ResumableUploads {
     const { uptime, quarantineMs } = this.#deps
     let removed = 0
     for (const row of await this.#deps.rows.overdue(await uptime.now(), quarantineMs)) {
-      if (this.#turns.isTaken(row.id)) continue
-      using _: Turn = await this.#turns.take(row.id, null)
-      // Somebody may have gone on with it since the question.
-      if (await this.#deps.rows.find(row.id)) continue
-      await this.#remove(row, 'the upload was not gone on with in time')
-      if (row.file_id === null) removed += 1
+      const isRemoved = await this.#removeIf(row, async () => !(await this.#deps.rows.find(row.id)))
+      if (isRemoved && row.file_id === null) removed += 1
     }
     return removed + (await this.#sweepRowless())
   }
@@ -169,15 +180,71 @@ export class ResumableUploads {
   /** Those whose row went with its guest link: the database forgets them by itself, but not their writers and watchers. */
   async #sweepRowless(): Promise<number> {
     let removed = 0
-    for (const [id, tracked] of this.#tracked) {
+    for (const id of this.#outcomes.running()) {
       if (this.#turns.isTaken(id) || (await this.#deps.rows.exists(id)) || this.#turns.isTaken(id)) continue
       using _: Turn = await this.#turns.take(id, null)
-      await this.#writers.abandon(id)
-      this.#tracked.delete(id)
-      this.#deps.tracker.end(tracked, { error: new HoldfastError('UPLOAD_INTERRUPTED', 'its guest link was removed') })
+      await this.#outcomes.abandon(id)
       removed += 1
     }
     return removed
+  }
+
+  /** Removes an upload that no request uses, unless somebody has gone on with it since it was looked up. */
+  async #removeIf(row: ResumableRow, isOver: () => Promise<boolean>): Promise<boolean> {
+    if (this.#turns.isTaken(row.id)) return false
+    using _: Turn = await this.#turns.take(row.id, null)
+    if (!(await isOver())) return false
+    await this.#outcomes.remove(row, 'the upload was not gone on with in time')
+    return true
+  }
+
+  /** @throws NO_SPACE, TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE */
+  async #makeRoom(upload: Omit<ResumableRow, 'blob_key'>): Promise<void> {
+    const { rows, freeSpace, clock } = this.#deps
+    using _ = await freeSpace.reserve(upload.length_bytes)
+    const linkId = upload.guest_link_id
+    if (linkId === null) return
+    // The owner may promise more than there is, and gets NO_SPACE in the middle; guests could lock everybody out with that.
+    const available = await freeSpace.available()
+    if (available !== null && (await rows.pendingBytes()) > available) {
+      throw new HoldfastError('NO_SPACE', 'the uploads that have begun need all the space that is left')
+    }
+    try {
+      await rows.requireRoom(upload)
+    } catch (error) {
+      if (!isCode(error, 'TOO_MANY_UPLOADS')) throw error
+      const expiresBy = clock.now() + this.#deps.lifetimeMs - NEVER_BEGUN_AFTER_MS
+      for (const row of await rows.neverBegun(linkId, expiresBy)) {
+        await this.#removeIf(row, async () => (await rows.find(row.id))?.offset_bytes === 0)
+      }
+      await rows.requireRoom(upload)
+    }
+  }
+
+  async #store(upload: Omit<ResumableRow, 'blob_key'>): Promise<ResumableRow> {
+    const writer = await this.#deps.blobs.createResumable()
+    const row = { ...upload, blob_key: writer.key }
+    try {
+      await this.#deps.rows.add(row)
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
+    await this.#writers.giveBack(row.id, writer)
+    return row
+  }
+
+  async #completeEmpty(row: ResumableRow): Promise<ResumableRow> {
+    using _ = await this.#turns.take(row.id, null)
+    const writer = await this.#writers.take(row)
+    if (!writer) throw noSuchUpload(row.id)
+    return await this.#outcomes.complete({ ...row, expires_at: this.#expiry() }, writer)
+  }
+
+  /** Remembers a length that has become known, but for one that is reached already: that is noted when the file is made. */
+  async #noteLength(known: ResumableRow, row: ResumableRow): Promise<void> {
+    if (known.length_bytes === row.length_bytes || (isWhole(row) && row.concat !== 'partial')) return
+    await this.#deps.rows.change(row.id, { length_bytes: row.length_bytes })
   }
 
   async #open(row: ResumableRow, { socket }: IncomingMessage): Promise<ResumableWriter> {
@@ -187,13 +254,13 @@ export class ResumableUploads {
     const writer = await this.#writers.take(row)
     socket.setTimeout(timeout ?? 0)
     if (!writer) {
-      await this.#remove(row, 'its bytes are gone')
+      await this.#outcomes.remove(row, 'its bytes are gone')
       throw noSuchUpload(row.id)
     }
     if (writer.sizeBytes === row.offset_bytes) return writer
     const offset = row.offset_bytes
     const left = { ...row, offset_bytes: writer.sizeBytes }
-    await this.#deps.rows.change(row.id, left)
+    await this.#deps.rows.change(row.id, { offset_bytes: left.offset_bytes })
     await this.#writers.giveBack(row.id, writer)
     this.#deps.log.error(
       { upload: row.id, offset, left: left.offset_bytes },
@@ -202,80 +269,49 @@ export class ResumableUploads {
     throw wrongOffset(left, offset)
   }
 
-  async #append(row: ResumableRow, writer: ResumableWriter, part: Part, onBytes: OnBytes): Promise<ResumableRow> {
-    const save = async () => this.#note(row, await writer.flush())
+  async #append(
+    row: ResumableRow,
+    writer: ResumableWriter,
+    part: Part,
+    onBytes: (count: number) => void,
+  ): Promise<ResumableRow> {
+    const save = async () => this.#outcomes.note(row, await writer.flush(), this.#expiry())
     const checkpoints = new Checkpoints(async () => void (await save()), this.#deps.clock, this.#deps.log)
     let failure: unknown = null
     try {
       part.acceptBody()
-      await receiveBody(part.request, writer, (bytes, chunk) => {
-        onBytes(bytes, chunk)
-        checkpoints.tick()
+      await receive(part.request, writer, (chunk) => {
+        onBytes(chunk.length)
+        // What has not been checked must not count.
+        if (part.check) part.check.update(chunk)
+        else checkpoints.tick()
+        const isReady = writer.write(chunk)
+        release(chunk)
+        return isReady
       })
+      part.check?.finish()
     } catch (error) {
       failure = error
     }
     await checkpoints.stop()
+    if (failure !== null && part.check) {
+      await writer.leave()
+      throw failure
+    }
     if (writer.failed.aborted) {
-      await this.#note(row, writer.flushedBytes)
+      await this.#outcomes.note(row, writer.flushedBytes, this.#expiry())
       throw failure ?? writer.failed.reason
     }
-    const isWhole = writer.sizeBytes === row.length_bytes
-    if (isWhole && !isTooLarge(failure)) return await this.#complete(row, writer, part.request)
+    const isFile = writer.sizeBytes === row.length_bytes && row.concat !== 'partial'
+    if (isFile && !isCode(failure, 'TOO_LARGE')) {
+      // The disk may need longer than the connection may be idle.
+      part.request.socket.setTimeout(0)
+      return await this.#outcomes.complete({ ...row, expires_at: this.#expiry() }, writer)
+    }
     const noted = await save()
     await this.#writers.giveBack(row.id, writer)
     if (failure !== null) throw failure
     return noted
-  }
-
-  /** Notes how far an upload has come. The last step is not noted but made: see `#complete`. */
-  async #note(row: ResumableRow, offsetBytes: number): Promise<ResumableRow> {
-    const change = { offset_bytes: offsetBytes, expires_at: this.#expiry() }
-    if (offsetBytes < row.length_bytes) await this.#deps.rows.change(row.id, change)
-    const tracked = this.#tracked.get(row.id)
-    if (tracked) tracked.bytes = Math.max(offsetBytes, tracked.bytes)
-    return { ...row, ...change }
-  }
-
-  async #complete(row: ResumableRow, writer: ResumableWriter, { socket }: IncomingMessage): Promise<ResumableRow> {
-    const { files, rows, tracker } = this.#deps
-    // The disk may need longer than the connection may be idle.
-    socket.setTimeout(0)
-    const blob = await writer.finish()
-    const whole = { ...row, offset_bytes: row.length_bytes, expires_at: this.#expiry() }
-    try {
-      const newFile = JSON.parse(row.new_file) as NewFile
-      const file = await files.record(blob, newFile, async (transaction, id) => rows.complete(transaction, whole, id))
-      const tracked = this.#tracked.get(row.id)
-      this.#tracked.delete(row.id)
-      if (tracked) tracker.end(tracked, { fileId: file.id })
-      return { ...whole, file_id: file.id }
-    } catch (error) {
-      // The blob stays: who sends the last part again takes it back.
-      const isFinal = error instanceof HoldfastError && error.code === 'GUEST_LINK_INACTIVE'
-      if (isFinal) await this.#remove(row, error.message)
-      throw error
-    }
-  }
-
-  /** The row first: a crash in between leaves bytes for the sweeper, not an upload without any. */
-  async #remove(row: ResumableRow, why: string): Promise<void> {
-    const { rows, tracker } = this.#deps
-    await rows.remove(row.id)
-    if (row.file_id === null) await this.#writers.discard(row)
-    const tracked = this.#tracked.get(row.id)
-    this.#tracked.delete(row.id)
-    if (tracked) tracker.end(tracked, { error: new HoldfastError('UPLOAD_INTERRUPTED', why) })
-  }
-
-  #track(row: ResumableRow): TrackedUpload {
-    const known = this.#tracked.get(row.id)
-    if (known) return known
-    // Another may have taken the client's id while we were down: watching is worth less than the upload.
-    const watchId = this.#deps.tracker.isRunning(row.watch_id) ? randomId(ID_LENGTH) : row.watch_id
-    const tracked = this.#deps.tracker.begin(watchId, row.length_bytes, row.offset_bytes)
-    this.#tracked.set(row.id, tracked)
-    return tracked
   }
 
   #expiry(): number {
@@ -290,6 +326,24 @@ export function noSuchUpload(id: string): HoldfastError {
   )
 }
 
+/** Whether all bytes are there; a file is made in the same moment, so that only parts and empty files rest in this state. */
+function isWhole(row: Pick<ResumableRow, 'offset_bytes' | 'length_bytes'>): boolean {
+  return row.offset_bytes === row.length_bytes
+}
+
+/** The upload with its length, if that is known by now. @throws INVALID_REQUEST for a length that cannot be, TOO_LARGE. */
+function agreeOnLength(row: ResumableRow, { lengthBytes }: Part): ResumableRow {
+  if (lengthBytes === null || lengthBytes === row.length_bytes) return row
+  if (row.length_bytes !== null) {
+    throw invalid('Upload-Length', `${lengthBytes} is not the length ${row.length_bytes} that the upload has`)
+  }
+  if (lengthBytes < row.offset_bytes) {
+    throw invalid('Upload-Length', `${lengthBytes} is less than the ${row.offset_bytes} bytes that have arrived`)
+  }
+  if (row.max_bytes !== null && lengthBytes > row.max_bytes) throw tooLarge(row.max_bytes)
+  return { ...row, length_bytes: lengthBytes }
+}
+
 function wrongOffset(row: ResumableRow, given: number): HoldfastError {
   return new HoldfastError('CONFLICT', `the upload ${row.id} stands at byte ${row.offset_bytes}, not ${given}`, {
     hint: 'Ask for the offset with HEAD and go on from there.',
@@ -298,15 +352,11 @@ function wrongOffset(row: ResumableRow, given: number): HoldfastError {
 }
 
 function tooLong(row: ResumableRow): HoldfastError {
+  if (row.length_bytes === null) return tooLarge(row.max_bytes ?? 0)
   const length = formatBytes(row.length_bytes)
   return new HoldfastError('TOO_LARGE', `this is more than the ${length} that the upload ${row.id} was announced with`)
 }
 
-function isTooLarge(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === 'TOO_LARGE'
-}
-
-function asHoldfastError(error: unknown): HoldfastError {
-  if (error instanceof HoldfastError) return error
-  return new HoldfastError('INTERNAL', 'the upload failed inside the server')
+function isCode(error: unknown, code: HoldfastError['code']): boolean {
+  return error instanceof HoldfastError && error.code === code
 }

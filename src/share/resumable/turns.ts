@@ -1,9 +1,17 @@
 /** One request at a time for each resumable upload, and what becomes of a request that no longer moves. */
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, type Clock } from '../../base/index.ts'
 
 /** After so long without a byte a newcomer may cut the request: its client has most likely gone and come back. */
 const STALE_AFTER_MS = 10_000
+/**
+ * How long a newcomer waits for the request before it. A client that resets its connection and comes back on another is
+ * often heard before its reset, and before the bytes that it had sent ahead of that.
+ */
+const SETTLE_MS = 1000
+/** How long a request that came on a new connection may take to be seen, when one on an old connection is seen before it. */
+const ARRIVAL_MS = 20
 
 export class Turn implements Disposable {
   /** Null for work of our own, which is never cut. */
@@ -46,16 +54,17 @@ export class Turns {
   }
 
   /**
-   * Takes the upload for a request. Waits for one whose client has gone; one that has stalled is cut first.
+   * Takes the upload for a request. Waits a moment for one before it, and as long as it takes for one whose client has
+   * gone; one that has stalled is cut first.
    * @throws UPLOAD_BUSY while another request is at work.
    */
   async take(id: string, request: IncomingMessage | null): Promise<Turn> {
     const running = this.#turns.get(id)
-    if (running) {
-      const isStale = this.#clock.now() - running.lastByteAt >= STALE_AFTER_MS
-      if (isStale) running.request?.destroy()
-      if (running.isEnding) await running.over
-    }
+    // At once, so that whoever asks for the offset next is told what this request brings.
+    if (!running) return this.#begin(id, request)
+    const isStale = this.#clock.now() - running.lastByteAt >= STALE_AFTER_MS
+    if (isStale) running.request?.destroy()
+    await this.#settled(id)
     return this.#begin(id, request)
   }
 
@@ -67,10 +76,18 @@ export class Turns {
     return this.#begin(id, null)
   }
 
-  /** Resolves when nobody is putting away what has arrived: only then is the offset known. */
-  async settled(id: string): Promise<void> {
+  /** Resolves when what the client had sent before has been seen and put away, so that the offset is known. */
+  async arrived(id: string): Promise<void> {
+    await sleep(ARRIVAL_MS, null, { ref: false })
+    await this.#settled(id)
+  }
+
+  /** Resolves when nobody is putting away what has arrived, or a request is truly at work. */
+  async #settled(id: string): Promise<void> {
     const running = this.#turns.get(id)
-    if (running?.isEnding) await running.over
+    if (!running) return
+    if (!running.isEnding) await Promise.race([running.over, sleep(SETTLE_MS, null, { ref: false })])
+    if (running.isEnding) await running.over
   }
 
   #begin(id: string, request: IncomingMessage | null): Turn {

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
 
 export const TUS_VERSION = '1.0.0'
-export const TUS_EXTENSIONS = 'creation,creation-with-upload,expiration,termination'
+export const TUS_EXTENSIONS = 'creation,creation-with-upload,creation-defer-length,checksum,expiration,termination'
 /** What a PATCH has to be, and a creation that brings bytes along. */
 export const TUS_CONTENT_TYPE = 'application/offset+octet-stream'
 
@@ -45,6 +45,19 @@ export function parseMetadata(given: Header): Map<string, string> {
     metadata.set(key, decode(key, value))
   }
   return metadata
+}
+
+/** Whether the body is a part of an upload: media types have no case and may have parameters. */
+export function isPartType(contentType: string | undefined, type: string): boolean {
+  return contentType?.split(';')[0]?.trim().toLowerCase() === type
+}
+
+/** Upload-Length, or null where Upload-Defer-Length says that it comes later. @throws INVALID_REQUEST when neither is right. */
+export function parseLength(length: Header, deferLength: Header): number | null {
+  if (deferLength === undefined) return parseBytesHeader('Upload-Length', length)
+  if (deferLength !== '1') throw invalid('Upload-Defer-Length', `${JSON.stringify(deferLength)} is not 1`)
+  if (length !== undefined) throw invalid('Upload-Defer-Length', 'it contradicts Upload-Length: send one of the two')
+  return null
 }
 
 export function formatMetadata(metadata: ReadonlyMap<string, string>): string {

@@ -5,24 +5,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { HoldfastError, type Access, type Clock } from '../../base/index.ts'
-import { invalid, parsePassphrase } from '../fields.ts'
-import type { NewFile } from '../files.ts'
+import type { Access, Clock } from '../../base/index.ts'
+import { invalid } from '../fields.ts'
 import type { GuestLink, GuestLinks } from '../guest-links.ts'
+import { CHECKSUM_ALGORITHMS } from '../resumable/checksums.ts'
+import type { Creation, PartHeaders } from '../resumable/protocol.ts'
 import type { ResumableRow } from '../resumable/resumable-rows.ts'
-import { noSuchUpload, type ResumableUploads } from '../resumable/resumable-uploads.ts'
+import { noSuchUpload, type Part, type ResumableUploads } from '../resumable/resumable-uploads.ts'
 import {
   formatMetadata,
-  parseBytesHeader,
-  parseMetadata,
   requireTusVersion,
   TUS_CONTENT_TYPE,
   TUS_EXTENSIONS,
   TUS_VERSION,
 } from '../resumable/tus-headers.ts'
+import { tusProtocol } from '../resumable/tus-protocol.ts'
 import type { Settings } from '../settings.ts'
-import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
+import { smaller } from './describe-file.ts'
 import { requireGuestLink } from './params.ts'
+import { describeFile } from './upload-metadata.ts'
 
 export interface TusRoutesDependencies {
   uploads: ResumableUploads
@@ -35,6 +36,7 @@ export interface TusRoutesDependencies {
 
 /** Who comes in: the owner, or guests by their link. */
 interface Door {
+  /** Without a slash at the end. */
   path: string
   access: Access
   params: z.ZodObject
@@ -46,6 +48,7 @@ interface Door {
 const tusHeaders = z.looseObject({ 'tus-resumable': z.string().optional().describe('1.0.0') })
 const creationHeaders = tusHeaders.extend({
   'upload-length': z.string().optional().describe('Bytes of the whole file'),
+  'upload-defer-length': z.string().optional().describe('1: the length comes with a later part'),
   'upload-metadata': z
     .string()
     .optional()
@@ -56,6 +59,8 @@ const creationHeaders = tusHeaders.extend({
 })
 const partHeaders = tusHeaders.extend({
   'upload-offset': z.string().optional().describe('Where the part begins: where the upload stands'),
+  'upload-length': z.string().optional().describe('Bytes of the whole file, where it was not told before'),
+  'upload-checksum': z.string().optional().describe('Algorithm and base64 digest of the part: sha256 ...'),
 })
 
 const uploadParam = z.object({ upload: z.string().describe('As in the Location of the creation') })
@@ -74,9 +79,9 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
     requireTusVersion(request.headers['tus-resumable'])
   })
   const doors: Door[] = [
-    { path: '/api/tus/', access: 'owner', params: z.object({}), linkOf: async () => null },
+    { path: '/api/tus', access: 'owner', params: z.object({}), linkOf: async () => null },
     {
-      path: '/api/guest/:id/tus/',
+      path: '/api/guest/:id/tus',
       access: 'public',
       params: linkParam,
       linkOf: async (request) => requireGuestLink(deps.guestLinks, (request.params as { id: string }).id),
@@ -91,41 +96,46 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
 type ZodApp = ReturnType<FastifyInstance['withTypeProvider']>
 
 function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): void {
-  const schema = { tags: ['upload'], params: door.params }
-  app.options(
-    door.path,
-    { config: { access: 'public' }, schema: { ...schema, summary: 'What the server can do of tus 1.0' } },
-    async (_request, reply) => {
-      reply.headers({ 'tus-version': TUS_VERSION, 'tus-extension': TUS_EXTENSIONS })
-      if (deps.maxFileBytes !== null) reply.header('tus-max-size', deps.maxFileBytes)
-      return reply.code(204).send()
-    },
-  )
-  app.post(
-    door.path,
-    {
-      config: { access: door.access, streamsBody: true },
-      schema: {
-        ...schema,
-        headers: creationHeaders,
-        summary: 'Begin a resumable upload (tus 1.0); a body is its first part',
+  // With and without the slash at the end: clients are configured with either.
+  for (const url of [`${door.path}/`, door.path]) {
+    const schema = { tags: ['upload'], params: door.params, hide: url === door.path }
+    app.options(
+      url,
+      { config: { access: 'public' }, schema: { ...schema, summary: 'What the server can do of tus 1.0' } },
+      async (_request, reply) => {
+        reply.headers({
+          'tus-version': TUS_VERSION,
+          'tus-extension': TUS_EXTENSIONS,
+          'tus-checksum-algorithm': CHECKSUM_ALGORITHMS.join(','),
+        })
+        if (deps.maxFileBytes !== null) reply.header('tus-max-size', deps.maxFileBytes)
+        return reply.code(204).send()
       },
-    },
-    async (request, reply) => {
-      const link = await door.linkOf(request)
-      if (link) deps.guestLinks.requireActive(link)
-      const created = await create(request, link, deps)
-      const path = door.path.replace(':id', link?.id ?? '')
-      reply.header('location', `${path}${created.id}`)
-      const hasPart = request.headers['content-type'] === TUS_CONTENT_TYPE
-      const upload = hasPart ? await deps.uploads.receive(created.id, partOf(request, 0)) : created
-      return describeUpload(reply.code(201), upload).send()
-    },
-  )
+    )
+    app.post(
+      url,
+      {
+        config: { access: door.access, streamsBody: true },
+        schema: {
+          ...schema,
+          headers: creationHeaders,
+          summary: 'Begin a resumable upload (tus 1.0); a body is its first part',
+        },
+      },
+      async (request, reply) => {
+        const link = await door.linkOf(request)
+        if (link) deps.guestLinks.requireActive(link)
+        const upload = await create(request, tusProtocol.readCreation(request.headers), link, deps)
+        const path = door.path.replace(':id', link?.id ?? '')
+        reply.header('location', `${request.basePath}${path}/${upload.id}`)
+        return reply.code(201).headers(tusProtocol.describe(upload)).send()
+      },
+    )
+  }
 }
 
 function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): void {
-  const path = `${door.path}:upload`
+  const path = `${door.path}/:upload`
   const schema = { tags: ['upload'], params: door.params.extend(uploadParam.shape) }
   const config = { access: door.access }
   const { show, append, terminate } = uploadHandlers(door, deps)
@@ -158,7 +168,7 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
       schema: { ...schema, summary: 'PATCH or DELETE, as X-HTTP-Method-Override says' },
     },
     async (request, reply) => {
-      const method = request.headers['x-http-method-override']
+      const method = String(request.headers['x-http-method-override']).toUpperCase()
       if (method === 'PATCH') return await append(request, reply)
       if (method === 'DELETE') return await terminate(request, reply)
       throw invalid('X-HTTP-Method-Override', `${JSON.stringify(method)} is not PATCH or DELETE`)
@@ -167,11 +177,11 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
 }
 
 function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependencies) {
-  const find = async (request: FastifyRequest, isToWrite = false): Promise<ResumableRow> => {
+  const idOf = (request: FastifyRequest) => (request.params as z.infer<typeof uploadParam>).upload
+  // Who has used a link up may still ask what became of the upload.
+  const find = async (request: FastifyRequest): Promise<ResumableRow> => {
     const link = await door.linkOf(request)
-    // Who has used a link up may still ask what became of the upload.
-    if (link && isToWrite) guestLinks.requireActive(link)
-    const { upload: id } = request.params as z.infer<typeof uploadParam>
+    const id = idOf(request)
     const upload = await uploads.find(id)
     if (upload && upload.guest_link_id === (link?.id ?? null)) return upload
     throw noSuchUpload(id)
@@ -179,21 +189,18 @@ function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependenci
   return {
     show: async (request: FastifyRequest, reply: FastifyReply) => {
       const upload = await find(request)
-      reply.headers({ 'cache-control': 'no-store', 'upload-length': upload.length_bytes })
-      if (upload.metadata !== '') reply.header('upload-metadata', upload.metadata)
-      return describeUpload(reply.code(200), upload).send()
+      return reply
+        .code(200)
+        .header('cache-control', 'no-store')
+        .headers({ ...tusProtocol.describeWhole(upload), ...tusProtocol.describe(upload) })
+        .send()
     },
     append: async (request: FastifyRequest, reply: FastifyReply) => {
-      const { id } = await find(request, true)
-      const { 'content-type': type, 'upload-offset': offset } = request.headers
-      if (type !== TUS_CONTENT_TYPE) {
-        throw new HoldfastError(
-          'UNSUPPORTED_TYPE',
-          `a part has Content-Type ${TUS_CONTENT_TYPE}, not ${type ?? 'none'}`,
-        )
-      }
-      const upload = await uploads.receive(id, partOf(request, parseBytesHeader('Upload-Offset', offset)))
-      return describeUpload(reply.code(204), upload).send()
+      const link = await door.linkOf(request)
+      if (link) guestLinks.requireActive(link)
+      const part = partOf(request, tusProtocol.readPart(request.headers))
+      const upload = await uploads.receive(idOf(request), link?.id ?? null, part)
+      return reply.code(204).headers(tusProtocol.describe(upload)).send()
     },
     terminate: async (request: FastifyRequest, reply: FastifyReply) => {
       const { id } = await find(request)
@@ -203,49 +210,34 @@ function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependenci
   }
 }
 
-async function create(request: FastifyRequest, link: GuestLink | null, deps: TusRoutesDependencies) {
-  const { headers } = request
-  if (headers['upload-defer-length'] !== undefined) {
-    throw invalid('Upload-Defer-Length', 'the length has to be known: send Upload-Length')
-  }
-  const metadata = parseMetadata(headers['upload-metadata'])
-  const file = await describeFile(metadata, link, deps)
+async function create(
+  request: FastifyRequest,
+  creation: Creation,
+  link: GuestLink | null,
+  deps: TusRoutesDependencies,
+): Promise<ResumableRow> {
+  const { lengthBytes, isPartial, metadata } = creation
+  const file = await describeFile(metadata, link, isPartial ? 'part' : null, deps)
   // Nobody gets to read it: only its hash is kept.
   metadata.delete('downloadPassphrase')
-  return await deps.uploads.create({
-    lengthBytes: parseBytesHeader('Upload-Length', headers['upload-length']),
+  const upload = await deps.uploads.create({
+    lengthBytes,
     maxBytes: smaller(deps.maxFileBytes, link?.max_file_bytes ?? null),
+    isPartial,
     metadata: formatMetadata(metadata),
     file,
     watchId: metadata.get('upload'),
   })
+  if (!creation.part) return upload
+  try {
+    return await deps.uploads.receive(upload.id, upload.guest_link_id, partOf(request, creation.part))
+  } catch (error) {
+    // The client does not get to know where the upload is.
+    await deps.uploads.terminate(upload.id)
+    throw error
+  }
 }
 
-async function describeFile(
-  metadata: ReadonlyMap<string, string>,
-  link: GuestLink | null,
-  deps: TusRoutesDependencies,
-): Promise<NewFile> {
-  const filename = metadata.get('filename')
-  if (filename === undefined) throw invalid('Upload-Metadata', "it has no 'filename'")
-  const given = { filename, contentType: metadata.get('filetype') ?? '', note: metadata.get('note') }
-  const expiration = metadata.get('expiration')
-  if (link) return guestsFile({ ...given, expiresAt: guestExpiration(link, expiration, deps.clock.now()) }, link)
-  return await ownersFile({
-    ...given,
-    expiresAt: await ownersExpiration(expiration, deps),
-    maxDownloads: metadata.get('maxDownloads'),
-    passphrase: parsePassphrase(metadata.get('downloadPassphrase')),
-  })
-}
-
-function partOf(request: FastifyRequest, offset: number) {
-  return { offset, request: request.raw, acceptBody: () => request.acceptBody() }
-}
-
-/** Where the upload stands; `Holdfast-File-Id` once it is a file, whose link is `/-{id}`. */
-function describeUpload(reply: FastifyReply, upload: ResumableRow): FastifyReply {
-  reply.header('upload-offset', upload.offset_bytes)
-  if (upload.file_id !== null) return reply.header('holdfast-file-id', upload.file_id)
-  return reply.header('upload-expires', new Date(upload.expires_at).toUTCString())
+function partOf(request: FastifyRequest, headers: PartHeaders): Part {
+  return { ...headers, request: request.raw, acceptBody: () => request.acceptBody() }
 }

@@ -1,0 +1,62 @@
+/** Checks of one part of an upload: what its sender says of the bytes must hold before the part counts. */
+import { createHash, type Hash } from 'node:crypto'
+import { HoldfastError } from '../../base/index.ts'
+import { invalid } from '../fields.ts'
+
+/** By the names that tus uses for them; Node and HTTP know most under others. */
+export const CHECKSUM_ALGORITHMS = ['sha1', 'sha256', 'sha384', 'sha512', 'md5'] as const
+
+const DIGEST_BYTES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64, md5: 16 } as const
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+
+type Algorithm = (typeof CHECKSUM_ALGORITHMS)[number]
+
+/** Takes the bytes of one part as they come, and tells in the end whether they are the right ones. */
+export class PartCheck {
+  readonly #algorithm: Algorithm
+  readonly #expected: Buffer
+  readonly #hash: Hash
+
+  constructor(algorithm: Algorithm, expected: Buffer) {
+    this.#algorithm = algorithm
+    this.#expected = expected
+    this.#hash = createHash(algorithm)
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#hash.update(chunk)
+  }
+
+  /** @throws CHECKSUM_MISMATCH */
+  finish(): void {
+    const actual = this.#hash.digest()
+    if (actual.equals(this.#expected)) return
+    const [is, expected] = [actual.toString('base64'), this.#expected.toString('base64')]
+    throw new HoldfastError('CHECKSUM_MISMATCH', `the part has the ${this.#algorithm} ${is}, expected ${expected}`, {
+      hint: 'The part was thrown away: send it again from the same offset.',
+      retryable: true,
+    })
+  }
+}
+
+/**
+ * Upload-Checksum of tus: an algorithm and a digest in base64, `sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=`.
+ * @throws INVALID_REQUEST when the algorithm is unknown or the digest cannot be one of it.
+ */
+export function parseUploadChecksum(given: string): PartCheck {
+  const [name = '', digest = '', ...rest] = given.trim().split(/ +/)
+  const algorithm = CHECKSUM_ALGORITHMS.find((known) => known === name.toLowerCase())
+  if (!algorithm) {
+    const known = CHECKSUM_ALGORITHMS.join(', ')
+    throw invalid('Upload-Checksum', `the algorithm ${JSON.stringify(name)} is not known here; use one of ${known}`)
+  }
+  const bytes = Buffer.from(digest, 'base64')
+  const isDigest = rest.length === 0 && BASE64.test(digest) && bytes.length === DIGEST_BYTES[algorithm]
+  if (!isDigest) {
+    throw invalid(
+      'Upload-Checksum',
+      `${JSON.stringify(given)} does not hold a ${algorithm} digest (${DIGEST_BYTES[algorithm]} bytes) in base64`,
+    )
+  }
+  return new PartCheck(algorithm, bytes)
+}

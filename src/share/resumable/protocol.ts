@@ -1,0 +1,34 @@
+/** What the ways to speak of a resumable upload have in common: they say the same in other headers. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { PartCheck } from './checksums.ts'
+import type { ResumableRow } from './resumable-rows.ts'
+
+export interface PartHeaders {
+  /** Where the part begins, bytes. */
+  offset: number
+  /** Length of the whole, or null when nothing is said of it. */
+  lengthBytes: number | null
+  /** What must hold of the part's bytes, or null. */
+  check: PartCheck | null
+}
+
+export interface Creation {
+  /** Null when the client will tell it later. */
+  lengthBytes: number | null
+  /** Whether it is to become part of a file rather than one. */
+  isPartial: boolean
+  metadata: Map<string, string>
+  /** Of the body, which is the first part; null when there is none. */
+  part: PartHeaders | null
+}
+
+export interface Protocol {
+  /** @throws INVALID_REQUEST, TUS_VERSION */
+  readCreation(headers: IncomingHttpHeaders): Creation
+  /** @throws INVALID_REQUEST, UNSUPPORTED_TYPE */
+  readPart(headers: IncomingHttpHeaders): PartHeaders
+  /** Headers that say where the upload stands. */
+  describe(upload: ResumableRow): Record<string, string | number>
+  /** Headers of HEAD besides. */
+  describeWhole(upload: ResumableRow): Record<string, string | number>
+}

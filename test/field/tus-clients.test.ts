@@ -1,0 +1,237 @@
+/** What clients of tus do beyond the core of the protocol, by tus-js-client where it can. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { after, before, describe, it } from 'node:test'
+import { Upload, type UploadOptions } from 'tus-js-client'
+import { bytes, sha256Of, stream } from '../support/bytes.ts'
+import { eventually, startServer, type FileView, type TestServer } from '../support/server.ts'
+import { arrived, beginUpload, fileId, guestLink, metadata, OCTETS, offsetOf, startPatch, tus } from '../support/tus.ts'
+
+const MIB = 2 ** 20
+
+let server: TestServer
+before(async () => {
+  server = await startServer({ args: ['--log-level', 'warn', '--max-file-size', `${64 * MIB}`] })
+})
+after(async () => server[Symbol.asyncDispose]())
+
+type Headers = Record<string, string>
+
+const fileOf = async (id: string) => (await server.owner(`/api/files/${id}`)).json<FileView>()
+
+async function begin(fields: Record<string, string>, headers: Headers = {}, path = '/api/tus/') {
+  const given = { 'upload-length': '4', 'upload-metadata': metadata(fields), ...headers }
+  return await tus(server, 'POST', path, { headers: given })
+}
+
+async function patch(path: string, offset: number, body: string | Buffer<ArrayBuffer>, headers: Headers = {}) {
+  const all = { 'upload-offset': `${offset}`, 'content-type': OCTETS, ...headers }
+  return await tus(server, 'PATCH', path, { headers: all, body })
+}
+
+/** Uploads with tus-js-client. @returns the file. */
+async function upload(content: Buffer | Readable, options: UploadOptions): Promise<FileView> {
+  const id = await new Promise<string>((resolve, reject) => {
+    const task = new Upload(content, {
+      endpoint: `${server.url}/api/tus/`,
+      retryDelays: null,
+      onError: reject,
+      onSuccess: ({ lastResponse }) => resolve(lastResponse.getHeader('holdfast-file-id') ?? ''),
+      ...options,
+      headers: { cookie: server.cookie, ...options.headers },
+    })
+    task.start()
+  })
+  return await fileOf(id)
+}
+
+describe('the address of uploads', () => {
+  it('has a slash at its end or not, for the owner and for guests', async () => {
+    const link = await guestLink(server, {})
+    for (const path of ['/api/tus', `/api/guest/${link}/tus`]) {
+      for (const url of [path, `${path}/`]) {
+        assert.equal((await server.guest(url, { method: 'OPTIONS' })).status, 204, url)
+        const created = await begin({ filename: 'a' }, {}, url)
+        assert.equal(created.status, 201, created.text)
+        assert.ok(created.headers.get('location')?.startsWith(`${path}/`))
+      }
+    }
+    const file = await upload(bytes(1000), { endpoint: `${server.url}/api/tus`, metadata: { filename: 'no-slash' } })
+    assert.equal(file.sizeBytes, 1000)
+  })
+})
+
+describe('metadata', () => {
+  it('name a file as Uppy does, with keys of its own', async () => {
+    const meta = { name: 'photo.jpg', type: 'image/jpeg', relativePath: 'null', caption: 'Ada', 'my-key': 'x' }
+    const file = await upload(bytes(4), { metadata: meta })
+    assert.deepEqual([file.filename, file.contentType], ['photo.jpg', 'image/jpeg'])
+    const both = await upload(bytes(4), { metadata: { ...meta, filename: 'b.png', filetype: 'image/png' } })
+    assert.deepEqual([both.filename, both.contentType], ['b.png', 'image/png'])
+  })
+
+  it('with a misspelt protection are refused, with the word that is meant', async () => {
+    const meant = {
+      maxDownloads: ['maxdownloads', 'max_downloads', 'MaxDownloads', 'maxDownload', 'max-downloads', 'downloadLimit'],
+      downloadPassphrase: ['downloadpassphrase', 'password', 'passphrase', 'downloadPassword', 'download_passphrase'],
+      expiration: ['Expiration', 'expires', 'expiry', 'experation', 'expires_at', 'ttl'],
+    }
+    for (const [word, keys] of Object.entries(meant)) {
+      for (const key of keys) {
+        const answer = await begin({ filename: 'a', [key]: '1' })
+        assert.equal(answer.status, 400, key)
+        assert.match(answer.text, new RegExp(`did you mean ${word}\\?`), key)
+      }
+    }
+  })
+
+  it('of guests cannot set what guests may not', async () => {
+    const link = await guestLink(server, {})
+    for (const key of ['maxDownloads', 'downloadPassphrase', 'note']) {
+      const answer = await begin({ filename: 'a', [key]: '1' }, {}, `/api/guest/${link}/tus`)
+      assert.equal(answer.status, 400, key)
+      assert.match(answer.text, /guests cannot/)
+    }
+  })
+})
+
+describe('the type of a part', () => {
+  it('may have any case and parameters', async () => {
+    for (const type of [
+      'Application/Offset+Octet-Stream',
+      `${OCTETS}; charset=binary`,
+      `${OCTETS.toUpperCase()} ;x=y`,
+    ]) {
+      assert.ok(fileId(await patch(await beginUpload(server, 4), 0, 'text', { 'content-type': type })))
+      const headers = { 'upload-length': '4', 'upload-metadata': metadata({ filename: 'x' }), 'content-type': type }
+      assert.ok(fileId(await tus(server, 'POST', '/api/tus/', { headers, body: 'text' })))
+    }
+  })
+})
+
+describe('an empty file', () => {
+  it('is there with its creation', async () => {
+    const answer = await begin({ filename: '__init__.py' }, { 'upload-length': '0' })
+    assert.equal(answer.status, 201, answer.text)
+    assert.equal(answer.headers.get('upload-offset'), '0')
+    const file = await fileOf(fileId(answer))
+    assert.deepEqual([file.filename, file.sizeBytes, file.sha256], ['__init__.py', 0, await sha256Of(Buffer.alloc(0))])
+    const path = answer.headers.get('location') ?? ''
+    assert.equal(fileId(await tus(server, 'HEAD', path)), file.id)
+    assert.equal(fileId(await patch(path, 0, '')), file.id)
+    assert.equal((await server.guest(`/-${file.id}`)).bytes.length, 0)
+  })
+
+  it('goes by tus-js-client, with its creation or after', async () => {
+    for (const options of [{}, { uploadDataDuringCreation: true }] satisfies UploadOptions[]) {
+      const file = await upload(Buffer.alloc(0), { ...options, metadata: { filename: 'empty' } })
+      assert.equal(file.sizeBytes, 0, JSON.stringify(options))
+    }
+  })
+})
+
+describe('a checksum', () => {
+  const content = bytes(1000, 'checked')
+  const checksum = (algorithm: string, of: Buffer) => ({
+    'upload-checksum': `${algorithm} ${createHash(algorithm).update(of).digest('base64')}`,
+  })
+
+  it('that is right lets the part count, whatever its algorithm', async () => {
+    const told = (await server.guest('/api/tus', { method: 'OPTIONS' })).headers
+    const algorithms = told.get('tus-checksum-algorithm')?.split(',') ?? []
+    assert.ok(algorithms.includes('sha1') && told.get('tus-extension')?.split(',').includes('checksum'))
+    for (const algorithm of algorithms) {
+      const path = await beginUpload(server, 1000)
+      const [first, second] = [content.subarray(0, 400), content.subarray(400)]
+      assert.equal((await patch(path, 0, first, checksum(algorithm, first))).status, 204)
+      const answer = await patch(path, 400, second, checksum(algorithm, second))
+      assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content))
+    }
+  })
+
+  it('that is wrong throws the part away, and only that', async () => {
+    const path = await beginUpload(server, 1000)
+    assert.equal((await patch(path, 0, content.subarray(0, 400))).status, 204)
+    for (const rest of [content.subarray(400, 500), content.subarray(400)]) {
+      const answer = await patch(path, 400, rest, checksum('sha256', content))
+      assert.equal(answer.status, 460, answer.text)
+      assert.equal(await offsetOf(server, path), 400)
+    }
+    const answer = await patch(path, 400, content.subarray(400))
+    assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content))
+    const empty = await begin(
+      { filename: 'e' },
+      { 'upload-length': '4', 'content-type': OCTETS, ...checksum('md5', content) },
+    )
+    assert.equal(empty.status, 460)
+  })
+
+  it('that nobody can check yet lets nothing count when the connection ends, however long it took', async () => {
+    const path = await beginUpload(server, 1000)
+    const line = `Upload-Checksum: ${checksum('sha1', content)['upload-checksum']}`
+    const connection = startPatch(server, path, 0, 1000, [line])
+    connection.socket.write(content.subarray(0, 300))
+    await arrived(server, 300)
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    connection.socket.write(content.subarray(300, 999))
+    await arrived(server, 999)
+    connection.socket.destroy()
+    await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 0)
+    assert.equal(await offsetOf(server, path), 0)
+    assert.ok(fileId(await patch(path, 0, content, checksum('sha1', content))))
+  })
+
+  it('of an unknown kind, or none at all, is refused before the part is read', async () => {
+    const path = await beginUpload(server, 1000)
+    const sha1 = createHash('sha1').update(content).digest('base64')
+    for (const given of ['crc32 AAAA', `sha256 ${sha1}`, 'sha1', `sha1 ${sha1} x`, 'sha1 ???', sha1]) {
+      const answer = await patch(path, 0, content, { 'upload-checksum': given })
+      assert.equal(answer.status, 400, given)
+    }
+    const connection = startPatch(server, path, 0, 1000, ['Trailer: Upload-Checksum'])
+    await eventually(() => connection.statuses[0] === 400)
+    connection.socket.destroy()
+    assert.equal(await offsetOf(server, path), 0)
+  })
+})
+
+describe('a length that comes later', () => {
+  it('is told by HEAD when it is known, and does not change', async () => {
+    const created = await begin({ filename: 'later' }, { 'upload-defer-length': '1', 'upload-length': '' })
+    assert.equal(created.status, 400)
+    const headers = { 'upload-defer-length': '1', 'upload-metadata': metadata({ filename: 'later' }) }
+    const path = (await tus(server, 'POST', '/api/tus/', { headers })).headers.get('location') ?? ''
+    assert.equal((await patch(path, 0, 'four')).status, 204)
+    const early = await tus(server, 'HEAD', path)
+    assert.deepEqual([early.headers.get('upload-defer-length'), early.headers.get('upload-length')], ['1', null])
+    assert.equal((await patch(path, 4, 'x', { 'upload-length': '3' })).status, 400)
+    assert.equal((await patch(path, 4, 'x', { 'upload-length': `${65 * MIB}` })).status, 413)
+    assert.equal((await patch(path, 4, 'more', { 'upload-length': '10' })).status, 204)
+    const late = await tus(server, 'HEAD', path)
+    assert.deepEqual([late.headers.get('upload-defer-length'), late.headers.get('upload-length')], [null, '10'])
+    assert.equal((await patch(path, 8, 'x', { 'upload-length': '9' })).status, 400)
+    const file = await fileOf(fileId(await patch(path, 8, '!!', { 'upload-length': '10' })))
+    assert.equal(file.sizeBytes, 10)
+  })
+
+  it('is that of a stream of tus-js-client', async () => {
+    const content = bytes(3 * MIB + 17, 'stream')
+    for (const size of [MIB, content.length, content.length + 1]) {
+      const options = { uploadLengthDeferred: true, chunkSize: size, metadata: { filename: 'stream' } }
+      const file = await upload(Readable.from([content]), options)
+      assert.equal(file.sha256, await sha256Of(content))
+    }
+  })
+
+  it('ends at the largest that is allowed, at the byte', async () => {
+    const headers = { 'upload-defer-length': '1', 'upload-metadata': metadata({ filename: 'endless' }) }
+    const path = (await tus(server, 'POST', '/api/tus/', { headers })).headers.get('location') ?? ''
+    const content = bytes(64 * MIB + 1)
+    const body = stream([content.subarray(0, 32 * MIB), content.subarray(32 * MIB)])
+    const part = { 'upload-offset': '0', 'content-type': OCTETS }
+    const answer = await tus(server, 'PATCH', path, { headers: part, body, duplex: 'half' })
+    assert.equal(answer.status, 413)
+    assert.ok((await offsetOf(server, path)) <= 64 * MIB)
+  })
+})
