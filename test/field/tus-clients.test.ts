@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { Upload, type UploadOptions } from 'tus-js-client'
 import { bytes, sha256Of, stream } from '../support/bytes.ts'
-import { eventually, startServer, type FileView, type TestServer } from '../support/server.ts'
+import { eventually, postJson, startServer, type FileView, type TestServer } from '../support/server.ts'
 import { arrived, beginUpload, fileId, guestLink, metadata, OCTETS, offsetOf, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
@@ -233,5 +233,73 @@ describe('a length that comes later', () => {
     const answer = await tus(server, 'PATCH', path, { headers: part, body, duplex: 'half' })
     assert.equal(answer.status, 413)
     assert.ok((await offsetOf(server, path)) <= 64 * MIB)
+  })
+})
+
+describe('a file in parallel parts', () => {
+  const content = bytes(5_000_000, 'parallel')
+
+  it('goes by tus-js-client, for the owner and for guests', async () => {
+    const file = await upload(content, { parallelUploads: 4, metadata: { filename: 'parallel.bin', note: 'kept' } })
+    assert.deepEqual([file.filename, file.note, file.sha256], ['parallel.bin', 'kept', await sha256Of(content)])
+    const link = {
+      urlExpirationTime: '2999-12-31T00:00:00Z',
+      fileLifetime: '720h',
+      maxFileUploads: 1,
+      maxFileBytes: 5_000_000,
+    }
+    const { id } = (await server.owner('/api/guest-links', postJson(link))).json<{ id: string }>()
+    const endpoint = `${server.url}/api/guest/${id}/tus/`
+    const sent = await upload(content, { endpoint, parallelUploads: 3, metadata: { filename: 'guest.bin' } })
+    assert.equal(sent.sha256, await sha256Of(content))
+  })
+
+  async function part(text: string, path = '/api/tus'): Promise<string> {
+    const headers = { 'upload-length': `${text.length}`, 'upload-concat': 'partial' }
+    const location = (await tus(server, 'POST', path, { headers })).headers.get('location') ?? ''
+    assert.equal((await patch(location, 0, text)).status, 204)
+    return location
+  }
+  const join = (parts: string[], headers: Headers = {}) =>
+    tus(server, 'POST', '/api/tus', {
+      headers: {
+        'upload-concat': `final;${parts.join(' ')}`,
+        'upload-metadata': metadata({ filename: 'joined.txt' }),
+        ...headers,
+      },
+    })
+
+  it('is what its parts are, in their order, and they are gone', async () => {
+    const parts = [await part('one '), await part('two '), await part('three')]
+    const answer = await join(parts.map((path) => server.url + path))
+    assert.equal(answer.status, 201, answer.text)
+    const file = await fileOf(fileId(answer))
+    assert.equal((await server.guest(`/-${file.id}`)).text, 'one two three')
+    const head = await tus(server, 'HEAD', answer.headers.get('location') ?? '')
+    assert.match(head.headers.get('upload-concat') ?? '', /^final;/)
+    for (const path of parts) assert.equal((await tus(server, 'HEAD', path)).status, 404)
+    assert.equal((await patch(answer.headers.get('location') ?? '', 13, 'more')).status, 403)
+  })
+
+  it('is refused, and its parts stay, when one is missing, unfinished, named twice, no part, or of somebody else', async () => {
+    const whole = await part('one ')
+    const headers = { 'upload-length': '9', 'upload-concat': 'partial' }
+    const unfinished = (await tus(server, 'POST', '/api/tus', { headers })).headers.get('location') ?? ''
+    const link = { urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '720h' }
+    const { id } = (await server.owner('/api/guest-links', postJson(link))).json<{ id: string }>()
+    const ofGuest = await part('guest', `/api/guest/${id}/tus`)
+    const file = await beginUpload(server, 4)
+    for (const [parts, status] of [
+      [[whole, unfinished], 400],
+      [[whole, whole], 400],
+      [[whole, file], 400],
+      [[whole, '/api/tus/abcdefghjkmnpqrstuvwxyzA'], 404],
+      [[whole, ofGuest], 404],
+      [[], 400],
+    ] as const) {
+      assert.equal((await join([...parts])).status, status, parts.join())
+    }
+    assert.equal((await join([whole], { 'upload-length': '4' })).status, 400)
+    assert.equal((await join([whole])).status, 201)
   })
 })

@@ -286,7 +286,7 @@ describe('refused', () => {
     assert.equal(answer.headers.get('tus-max-size'), `${MAX}`)
     assert.equal(
       answer.headers.get('tus-extension'),
-      'creation,creation-with-upload,creation-defer-length,checksum,expiration,termination',
+      'creation,creation-with-upload,creation-defer-length,checksum,concatenation,expiration,termination',
     )
   })
 })

@@ -85,7 +85,6 @@ export class ResumableRows {
       .selectAll()
       .where('guest_link_id', '=', guestLinkId)
       .where('file_id', 'is', null)
-      .where('final_id', 'is', null)
       .where('offset_bytes', '=', 0)
       .where((where) => where.or([where('length_bytes', 'is', null), where('length_bytes', '>', 0)]))
       .where('expires_at', '<=', expiresBy)
@@ -106,8 +105,6 @@ export class ResumableRows {
       .selectFrom('resumable_uploads')
       .selectAll()
       .where('hidden_since', '<=', uptimeMs - quarantineMs)
-      // Parts of an unfinished final upload go with that.
-      .where((where) => where.or([where('final_id', 'is', null), where('file_id', 'is not', null)]))
       .execute()
   }
 }

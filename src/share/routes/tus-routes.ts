@@ -76,7 +76,7 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
   instance.addHook('onRequest', async (request, reply) => {
     if (request.method === 'OPTIONS') return
     reply.header('tus-version', TUS_VERSION)
-    requireTusVersion(request.headers['tus-resumable'])
+    requireTusVersion(request.headers)
   })
   const doors: Door[] = [
     { path: '/api/tus', access: 'owner', params: z.object({}), linkOf: async () => null },
@@ -216,18 +216,22 @@ async function create(
   link: GuestLink | null,
   deps: TusRoutesDependencies,
 ): Promise<ResumableRow> {
-  const { lengthBytes, isPartial, metadata } = creation
+  const { lengthBytes, isPartial, joins, metadata } = creation
   const file = await describeFile(metadata, link, isPartial ? 'part' : null, deps)
   // Nobody gets to read it: only its hash is kept.
   metadata.delete('downloadPassphrase')
-  const upload = await deps.uploads.create({
-    lengthBytes,
+  const given = {
     maxBytes: smaller(deps.maxFileBytes, link?.max_file_bytes ?? null),
-    isPartial,
     metadata: formatMetadata(metadata),
     file,
     watchId: metadata.get('upload'),
-  })
+  }
+  if (joins) {
+    // Reading the parts again may take longer than the connection may be idle.
+    request.raw.socket.setTimeout(0)
+    return await deps.uploads.join(given, joins, link?.id ?? null)
+  }
+  const upload = await deps.uploads.create({ ...given, lengthBytes, isPartial })
   if (!creation.part) return upload
   try {
     return await deps.uploads.receive(upload.id, upload.guest_link_id, partOf(request, creation.part))
