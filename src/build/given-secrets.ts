@@ -2,6 +2,7 @@
  * Values of sensitive variables that were given with -var. They go to Packer in a file for the owner alone: its command line
  * can be seen by every user of the machine.
  */
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
@@ -34,8 +35,10 @@ export class GivenSecrets implements AsyncDisposable {
     const isSensitive = (given: string) => sensitive.has(given.slice(0, given.indexOf('=')))
     const texts = await givenTexts(template, sensitive, input)
     const moved = input.vars.filter(isSensitive)
+    const folder = join(resolve(dataFolder), 'builds', '.given')
+    if (existsSync(folder)) await sweepDerivedFiles(folder).catch(() => [])
     if (moved.length === 0) return new GivenSecrets(input, texts, null)
-    const file = await write(join(resolve(dataFolder), 'builds', '.given'), variablesFile(template, moved))
+    const file = await write(folder, await variablesFile(template, moved))
     const vars = input.vars.filter((given) => !isSensitive(given))
     return new GivenSecrets({ ...input, vars, varFiles: [...input.varFiles, file.path] }, texts, file)
   }
@@ -45,10 +48,9 @@ export class GivenSecrets implements AsyncDisposable {
   }
 }
 
-async function write(folder: string, file: ReturnType<typeof variablesFile>): Promise<DerivedFile> {
+async function write(folder: string, file: Awaited<ReturnType<typeof variablesFile>>): Promise<DerivedFile> {
   try {
     makeFolder(folder)
-    await sweepDerivedFiles(folder)
     return await DerivedFile.write(folder, file)
   } catch (error) {
     const cause = error instanceof HoldfastError ? error.cause : error

@@ -9,6 +9,7 @@ import {
   evaluateTemplate,
   isGiven,
   secretsOf,
+  type Derived,
   type FingerprintOptions,
   type LoadedTemplate,
   type Secret,
@@ -27,20 +28,34 @@ export async function readSecrets(template: LoadedTemplate, options: Fingerprint
   const values = await evaluate(secrets.map(({ expression }) => expression))
   const short = await shortAmong(template, secrets, values, evaluate)
   const leaves = secrets.flatMap(({ name }, index) => leavesOf(name, values[index], short.has(name)))
-  const faults = leaves.flatMap((leaf) => ('fault' in leaf ? [leaf.fault] : []))
+  const all = [...leaves, ...(await derivedLeaves(derived, evaluate))]
+  const faults = all.flatMap((leaf) => ('fault' in leaf ? [leaf.fault] : []))
   if (faults.length > 0) throw notHidable(template, faults)
-  const texts = leaves.flatMap((leaf) => ('text' in leaf ? [leaf.text] : []))
-  return [...new Set([...texts, ...(await derivedTexts(derived, evaluate))])]
+  return [...new Set(all.flatMap((leaf) => ('text' in leaf ? [leaf.text] : [])))]
 }
 
 type Evaluate = (expressions: readonly string[]) => Promise<Evaluated[]>
 type Leaf = { readonly text: string } | { readonly fault: string }
 
-/** What a template computes from secrets. What only a run can compute has them in it as they are, or in a known notation. */
-async function derivedTexts(expressions: readonly string[], evaluate: Evaluate): Promise<string[]> {
+/**
+ * What a template computes from secrets. Results that are too short say little. What only a run can compute is a fault where it
+ * would not have its secrets in it; within a loop that was computed as a whole it is known.
+ */
+async function derivedLeaves(derived: readonly Derived[], evaluate: Evaluate): Promise<Leaf[]> {
+  const expressions = [...new Set(derived.flatMap(({ expression }) => expression ?? []))]
   const values = expressions.length === 0 ? [] : await evaluate(expressions)
-  const leaves = values.flatMap((value) => ('value' in value ? leavesOf('', value, false) : []))
-  return leaves.flatMap((leaf) => ('text' in leaf ? [leaf.text] : []))
+  const results = new Map(expressions.map((expression, index) => [expression, values[index]]))
+  const resultOf = ({ expression }: Derived) => (expression === null ? undefined : results.get(expression))
+  const isKnown = (one: Derived) => 'value' in (resultOf(one) ?? {})
+  const known = derived.filter(isKnown)
+  const unknown = derived.filter((one) => one.isOpaque && !isKnown(one))
+  const faults = unknown
+    .filter(({ text }) => !known.some((one) => one.text.includes(text)))
+    .map(({ text }) => ({
+      fault: `${text.split('\n')[0]} is computed from a secret and cannot be read before the build`,
+    }))
+  const leaves = known.flatMap((one) => leavesOf('', resultOf(one), false))
+  return [...leaves.filter((leaf) => 'text' in leaf), ...faults]
 }
 
 /**

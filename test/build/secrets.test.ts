@@ -152,6 +152,28 @@ describe('a build does not begin', () => {
     })
   }
 
+  it('when only the run could tell what becomes of a secret', async () => {
+    const shop = new Workshop()
+    const secret = sensitive('pw', 'default = "long enough"')
+    shop.write('a.pkr.hcl', secret + building('"echo ${upper("${build.ID}${var.pw}")}"'))
+    const result = await shop.build('a.pkr.hcl')
+    assert.equal(result.status, 65)
+    assert.match(result.err, /upper\("\$\{build\.ID\}\$\{var\.pw\}"\) is computed from a secret and cannot be read/)
+    shop.write('a.pkr.hcl', secret + building('"echo ${join("-", [build.ID, var.pw])}"'))
+    const next = await shop.build('--verbose', 'a.pkr.hcl')
+    assert.equal(next.status, 0, next.err)
+    assert.doesNotMatch(everything(shop, next), /long enough/)
+  })
+
+  it('with a value of another type, which is not quoted', async () => {
+    const shop = new Workshop()
+    shop.write('a.pkr.hcl', sensitive('l', 'type = list(string)') + building('"echo ${var.l[0]}"'))
+    const result = await shop.build('-var', 'l=["secret-of-a-list', 'a.pkr.hcl')
+    assert.equal(result.status, 65)
+    assert.match(result.err, /What was given for the sensitive variable "l" is not a value of its type/)
+    assert.doesNotMatch(everything(shop, result), /secret-of/)
+  })
+
   it('only where there is a value: an empty one has nothing to hide', async () => {
     const shop = new Workshop()
     shop.write(
@@ -185,7 +207,7 @@ describe('sensitive locals', () => {
     )
     assert.deepEqual(secretsOf(await loadTemplate(path)), {
       marked: [{ name: 'local.tok', expression: 'local.tok' }],
-      derived: ['lower(local.tok)'],
+      derived: [{ text: 'lower(local.tok)', expression: 'lower(local.tok)', isOpaque: true }],
     })
   })
 

@@ -46,16 +46,28 @@ export async function givenTexts(
   return values.flatMap(({ name, text }) => (names.has(name) && text !== null ? [text] : []))
 }
 
-/** A file of variables with what was given as `name=value`, which Packer takes for the same. */
-export function variablesFile(template: LoadedTemplate, vars: readonly string[]): Pick<DerivedText, 'text' | 'suffix'> {
+/**
+ * A file of variables with what was given as `name=value`, which Packer takes for the same.
+ * @throws TEMPLATE_INVALID, without the value, when it is not an expression although its type needs one.
+ */
+export async function variablesFile(
+  template: LoadedTemplate,
+  vars: readonly string[],
+): Promise<Pick<DerivedText, 'text' | 'suffix'>> {
   const pairs = vars.map(split)
   // Packer takes the last of several.
   const last = new Map(pairs.map(({ name, text }) => [name, text]))
   if (template.format === 'json') return { text: JSON.stringify(Object.fromEntries(last)), suffix: '.json' }
-  const lines = [...last].map(([name, text]) => {
+  const lines: string[] = []
+  for (const [name, text] of last) {
     const isExpression = isReadAsExpression(variableBlock(template, name))
-    return `${name} = ${isExpression ? text : hclString(text)}\n`
-  })
+    const line = `${name} = ${isExpression ? text : hclString(text)}\n`
+    await parseHcl(name, line).catch(() => {
+      const message = `What was given for the sensitive variable "${name}" is not a value of its type.`
+      throw new HoldfastError('TEMPLATE_INVALID', message, { hint: `For a list: -var '${name}=["...", "..."]'` })
+    })
+    lines.push(line)
+  }
   return { text: lines.join(''), suffix: '.pkr.hcl' }
 }
 

@@ -17,11 +17,28 @@ export interface Secrets {
   /** Variables and locals that are marked as sensitive, or that a secret store fills. */
   readonly marked: readonly Secret[]
   /** Expressions that compute something from them. */
-  readonly derived: readonly string[]
+  readonly derived: readonly Derived[]
+}
+
+export interface Derived {
+  readonly text: string
+  /** For Packer's console; null: it cannot be written on one line. */
+  readonly expression: string | null
+  /** Whether the result may lack its secrets in any known notation. */
+  readonly isOpaque: boolean
 }
 
 /** Functions that read from a secret store: what they give is a secret, marked or not. */
 const STORES = ['vault', 'aws_secretsmanager', 'aws_secretsmanager_raw']
+
+/** Functions whose result has its arguments in it, as they are or in a known notation; or that tell nothing of them. */
+const TRANSPARENT = new Set(
+  (
+    'abspath base64encode can chomp coalesce coalescelist compact concat contains convert distinct element ' +
+    'file fileexists flatten format formatlist indent index join jsonencode keys length lookup merge reverse setunion slice ' +
+    'templatefile tolist tomap toset tostring trimspace try urlencode values yamlencode zipmap'
+  ).split(' '),
+)
 
 export function secretsOf(template: LoadedTemplate): Secrets {
   return template.format === 'json' ? jsonSecrets(template) : hclSecrets(template)
@@ -53,7 +70,11 @@ function hclSecrets(template: HclTemplate): Secrets {
   const computing = blocks.flatMap(({ node }) => computingIn(node)).filter(isTainted)
   return {
     marked: marked.map((name) => ({ name, expression: name })),
-    derived: [...new Set(computing.flatMap((node) => onOneLine(node) ?? []))],
+    derived: computing.map((node) => ({
+      text: node.text,
+      expression: onOneLine(node),
+      isOpaque: functionsIn(node).some((name) => !TRANSPARENT.has(name)),
+    })),
   }
 }
 
@@ -72,7 +93,11 @@ function definitionsIn(block: HclBlock): Definition[] {
 }
 
 function readsStore(node: Node): boolean {
-  return nodesOf(node, 'function_call').some((call) => STORES.includes(call.namedChildren[0]?.text ?? ''))
+  return functionsIn(node).some((name) => STORES.includes(name))
+}
+
+function functionsIn(node: Node): string[] {
+  return nodesOf(node, 'function_call').map((call) => call.namedChildren[0]?.text ?? '')
 }
 
 function mentions(node: Node, names: ReadonlySet<string>): boolean {
@@ -108,8 +133,9 @@ function jsonSecrets({ document }: JsonTemplate): Secrets {
   const written = actions.map((action) => JSON.parse(`"${action}"`) as string)
   return {
     marked: marked.map((name) => ({ name: `var.${name}`, expression: `{{user \`${name}\`}}` })),
-    derived: [
-      ...new Set(written.filter((action) => isTainted(action) && !/^\{\{-?\s*user\s+\S+\s*-?\}\}$/.test(action))),
-    ],
+    derived: written
+      .filter((action) => isTainted(action) && !/^\{\{-?\s*user\s+\S+\s*-?\}\}$/.test(action))
+      // Part of an `if` alone has no value, and tells nothing.
+      .map((action) => ({ text: action, expression: action, isOpaque: false })),
   }
 }
