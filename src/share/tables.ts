@@ -91,8 +91,12 @@ export interface ResumableUploadsTable {
   max_bytes: number | null
   /** So many bytes have been acknowledged and are durable; less than the length of a file until the file is there. */
   offset_bytes: number
-  /** Upload-Concat: `partial` for a part of a file, `final;URL URL ...` for a file made of parts, null for a file by itself. */
+  /** `partial` for a part of a file, `final;` and the parts' ids for a file made of parts, null for a file by itself. */
   concat: string | null
+  /** The final upload that a partial one has become part of. From then on its bytes belong to that one. */
+  final_id: string | null
+  /** SHA-256 that the whole must have, lower-case hex, or null when the client did not say. */
+  expected_sha256: string | null
   /** Upload-Metadata as the client gave it, without its secrets. */
   metadata: string
   /** What becomes of it: a NewFile as JSON. */
@@ -263,6 +267,8 @@ async function createPartialUploads(db: Kysely<unknown>): Promise<void> {
     .addColumn('max_bytes', 'bigint')
     .addColumn('offset_bytes', 'bigint', (column) => column.notNull())
     .addColumn('concat', 'text')
+    .addColumn('final_id', 'text', (column) => column.references('resumable_uploads.id').onDelete('cascade'))
+    .addColumn('expected_sha256', 'text')
     .addColumn('metadata', 'text', (column) => column.notNull())
     .addColumn('new_file', 'text', (column) => column.notNull())
     .addColumn('guest_link_id', 'text', (column) => column.references('guest_links.id').onDelete('cascade'))
@@ -277,11 +283,11 @@ async function createPartialUploads(db: Kysely<unknown>): Promise<void> {
     insert into resumable_uploads (${kept}) select ${kept}
     from old_resumable_uploads`.execute(db)
   await db.schema.dropTable('old_resumable_uploads').execute()
-  for (const column of ['blob_key', 'expires_at', 'guest_link_id', 'file_id']) {
+  for (const column of ['blob_key', 'expires_at', 'guest_link_id', 'file_id', 'final_id']) {
     await db.schema.createIndex(`resumable_uploads_${column}`).on('resumable_uploads').column(column).execute()
   }
   // Each creation by a guest asks for these, and finished uploads are remembered in any number.
   await sql`
     create index resumable_uploads_unfinished on resumable_uploads (guest_link_id)
-    where file_id is null`.execute(db)
+    where file_id is null and final_id is null`.execute(db)
 }

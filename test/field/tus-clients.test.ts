@@ -1,11 +1,13 @@
 /** What clients of tus do beyond the core of the protocol, by tus-js-client where it can. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { Upload, type UploadOptions } from 'tus-js-client'
 import { bytes, sha256Of, stream } from '../support/bytes.ts'
-import { eventually, postJson, startServer, type FileView, type TestServer } from '../support/server.ts'
+import { eventually, startServer, type FileView, type TestServer } from '../support/server.ts'
 import { arrived, beginUpload, fileId, guestLink, metadata, OCTETS, offsetOf, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
@@ -18,6 +20,7 @@ after(async () => server[Symbol.asyncDispose]())
 
 type Headers = Record<string, string>
 
+const partials = () => readdirSync(join(server.dataFolder, 'uploads')).length
 const fileOf = async (id: string) => (await server.owner(`/api/files/${id}`)).json<FileView>()
 
 async function begin(fields: Record<string, string>, headers: Headers = {}, path = '/api/tus/') {
@@ -236,70 +239,83 @@ describe('a length that comes later', () => {
   })
 })
 
-describe('a file in parallel parts', () => {
-  const content = bytes(5_000_000, 'parallel')
-
-  it('goes by tus-js-client, for the owner and for guests', async () => {
-    const file = await upload(content, { parallelUploads: 4, metadata: { filename: 'parallel.bin', note: 'kept' } })
-    assert.deepEqual([file.filename, file.note, file.sha256], ['parallel.bin', 'kept', await sha256Of(content)])
-    const link = {
-      urlExpirationTime: '2999-12-31T00:00:00Z',
-      fileLifetime: '720h',
-      maxFileUploads: 1,
-      maxFileBytes: 5_000_000,
-    }
-    const { id } = (await server.owner('/api/guest-links', postJson(link))).json<{ id: string }>()
-    const endpoint = `${server.url}/api/guest/${id}/tus/`
-    const sent = await upload(content, { endpoint, parallelUploads: 3, metadata: { filename: 'guest.bin' } })
-    assert.equal(sent.sha256, await sha256Of(content))
-  })
-
-  async function part(text: string, path = '/api/tus'): Promise<string> {
-    const headers = { 'upload-length': `${text.length}`, 'upload-concat': 'partial' }
-    const location = (await tus(server, 'POST', path, { headers })).headers.get('location') ?? ''
-    assert.equal((await patch(location, 0, text)).status, 204)
-    return location
-  }
-  const join = (parts: string[], headers: Headers = {}) =>
-    tus(server, 'POST', '/api/tus', {
-      headers: {
-        'upload-concat': `final;${parts.join(' ')}`,
-        'upload-metadata': metadata({ filename: 'joined.txt' }),
-        ...headers,
-      },
+describe('parallel uploads', () => {
+  const content = bytes(5 * MIB + 3, 'parallel')
+  const joined = (ids: string[], fields: Record<string, string> = { filename: 'whole' }, path = '/api/tus/') =>
+    tus(server, 'POST', path, {
+      headers: { 'upload-concat': `final;${ids.join(' ')}`, 'upload-metadata': metadata(fields) },
     })
 
-  it('is what its parts are, in their order, and they are gone', async () => {
-    const parts = [await part('one '), await part('two '), await part('three')]
-    const answer = await join(parts.map((path) => server.url + path))
-    assert.equal(answer.status, 201, answer.text)
-    const file = await fileOf(fileId(answer))
-    assert.equal((await server.guest(`/-${file.id}`)).text, 'one two three')
-    const head = await tus(server, 'HEAD', answer.headers.get('location') ?? '')
-    assert.match(head.headers.get('upload-concat') ?? '', /^final;/)
-    for (const path of parts) assert.equal((await tus(server, 'HEAD', path)).status, 404)
-    assert.equal((await patch(answer.headers.get('location') ?? '', 13, 'more')).status, 403)
+  /** Uploads parts whole, as the owner. @returns their addresses. */
+  async function parts(...contents: string[]): Promise<string[]> {
+    const paths: string[] = []
+    for (const body of contents) {
+      const headers = { 'upload-concat': 'partial', 'upload-length': `${body.length}`, 'content-type': OCTETS }
+      const answer = await tus(server, 'POST', '/api/tus/', { headers, body })
+      assert.equal(answer.status, 201, answer.text)
+      assert.equal(answer.headers.get('holdfast-file-id'), null)
+      paths.push(answer.headers.get('location') ?? '')
+    }
+    return paths
+  }
+
+  it('by tus-js-client are one file, whatever its size, of the owner and of guests', async () => {
+    const earlier = partials()
+    const link = await guestLink(server, { maxFileUploads: 1, maxFileBytes: 6 * MIB })
+    for (const [of, parallelUploads, endpoint] of [
+      [content, 3, '/api/tus/'],
+      [content, 4, `/api/guest/${link}/tus`],
+      [content.subarray(0, 2), 4, '/api/tus/'],
+      [content.subarray(0, 0), 2, '/api/tus/'],
+    ] as const) {
+      const options = { parallelUploads, chunkSize: MIB, endpoint: server.url + endpoint }
+      const file = await upload(of, { ...options, metadata: { filename: 'parallel.bin', filetype: 'x/y' } })
+      assert.deepEqual([file.filename, file.sizeBytes, file.sha256], ['parallel.bin', of.length, await sha256Of(of)])
+      assert.equal(await sha256Of((await server.guest(`/-${file.id}`)).bytes), file.sha256)
+    }
+    assert.equal(partials(), earlier, 'no bytes of parts are left')
   })
 
-  it('is refused, and its parts stay, when one is missing, unfinished, named twice, no part, or of somebody else', async () => {
-    const whole = await part('one ')
-    const headers = { 'upload-length': '9', 'upload-concat': 'partial' }
-    const unfinished = (await tus(server, 'POST', '/api/tus', { headers })).headers.get('location') ?? ''
-    const link = { urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '720h' }
-    const { id } = (await server.owner('/api/guest-links', postJson(link))).json<{ id: string }>()
-    const ofGuest = await part('guest', `/api/guest/${id}/tus`)
-    const file = await beginUpload(server, 4)
-    for (const [parts, status] of [
-      [[whole, unfinished], 400],
-      [[whole, whole], 400],
-      [[whole, file], 400],
-      [[whole, '/api/tus/abcdefghjkmnpqrstuvwxyzA'], 404],
-      [[whole, ofGuest], 404],
-      [[], 400],
-    ] as const) {
-      assert.equal((await join([...parts])).status, status, parts.join())
-    }
-    assert.equal((await join([whole], { 'upload-length': '4' })).status, 400)
-    assert.equal((await join([whole])).status, 201)
+  it('asked for again, as after a lost answer, are the same file; otherwise used ones are taken', async () => {
+    const [a = '', b = ''] = await parts('first', 'second')
+    const first = await joined([a, server.url + b])
+    assert.equal(first.status, 201, first.text)
+    const file = await fileOf(fileId(first))
+    assert.equal(file.sha256, await sha256Of(Buffer.from('firstsecond')))
+    assert.equal(fileId(await joined([a, b])), file.id)
+    assert.equal((await joined([b, a])).status, 409)
+    assert.equal((await joined([a])).status, 409)
+    const path = first.headers.get('location') ?? ''
+    const head = await tus(server, 'HEAD', path)
+    assert.match(head.headers.get('upload-concat') ?? '', /^final;/)
+    assert.equal(head.headers.get('upload-length'), '11')
+    assert.equal((await patch(path, 11, 'x')).status, 403)
+    assert.equal((await tus(server, 'HEAD', a)).headers.get('upload-offset'), '5')
+  })
+
+  it('are refused when a part is not whole, not a part, not there, named twice or too much', async () => {
+    const [a = ''] = await parts('first')
+    const half = await begin({ filename: 'x' }, { 'upload-concat': 'partial', 'upload-length': '9' })
+    assert.equal((await joined([a, half.headers.get('location') ?? ''])).status, 409)
+    assert.equal((await joined([a, await beginUpload(server, 4)])).status, 400)
+    assert.equal((await joined([a, `/api/tus/${'x'.repeat(24)}`])).status, 404)
+    assert.equal((await joined([a, a])).status, 400)
+    assert.equal((await joined([])).status, 400)
+    assert.equal((await joined([a], { note: 'no name' })).status, 400)
+    assert.equal((await begin({ filename: 'x' }, { 'upload-concat': 'whole' })).status, 400)
+    assert.equal(fileId(await joined([a])).length, 10, 'nothing of that used the part up')
+  })
+
+  it('take only parts of their own: neither the owner nor guests reach those of others', async () => {
+    const [link, other] = [await guestLink(server, {}), await guestLink(server, {})]
+    const [mine = ''] = await parts('owner')
+    const headers = { 'upload-concat': 'partial', 'upload-length': '5', 'content-type': OCTETS }
+    const theirs = await tus(server, 'POST', `/api/guest/${link}/tus`, { headers, body: 'guest' })
+    const path = theirs.headers.get('location') ?? ''
+    assert.equal((await joined([mine, path])).status, 404)
+    assert.equal((await joined([path], { filename: 'x' }, `/api/guest/${other}/tus`)).status, 404)
+    assert.equal((await joined([mine], { filename: 'x' }, `/api/guest/${link}/tus`)).status, 404)
+    assert.equal((await server.guest(path)).status, 405, 'a part is never served')
+    assert.ok(fileId(await joined([path], { filename: 'x' }, `/api/guest/${link}/tus`)))
   })
 })

@@ -1,7 +1,7 @@
 /** Resumable uploads over crashes, restarts, lost connections and time. */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -153,6 +153,98 @@ describe('kill -9', sideBySide, () => {
     assert.equal(offset, 700_000)
     const id = fileId(await patch(server, path, offset, content.subarray(offset)))
     assert.equal(await hashOf(server, id), await sha256Of(content))
+  })
+})
+
+describe('kill -9 while parts become one file', sideBySide, () => {
+  const SIZES = [3 * MIB, 5 * MIB + 1, 0, 7 * MIB, 2 * MIB]
+
+  async function sendParts(server: TestServer, content: Buffer<ArrayBuffer>): Promise<string[]> {
+    const paths: string[] = []
+    let offset = 0
+    for (const size of SIZES) {
+      const headers = { 'upload-concat': 'partial', 'upload-length': `${size}` }
+      const created = await tus(server, 'POST', '/api/tus/', { headers })
+      paths.push(created.headers.get('location') ?? '')
+      const answer = await patch(server, paths.at(-1) ?? '', 0, content.subarray(offset, offset + size))
+      assert.equal(answer.status, 204, answer.text)
+      offset += size
+    }
+    return paths
+  }
+
+  const concatenate = (server: TestServer, paths: string[]) =>
+    tus(server, 'POST', '/api/tus/', {
+      headers: { 'upload-concat': `final;${paths.join(' ')}`, 'upload-metadata': metadata({ filename: 'whole' }) },
+    })
+
+  it('leaves the parts or the file, and asking again gives the file, once', async (t) => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(
+      SIZES.reduce((sum, size) => sum + size, 0),
+      'joined',
+    )
+    const hash = await sha256Of(content)
+    const left: number[] = []
+    for (let round = 0; round < 6; round++) {
+      const first = await startServer({ dataFolder, built: true, args: quiet })
+      const paths = await sendParts(first, content)
+      const joining = concatenate(first, paths).catch(() => null)
+      await sleep(randomInt(80))
+      await first.kill()
+      await joining
+      left.push(partials(first).length)
+      const server = await startServer({ dataFolder, built: true, args: [...quiet, '--sweep-interval', '1s'] })
+      const answer = await concatenate(server, paths)
+      assert.equal(answer.status, 201, answer.text)
+      assert.equal(await hashOf(server, fileId(answer)), hash)
+      assert.equal(await sha256Of((await server.guest(`/-${fileId(answer)}`)).bytes), hash)
+      assert.equal(fileId(await concatenate(server, paths)), fileId(answer))
+      assert.equal((await server.list()).total, round + 1)
+      await eventually(() => partials(server).length === 0)
+      await server.kill()
+    }
+    t.diagnostic(`partial files after each kill: ${left.join(', ')}`)
+  })
+
+  it('between two steps goes on behind what was joined', async () => {
+    const dataFolder = temporaryFolder()
+    const content = bytes(
+      SIZES.reduce((sum, size) => sum + size, 0),
+      'steps',
+    )
+    const first = await startServer({ dataFolder, built: true, args: quiet })
+    const paths = await sendParts(first, content)
+    const ids = paths.map((path) => path.split('/').at(-1) ?? '')
+    await first.kill()
+    {
+      // As it is left when the second part was joined and noted, and the third was being copied.
+      using database = first.database()
+      const keyOf = (id = '') =>
+        String(database.prepare('select blob_key from resumable_uploads where id = ?').get(id)?.blob_key)
+      const [one, two] = [keyOf(ids[0]), keyOf(ids[1])]
+      const at = (key: string) => join(dataFolder, 'uploads', `${key}.part`)
+      appendFileSync(at(one), readFileSync(at(two)))
+      appendFileSync(at(one), bytes(1000, 'not noted'))
+      rmSync(at(two))
+      const final = 'f'.repeat(24)
+      const columns = 'watch_id, length_bytes, max_bytes, offset_bytes, concat, metadata, new_file, expires_at'
+      database
+        .prepare(
+          `insert into resumable_uploads (id, blob_key, ${columns})
+           select ?, blob_key, ?, ?, max_bytes, ?, ?, metadata, json_set(new_file, '$.filename', 'whole'), expires_at
+           from resumable_uploads where id = ?`,
+        )
+        .run(final, final, content.length, 8 * MIB + 1, `final;${ids.join(' ')}`, ids[0] ?? '')
+      database.prepare('update resumable_uploads set final_id = ? where concat = ?').run(final, 'partial')
+      database.prepare('update resumable_uploads set blob_key = ? where id = ?').run(one, ids[1] ?? '')
+    }
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--sweep-interval', '1s'] })
+    await sleep(1500)
+    const answer = await concatenate(server, paths)
+    assert.equal(answer.status, 201, answer.text)
+    assert.equal(await hashOf(server, fileId(answer)), await sha256Of(content))
+    await eventually(() => partials(server).length === 0)
   })
 })
 

@@ -77,8 +77,13 @@ async function unfinishedOf(db: Kysely<ShareTables>, linkId: string, now: number
     .executeTakeFirstOrThrow()
 }
 
+/** Parts that belong to a final upload count with that one. */
 function unfinishedUploads(db: Kysely<ShareTables>, now: number) {
-  return db.selectFrom('resumable_uploads').where('file_id', 'is', null).where('expires_at', '>', now)
+  return db
+    .selectFrom('resumable_uploads')
+    .where('file_id', 'is', null)
+    .where('final_id', 'is', null)
+    .where('expires_at', '>', now)
 }
 
 function full(problem: string, firstEnd: number | null, now: number): HoldfastError {

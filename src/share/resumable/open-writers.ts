@@ -36,6 +36,13 @@ export class OpenWriters {
     await oldest[1].leave()
   }
 
+  /** Ends the writer of an upload that no request uses, if it has one: others may read its bytes now. */
+  async close(id: string): Promise<void> {
+    const writer = this.#idle.get(id)
+    this.#idle.delete(id)
+    await writer?.leave()
+  }
+
   /** Ends the writer of an upload that no request uses, if it has one, and removes what that holds. */
   async abandon(id: string): Promise<void> {
     const writer = this.#idle.get(id)

@@ -79,11 +79,16 @@ export class Outcomes {
     }
   }
 
+  /** Tells the watchers of a part what it has become part of. */
+  joined(part: ResumableRow, fileId: string): void {
+    this.#end(part.id, { fileId })
+  }
+
   /** The row first: a crash in between leaves bytes for the sweeper, not an upload without any. */
   async remove(row: ResumableRow, why: string): Promise<void> {
     await this.#deps.rows.remove(row.id)
-    // The bytes of a finished upload are a file's.
-    if (row.file_id === null) await this.#deps.writers.discard(row)
+    // The bytes of a finished upload are a file's, those of a part that was joined are its final upload's.
+    if (row.file_id === null && row.final_id === null) await this.#deps.writers.discard(row)
     this.#end(row.id, { error: new HoldfastError('UPLOAD_INTERRUPTED', why) })
   }
 

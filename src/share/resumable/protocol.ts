@@ -17,8 +17,8 @@ export interface Creation {
   lengthBytes: number | null
   /** Whether it is to become part of a file rather than one. */
   isPartial: boolean
-  /** The partial uploads that the file is made of, in order, and the header that names them; null for bytes of its own. */
-  joins: { ids: string[]; header: string } | null
+  /** Ids of the partial uploads that the file is made of, in their order; null for one that is sent. */
+  parts: string[] | null
   metadata: Map<string, string>
   /** Of the body, which is the first part; null when there is none. */
   part: PartHeaders | null

@@ -1,6 +1,6 @@
 /** What is remembered of resumable uploads across restarts. The bytes are with the blob store. */
 import type { Kysely, Selectable, Transaction } from 'kysely'
-import type { Clock } from '../../base/index.ts'
+import { HoldfastError, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { ResumableUploadsTable, ShareTables } from '../tables.ts'
 import { pendingBytes, requireRoom } from './guest-room.ts'
@@ -71,6 +71,46 @@ export class ResumableRows {
       })
       .where('id', '=', row.id)
       .execute()
+    await transaction
+      .updateTable('resumable_uploads')
+      .set({ blob_key: row.blob_key, expires_at: row.expires_at, file_id: fileId })
+      .where('final_id', '=', row.id)
+      .execute()
+  }
+
+  /**
+   * Adds a final upload and makes its parts belong to it, or neither.
+   * @throws CONFLICT when a part is gone or belongs to another; as `add`.
+   */
+  async addFinal(row: ResumableRow, parts: readonly string[]): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      await requireRoom(transaction, row, this.#clock.now())
+      await transaction.insertInto('resumable_uploads').values(row).execute()
+      const { numUpdatedRows } = await transaction
+        .updateTable('resumable_uploads')
+        .set({ final_id: row.id })
+        .where('id', 'in', parts)
+        .where('final_id', 'is', null)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === BigInt(parts.length)) return
+      throw new HoldfastError('CONFLICT', 'a partial upload has been used or given up meanwhile')
+    })
+  }
+
+  /** Notes that a part's bytes are durable behind those of its final upload, `offsetBytes` in all: its own are not needed. */
+  async noteJoined(part: ResumableRow, final: ResumableRow, offsetBytes: number): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      await transaction
+        .updateTable('resumable_uploads')
+        .set({ offset_bytes: offsetBytes, expires_at: final.expires_at })
+        .where('id', '=', final.id)
+        .execute()
+      await transaction
+        .updateTable('resumable_uploads')
+        .set({ blob_key: final.blob_key })
+        .where('id', '=', part.id)
+        .execute()
+    })
   }
 
   /** Absent is no error. */
@@ -85,6 +125,7 @@ export class ResumableRows {
       .selectAll()
       .where('guest_link_id', '=', guestLinkId)
       .where('file_id', 'is', null)
+      .where('final_id', 'is', null)
       .where('offset_bytes', '=', 0)
       .where((where) => where.or([where('length_bytes', 'is', null), where('length_bytes', '>', 0)]))
       .where('expires_at', '<=', expiresBy)
@@ -105,6 +146,20 @@ export class ResumableRows {
       .selectFrom('resumable_uploads')
       .selectAll()
       .where('hidden_since', '<=', uptimeMs - quarantineMs)
+      // Parts of an unfinished final upload go with that.
+      .where((where) => where.or([where('final_id', 'is', null), where('file_id', 'is not', null)]))
       .execute()
   }
+}
+
+export function noSuchUpload(id: string): HoldfastError {
+  return new HoldfastError(
+    'NOT_FOUND',
+    `there is no upload ${JSON.stringify(id.slice(0, 40))}; it may have expired or been given up`,
+  )
+}
+
+/** Whether all bytes are there; a file is made in the same moment, so that only parts and empty files rest in this state. */
+export function isWhole(row: Pick<ResumableRow, 'offset_bytes' | 'length_bytes'>): boolean {
+  return row.offset_bytes === row.length_bytes
 }

@@ -15,10 +15,10 @@ import type { Uptime } from '../uptime.ts'
 import { contentLength, tooLarge } from '../uploads.ts'
 import { Checkpoints } from './checkpoints.ts'
 import type { PartCheck } from './checksums.ts'
-import { joinParts, requireFinishedPart, requirePartIds } from './join-parts.ts'
+import { Concatenation } from './concatenation.ts'
 import { OpenWriters } from './open-writers.ts'
 import { newUploadId, Outcomes } from './outcomes.ts'
-import type { ResumableRow, ResumableRows } from './resumable-rows.ts'
+import { isWhole, noSuchUpload, type ResumableRow, type ResumableRows } from './resumable-rows.ts'
 import { Turns, type Turn } from './turns.ts'
 
 /** An upload of a guest that got no byte for so long makes room for another: its client has most likely lost it. */
@@ -70,12 +70,15 @@ export class ResumableUploads {
   readonly #turns: Turns
   readonly #writers: OpenWriters
   readonly #outcomes: Outcomes
+  readonly #concatenation: Concatenation
 
   constructor(dependencies: ResumableUploadsDependencies) {
     this.#deps = dependencies
     this.#turns = new Turns(dependencies.clock)
     this.#writers = new OpenWriters(dependencies.blobs)
     this.#outcomes = new Outcomes({ ...dependencies, writers: this.#writers })
+    const parts = { writers: this.#writers, outcomes: this.#outcomes, turns: this.#turns }
+    this.#concatenation = new Concatenation({ ...dependencies, ...parts })
   }
 
   /**
@@ -86,52 +89,20 @@ export class ResumableUploads {
   async create(given: NewUpload): Promise<ResumableRow> {
     const { lengthBytes, maxBytes } = given
     if (lengthBytes !== null && maxBytes !== null && lengthBytes > maxBytes) throw tooLarge(maxBytes)
-    const upload = this.#newRow(given)
+    const upload = newUpload(given, this.#expiry())
     await this.#makeRoom(upload)
     const row = await this.#outcomes.begun(upload, async () => this.#store(upload))
     return isWhole(row) && !given.isPartial ? await this.#completeEmpty(row) : row
   }
 
   /**
-   * Makes a file of finished partial uploads, in their order; they are gone then.
-   * @param joins see Creation. @param guestLinkId the link through which the request came, or null for the owner.
-   * @throws INVALID_REQUEST, NOT_FOUND for a part of somebody else, UPLOAD_BUSY; as `create`; then the parts are still there.
+   * Makes one file of partial uploads, which are gone then but for the memory of them. Asked for the same again, it goes on
+   * where it was, and names the file that is there.
+   * @throws NOT_FOUND, CONFLICT, INVALID_REQUEST for uploads that are not parts, or not whole; TOO_LARGE, NO_SPACE,
+   * TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE; when it fails in the middle, asking again goes on.
    */
-  async join(
-    given: Omit<NewUpload, 'lengthBytes' | 'isPartial'>,
-    joins: { ids: string[]; header: string },
-    guestLinkId: string | null,
-  ): Promise<ResumableRow> {
-    requirePartIds(joins.ids)
-    using turns = new DisposableStack()
-    const parts: ResumableRow[] = []
-    for (const id of joins.ids) {
-      turns.use(await this.#turns.take(id, null))
-      const part = await this.#deps.rows.find(id)
-      if (!part || part.guest_link_id !== guestLinkId) throw noSuchUpload(id)
-      requireFinishedPart(part)
-      parts.push(part)
-    }
-    const lengthBytes = parts.reduce((sum, part) => sum + part.offset_bytes, 0)
-    if (given.maxBytes !== null && lengthBytes > given.maxBytes) throw tooLarge(given.maxBytes)
-    const upload = { ...this.#newRow({ ...given, lengthBytes, isPartial: false }), concat: joins.header }
-    using _ = await this.#deps.freeSpace.reserve(lengthBytes)
-    const row = await this.#outcomes.begun(upload, async () => this.#store(upload))
-    const file = await this.#fill(row, parts)
-    for (const part of parts) await this.#outcomes.remove(part, 'it has become part of a file')
-    return file
-  }
-
-  async #fill(row: ResumableRow, parts: readonly ResumableRow[]): Promise<ResumableRow> {
-    try {
-      const writer = await this.#writers.take(row)
-      if (!writer) throw noSuchUpload(row.id)
-      await joinParts(parts, writer, { blobs: this.#deps.blobs, writers: this.#writers })
-      return await this.#outcomes.complete({ ...row, expires_at: this.#expiry() }, writer)
-    } catch (error) {
-      await this.#outcomes.remove(row, 'its parts could not be joined')
-      throw error
-    }
+  async concatenate(parts: readonly string[], given: NewUpload): Promise<ResumableRow> {
+    return await this.#concatenation.concatenate(parts, newUpload(given, this.#expiry()))
   }
 
   /** The upload as far as it is durable, or null; waits until what the client sent before its question is put away. */
@@ -182,11 +153,14 @@ export class ResumableUploads {
     }
   }
 
-  /** Gives an upload up; of a finished one only the memory of it goes. Absent is no error. */
+  /** Gives an upload up; of a finished one only the memory of it goes. Absent is no error. @throws CONFLICT for a part in use. */
   async terminate(id: string): Promise<void> {
     using _ = await this.#turns.seize(id)
     const row = await this.#deps.rows.find(id)
     if (!row) return
+    if (row.final_id !== null && row.file_id === null) {
+      throw new HoldfastError('CONFLICT', `the upload ${id} is being made part of a file`)
+    }
     await this.#outcomes.remove(row, 'the upload was given up')
   }
 
@@ -242,24 +216,6 @@ export class ResumableUploads {
         await this.#removeIf(row, async () => (await rows.find(row.id))?.offset_bytes === 0)
       }
       await rows.requireRoom(upload)
-    }
-  }
-
-  #newRow(given: NewUpload): Omit<ResumableRow, 'blob_key'> {
-    const id = newUploadId()
-    return {
-      id,
-      watch_id: given.watchId ?? id,
-      length_bytes: given.lengthBytes,
-      max_bytes: given.maxBytes,
-      offset_bytes: 0,
-      concat: given.isPartial ? 'partial' : null,
-      metadata: given.metadata,
-      new_file: JSON.stringify(given.file),
-      guest_link_id: given.file.guestLinkId,
-      expires_at: this.#expiry(),
-      hidden_since: null,
-      file_id: null,
     }
   }
 
@@ -361,16 +317,24 @@ export class ResumableUploads {
   }
 }
 
-export function noSuchUpload(id: string): HoldfastError {
-  return new HoldfastError(
-    'NOT_FOUND',
-    `there is no upload ${JSON.stringify(id.slice(0, 40))}; it may have expired or been given up`,
-  )
-}
-
-/** Whether all bytes are there; a file is made in the same moment, so that only parts and empty files rest in this state. */
-function isWhole(row: Pick<ResumableRow, 'offset_bytes' | 'length_bytes'>): boolean {
-  return row.offset_bytes === row.length_bytes
+function newUpload(given: NewUpload, expiresAt: number): Omit<ResumableRow, 'blob_key'> {
+  const id = newUploadId()
+  return {
+    id,
+    watch_id: given.watchId ?? id,
+    length_bytes: given.lengthBytes,
+    max_bytes: given.maxBytes,
+    offset_bytes: 0,
+    concat: given.isPartial ? 'partial' : null,
+    final_id: null,
+    expected_sha256: null,
+    metadata: given.metadata,
+    new_file: JSON.stringify(given.file),
+    guest_link_id: given.file.guestLinkId,
+    expires_at: expiresAt,
+    hidden_since: null,
+    file_id: null,
+  }
 }
 
 /** The upload with its length, if that is known by now. @throws INVALID_REQUEST for a length that cannot be, TOO_LARGE. */

@@ -62,6 +62,28 @@ export function parseMetadata(given: Header): Map<string, string> {
   return metadata
 }
 
+/**
+ * Upload-Concat: `partial`, or `final;` and the addresses of the parts, absolute or not. Where they are does not matter:
+ * their ids cannot be guessed, and whose they are is asked elsewhere.
+ * @returns the ids of the parts; null for a partial upload. @throws INVALID_REQUEST
+ */
+export function parseConcat(given: Header): string[] | null {
+  if (given === 'partial') return null
+  const [kind, addresses] = String(given).split(';', 2)
+  if (kind !== 'final' || !addresses) {
+    throw invalid('Upload-Concat', `${JSON.stringify(given)} is neither partial nor final;URL URL ...`)
+  }
+  const ids = addresses.trim().split(/ +/).map(idOf)
+  if (new Set(ids).size < ids.length) throw invalid('Upload-Concat', 'it names a partial upload twice')
+  return ids
+}
+
+function idOf(address: string): string {
+  const id = /(?:^|\/)([A-Za-z0-9]+)$/.exec(address)?.[1]
+  if (id === undefined) throw invalid('Upload-Concat', `${JSON.stringify(address)} is not the address of an upload`)
+  return id
+}
+
 /** Whether the body is a part of an upload: media types have no case and may have parameters. */
 export function isPartType(contentType: string | undefined, type: string): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === type

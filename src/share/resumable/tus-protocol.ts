@@ -3,22 +3,31 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
 import { parseUploadChecksum } from './checksums.ts'
-import type { Creation, PartHeaders, Protocol } from './protocol.ts'
-import { isPartType, parseBytesHeader, parseLength, parseMetadata, TUS_CONTENT_TYPE } from './tus-headers.ts'
+import type { PartHeaders, Protocol } from './protocol.ts'
+import {
+  isPartType,
+  parseBytesHeader,
+  parseConcat,
+  parseLength,
+  parseMetadata,
+  TUS_CONTENT_TYPE,
+} from './tus-headers.ts'
 
 export const tusProtocol: Protocol = {
   readCreation(headers) {
     const { 'upload-length': length, 'upload-defer-length': deferLength, 'upload-concat': concat } = headers
-    const joins = parseJoins(concat)
-    if (joins && length !== undefined) throw invalid('Upload-Length', 'that of a final upload follows from its parts')
-    const lengthBytes = joins ? null : parseLength(length, deferLength)
+    const parts = concat === undefined ? null : parseConcat(concat)
+    if (parts && (length !== undefined || deferLength !== undefined)) {
+      throw invalid('Upload-Length', 'a final upload is as long as its parts: send none')
+    }
+    const lengthBytes = parts ? null : parseLength(length, deferLength)
     const hasPart = isPartType(headers['content-type'], TUS_CONTENT_TYPE)
     return {
       lengthBytes,
       isPartial: concat === 'partial',
-      joins,
+      parts,
       metadata: parseMetadata(headers['upload-metadata']),
-      part: hasPart && !joins ? { offset: 0, lengthBytes, check: checkOf(headers) } : null,
+      part: hasPart && !parts ? { offset: 0, lengthBytes, check: checkOf(headers) } : null,
     }
   },
 
@@ -48,29 +57,6 @@ export const tusProtocol: Protocol = {
       ...(concat !== null && { 'upload-concat': concat }),
     }
   },
-}
-
-/** `final;URL URL ...`: the last segment of each is the id of a partial upload. Null for `partial` and for no header. */
-function parseJoins(given: string | string[] | undefined): Creation['joins'] {
-  if (given === undefined || given === 'partial') return null
-  const [, urls] = /^final;\s*(.+)$/.exec(String(given)) ?? []
-  if (urls === undefined) {
-    throw invalid(
-      'Upload-Concat',
-      `${JSON.stringify(String(given).slice(0, 100))} is not 'partial' or 'final;URL URL ...'`,
-    )
-  }
-  const ids = urls
-    .trim()
-    .split(/\s+/)
-    .map(
-      (url) =>
-        url
-          .replace(/[/?#]+$/, '')
-          .split('/')
-          .at(-1) ?? '',
-    )
-  return { ids, header: String(given) }
 }
 
 function checkOf(headers: IncomingHttpHeaders) {

@@ -10,8 +10,8 @@ import { invalid } from '../fields.ts'
 import type { GuestLink, GuestLinks } from '../guest-links.ts'
 import { CHECKSUM_ALGORITHMS } from '../resumable/checksums.ts'
 import type { Creation, PartHeaders } from '../resumable/protocol.ts'
-import type { ResumableRow } from '../resumable/resumable-rows.ts'
-import { noSuchUpload, type Part, type ResumableUploads } from '../resumable/resumable-uploads.ts'
+import { noSuchUpload, type ResumableRow } from '../resumable/resumable-rows.ts'
+import type { Part, ResumableUploads } from '../resumable/resumable-uploads.ts'
 import {
   formatMetadata,
   requireTusVersion,
@@ -48,6 +48,7 @@ interface Door {
 const tusHeaders = z.looseObject({ 'tus-resumable': z.string().optional().describe('1.0.0') })
 const creationHeaders = tusHeaders.extend({
   'upload-length': z.string().optional().describe('Bytes of the whole file'),
+  'upload-concat': z.string().optional().describe('partial, or final;URL URL ... for a file made of those'),
   'upload-defer-length': z.string().optional().describe('1: the length comes with a later part'),
   'upload-metadata': z
     .string()
@@ -216,22 +217,24 @@ async function create(
   link: GuestLink | null,
   deps: TusRoutesDependencies,
 ): Promise<ResumableRow> {
-  const { lengthBytes, isPartial, joins, metadata } = creation
+  const { lengthBytes, isPartial, metadata } = creation
   const file = await describeFile(metadata, link, isPartial ? 'part' : null, deps)
   // Nobody gets to read it: only its hash is kept.
   metadata.delete('downloadPassphrase')
   const given = {
+    lengthBytes,
     maxBytes: smaller(deps.maxFileBytes, link?.max_file_bytes ?? null),
+    isPartial,
     metadata: formatMetadata(metadata),
     file,
     watchId: metadata.get('upload'),
   }
-  if (joins) {
-    // Reading the parts again may take longer than the connection may be idle.
+  if (creation.parts) {
+    // Joining them may take longer than a connection may be idle.
     request.raw.socket.setTimeout(0)
-    return await deps.uploads.join(given, joins, link?.id ?? null)
+    return await deps.uploads.concatenate(creation.parts, given)
   }
-  const upload = await deps.uploads.create({ ...given, lengthBytes, isPartial })
+  const upload = await deps.uploads.create(given)
   if (!creation.part) return upload
   try {
     return await deps.uploads.receive(upload.id, upload.guest_link_id, partOf(request, creation.part))

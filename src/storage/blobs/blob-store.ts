@@ -46,6 +46,11 @@ export interface BlobStore {
    * @throws BLOB_DAMAGED when the blob is missing or shorter than `range.end`; what `sink` throws.
    */
   copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void>
+  /**
+   * Copies the first `sizeBytes` bytes of a blob of `createResumable` that has no writer (any more), as `copy` does.
+   * @throws BLOB_DAMAGED when it is missing or shorter; what `sink` throws.
+   */
+  copyUnfinished(key: string, sizeBytes: number, sink: ChunkSink): Promise<void>
   /** The size of a blob, or null when there is none. */
   stat(key: string): Promise<StoredBlob | null>
   /** Removes a blob, finished, put aside or in quarantine. Absent is no error; a copy that runs goes on to its end. */

@@ -119,8 +119,16 @@ export class FilesystemBlobs implements BlobStore {
     return writer
   }
 
-  async copy(key: string, { start, end }: ByteRange, sink: ChunkSink): Promise<void> {
-    const file = await this.#openBlob(key)
+  async copy(key: string, range: ByteRange, sink: ChunkSink): Promise<void> {
+    await this.#copy(key, this.#path(key), range, sink)
+  }
+
+  async copyUnfinished(key: string, sizeBytes: number, sink: ChunkSink): Promise<void> {
+    await this.#copy(key, this.#partialPath(key), { start: 0, end: sizeBytes }, sink)
+  }
+
+  async #copy(key: string, path: string, { start, end }: ByteRange, sink: ChunkSink): Promise<void> {
+    const file = await openBlob(key, path)
     const size = Math.min(COPY_BUFFER_BYTES, end - start)
     const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const
     let sending = Promise.resolve()
@@ -248,15 +256,6 @@ export class FilesystemBlobs implements BlobStore {
     if (made) await syncFolder(join(folder, '..'))
   }
 
-  async #openBlob(key: string) {
-    try {
-      return await open(this.#path(key))
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') throw damaged(key, 'it is missing')
-      throw error
-    }
-  }
-
   #path(key: string): string {
     if (!KEY_PATTERN.test(key)) throw new HoldfastError('INTERNAL', `${JSON.stringify(key)} is no blob key`)
     return join(this.#options.dataFolder, 'files', key.slice(0, 2), key)
@@ -302,6 +301,15 @@ export class FilesystemBlobs implements BlobStore {
 
 function newKey(): string {
   return randomBytes(16).toString('hex')
+}
+
+async function openBlob(key: string, path: string) {
+  try {
+    return await open(path)
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') throw damaged(key, 'it is missing')
+    throw error
+  }
 }
 
 function damaged(key: string, what: string): HoldfastError {

@@ -320,6 +320,28 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     }
   },
 
+  'copies what an unfinished blob holds, as far as it is asked to': async ({ one, other }) => {
+    const content = bytes(700_000, 'unfinished')
+    const writer = await one.createResumable()
+    await fill(writer, content)
+    await writer.flush()
+    await writer.leave()
+    for (const size of [0, 1, 262_145, content.length]) {
+      const chunks: Buffer[] = []
+      await other.copyUnfinished(writer.key, size, async (chunk) => void chunks.push(Buffer.from(chunk)))
+      assert.ok(Buffer.concat(chunks).equals(content.subarray(0, size)))
+    }
+    await assert.rejects(
+      other.copyUnfinished(writer.key, content.length + 1, async () => {}),
+      damaged,
+    )
+    await assert.rejects(
+      other.copyUnfinished(ABSENT, 1, async () => {}),
+      damaged,
+    )
+    await one.delete(writer.key)
+  },
+
   'knows how much space there is': async ({ one }) => {
     const space = await one.space()
     if (space) assert.ok(space.freeBytes > 0 && space.freeBytes <= space.totalBytes)
