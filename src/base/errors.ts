@@ -36,7 +36,11 @@ export const ERROR_CODES = {
     exit: 65,
     meaning: 'The bytes of a part do not have the `Upload-Checksum` given; the part was thrown away.',
   },
-  TUS_VERSION: { http: 412, exit: 65, meaning: 'The request lacks `Tus-Resumable: 1.0.0`, or names another version.' },
+  TUS_VERSION: {
+    http: 412,
+    exit: 65,
+    meaning: 'The request speaks neither tus 1.0.0 (`Tus-Resumable: 1.0.0`) nor a known IETF draft.',
+  },
   UNSUPPORTED_TYPE: {
     http: 415,
     exit: 65,

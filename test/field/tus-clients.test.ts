@@ -319,3 +319,99 @@ describe('parallel uploads', () => {
     assert.ok(fileId(await joined([path], { filename: 'x' }, `/api/guest/${link}/tus`)))
   })
 })
+
+describe('the IETF draft of resumable uploads', () => {
+  const content = bytes(MIB + 5, 'draft')
+  const draft = (
+    method: string,
+    path: string,
+    headers: Headers,
+    body?: string | Buffer<ArrayBuffer> | ReadableStream,
+  ) =>
+    server.owner(path, {
+      method,
+      headers: { 'upload-draft-interop-version': '8', ...headers },
+      ...(body !== undefined && { body, duplex: 'half' }),
+    })
+  const named = { 'content-disposition': `attachment; filename="x"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt` }
+
+  it('is spoken with tus-js-client, by the owner and by guests', async () => {
+    const link = await guestLink(server, {})
+    for (const protocol of ['ietf-draft-03', 'ietf-draft-05'] as const) {
+      for (const uploadDataDuringCreation of [false, true]) {
+        for (const endpoint of ['/api/tus/', `/api/guest/${link}/tus/`]) {
+          const options = { protocol, uploadDataDuringCreation, chunkSize: 300_000, endpoint: server.url + endpoint }
+          const file = await upload(content, { ...options, metadata: { filename: 'draft.bin' } })
+          assert.deepEqual([file.filename, file.sha256], ['draft.bin', await sha256Of(content)])
+        }
+      }
+    }
+  })
+
+  it('takes a file in one request, with its length or without, named by Content-Disposition', async () => {
+    const type = 'text/plain;charset=utf-8'
+    for (const body of [content, stream([content]), Buffer.alloc(0)]) {
+      const headers = { 'upload-complete': '?1', 'content-type': type, ...named }
+      const answer = await draft('POST', '/api/tus', headers, body)
+      assert.equal(answer.status, 201, answer.text)
+      assert.equal(answer.headers.get('upload-complete'), '?1')
+      const file = await fileOf(fileId(answer))
+      assert.deepEqual([file.filename, file.contentType], ['Grüße.txt', type])
+      assert.equal(file.sizeBytes, body instanceof ReadableStream ? content.length : body.length)
+    }
+  })
+
+  it('goes on where it was, and is no file before its last part', async () => {
+    const part = { 'content-type': 'application/partial-upload' }
+    const created = await draft('POST', '/api/tus', { 'upload-complete': '?0', ...named }, content.subarray(0, 1000))
+    assert.deepEqual([created.status, created.headers.get('upload-complete')], [201, '?0'])
+    const path = created.headers.get('location') ?? ''
+    assert.equal(
+      (await draft('PATCH', path, { ...part, 'upload-complete': '?0', 'upload-offset': '5' }, 'x')).status,
+      409,
+    )
+    const head = await draft('HEAD', path, {})
+    assert.deepEqual([head.headers.get('upload-offset'), head.headers.get('upload-complete')], ['1000', '?0'])
+    assert.equal(head.headers.get('cache-control'), 'no-store')
+    assert.match(head.headers.get('upload-limit') ?? '', /^max-size=\d+$/)
+    const last = { ...part, 'upload-complete': '?1', 'upload-offset': '1000' }
+    const short = await draft('PATCH', path, { ...last, 'upload-length': '9000' }, content.subarray(1000, 2000))
+    assert.equal(short.status, 400, short.text)
+    const rest = { ...last, 'upload-offset': '2000' }
+    assert.equal((await draft('PATCH', path, { ...rest, 'upload-length': '9001' }, content.subarray(2000))).status, 400)
+    const answer = await draft('PATCH', path, rest, content.subarray(2000, 9000))
+    assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content.subarray(0, 9000)))
+    assert.equal((await draft('DELETE', path, {})).status, 204)
+    assert.equal((await draft('HEAD', path, {})).status, 404)
+  })
+
+  it('checks the digests that it defines, and refuses those that it cannot check', async () => {
+    const digestOf = (of: Buffer) => `sha-256=:${createHash('sha256').update(of).digest('base64')}:`
+    const whole = { 'upload-complete': '?1', ...named }
+    for (const name of ['content-digest', 'repr-digest']) {
+      assert.equal((await draft('POST', '/api/tus', { ...whole, [name]: digestOf(content) }, content)).status, 201)
+      const wrong = await draft('POST', '/api/tus', { ...whole, [name]: digestOf(Buffer.from('other')) }, content)
+      assert.equal(wrong.status, 400)
+    }
+    const part = { ...whole, 'upload-complete': '?0' }
+    assert.equal((await draft('POST', '/api/tus', { ...part, 'repr-digest': digestOf(content) }, 'x')).status, 400)
+    const path = await beginUpload(server, 4)
+    assert.equal((await patch(path, 0, 'text', { 'content-digest': digestOf(content) })).status, 400)
+    assert.equal(await offsetOf(server, path), 0)
+    assert.ok(fileId(await patch(path, 0, 'text', { 'content-digest': digestOf(Buffer.from('text')) })))
+  })
+
+  it('is refused where it is malformed or of a version that is not known, with those that are', async () => {
+    for (const [headers, status] of [
+      [{ 'upload-draft-interop-version': '3', 'upload-incomplete': '?1' }, 412],
+      [{ 'upload-draft-interop-version': '99', 'upload-complete': '?1' }, 412],
+      [{ 'upload-complete': '1', ...named }, 400],
+      [named, 400],
+      [{ 'upload-complete': '?1' }, 400],
+    ] as const) {
+      assert.equal((await draft('POST', '/api/tus', headers, 'text')).status, status, JSON.stringify(headers))
+    }
+    const guest = await server.guest('/api/tus', { method: 'POST', headers: { 'upload-complete': '?1' }, body: 'x' })
+    assert.equal(guest.status, 401)
+  })
+})

@@ -1,6 +1,8 @@
 /** Checks of one part of an upload: what its sender says of the bytes must hold before the part counts. */
 import { createHash, type Hash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../../base/index.ts'
+import { BodyDigests } from '../body-digests.ts'
 import { invalid } from '../fields.ts'
 
 /** By the names that tus uses for them; Node and HTTP know most under others. */
@@ -12,7 +14,13 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 type Algorithm = (typeof CHECKSUM_ALGORITHMS)[number]
 
 /** Takes the bytes of one part as they come, and tells in the end whether they are the right ones. */
-export class PartCheck {
+export interface PartCheck {
+  update(chunk: Uint8Array): void
+  /** @throws CHECKSUM_MISMATCH, DIGEST_MISMATCH */
+  finish(): void
+}
+
+class UploadChecksum implements PartCheck {
   readonly #algorithm: Algorithm
   readonly #expected: Buffer
   readonly #hash: Hash
@@ -27,7 +35,6 @@ export class PartCheck {
     this.#hash.update(chunk)
   }
 
-  /** @throws CHECKSUM_MISMATCH */
   finish(): void {
     const actual = this.#hash.digest()
     if (actual.equals(this.#expected)) return
@@ -58,5 +65,21 @@ export function parseUploadChecksum(given: string): PartCheck {
       `${JSON.stringify(given)} does not hold a ${algorithm} digest (${DIGEST_BYTES[algorithm]} bytes) in base64`,
     )
   }
-  return new PartCheck(algorithm, bytes)
+  return new UploadChecksum(algorithm, bytes)
+}
+
+/**
+ * The digests of HTTP (RFC 9530) that a part carries, or null when it carries none.
+ * @param isWhole whether the part is all of the file: only then can a digest of the whole be checked with it.
+ * @throws INVALID_REQUEST
+ */
+export function parseDigests(headers: IncomingHttpHeaders, isWhole: boolean): PartCheck | null {
+  for (const name of ['repr-digest', 'digest']) {
+    if (headers[name] === undefined || isWhole) continue
+    throw invalid(name, 'it cannot be checked on a part; send Content-Digest, or compare the SHA-256 of the file')
+  }
+  const isGiven = ['content-digest', 'content-md5', 'repr-digest', 'digest'].some((name) => headers[name] !== undefined)
+  if (!isGiven) return null
+  const digests = new BodyDigests(headers)
+  return { update: (chunk) => digests.update(chunk), finish: () => digests.check() }
 }

@@ -10,6 +10,8 @@ export interface PartHeaders {
   lengthBytes: number | null
   /** What must hold of the part's bytes, or null. */
   check: PartCheck | null
+  /** Whether it is the last part, or null when that shows by the length. */
+  isLast: boolean | null
 }
 
 export interface Creation {
@@ -25,6 +27,10 @@ export interface Creation {
 }
 
 export interface Protocol {
+  /** @throws TUS_VERSION unless the client speaks a version that is known here. */
+  requireVersion(headers: IncomingHttpHeaders): void
+  /** Headers of every answer. */
+  sign(headers: IncomingHttpHeaders): Record<string, string>
   /** @throws INVALID_REQUEST, TUS_VERSION */
   readCreation(headers: IncomingHttpHeaders): Creation
   /** @throws INVALID_REQUEST, UNSUPPORTED_TYPE */

@@ -60,6 +60,8 @@ export interface Part {
   lengthBytes: number | null
   /** What must hold of the part's bytes, or null. */
   check: PartCheck | null
+  /** Whether the client says that it is the last, or null when that shows by the length. */
+  isLast: boolean | null
   request: IncomingMessage
   /** Called when the body is wanted. */
   acceptBody(): void
@@ -276,6 +278,7 @@ export class ResumableUploads {
     const save = async () => this.#outcomes.note(row, await writer.flush(), this.#expiry())
     const checkpoints = new Checkpoints(async () => void (await save()), this.#deps.clock, this.#deps.log)
     let failure: unknown = null
+    let length = row.length_bytes
     try {
       part.acceptBody()
       await receive(part.request, writer, (chunk) => {
@@ -288,6 +291,10 @@ export class ResumableUploads {
         return isReady
       })
       part.check?.finish()
+      if (part.isLast && row.length_bytes !== null && writer.sizeBytes < row.length_bytes) {
+        throw invalid('Upload-Complete', `${row.length_bytes - writer.sizeBytes} bytes are missing at the end`)
+      }
+      if (part.isLast) length = writer.sizeBytes
     } catch (error) {
       failure = error
     }
@@ -300,7 +307,7 @@ export class ResumableUploads {
       await this.#outcomes.note(row, writer.flushedBytes, this.#expiry())
       throw failure ?? writer.failed.reason
     }
-    const isFile = writer.sizeBytes === row.length_bytes && row.concat !== 'partial'
+    const isFile = writer.sizeBytes === length && row.concat !== 'partial'
     if (isFile && !isCode(failure, 'TOO_LARGE')) {
       // The disk may need longer than the connection may be idle.
       part.request.socket.setTimeout(0)

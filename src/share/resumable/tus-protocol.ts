@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
-import { parseUploadChecksum } from './checksums.ts'
+import { parseDigests, parseUploadChecksum } from './checksums.ts'
 import type { PartHeaders, Protocol } from './protocol.ts'
 import {
   isPartType,
@@ -10,10 +10,18 @@ import {
   parseConcat,
   parseLength,
   parseMetadata,
+  requireTusVersion,
   TUS_CONTENT_TYPE,
+  TUS_VERSION,
 } from './tus-headers.ts'
 
 export const tusProtocol: Protocol = {
+  requireVersion(headers) {
+    requireTusVersion(headers['tus-resumable'])
+  },
+
+  sign: () => ({ 'tus-resumable': TUS_VERSION }),
+
   readCreation(headers) {
     const { 'upload-length': length, 'upload-defer-length': deferLength, 'upload-concat': concat } = headers
     const parts = concat === undefined ? null : parseConcat(concat)
@@ -27,7 +35,7 @@ export const tusProtocol: Protocol = {
       isPartial: concat === 'partial',
       parts,
       metadata: parseMetadata(headers['upload-metadata']),
-      part: hasPart && !parts ? { offset: 0, lengthBytes, check: checkOf(headers) } : null,
+      part: hasPart && !parts ? { offset: 0, lengthBytes, check: checkOf(headers), isLast: null } : null,
     }
   },
 
@@ -40,6 +48,7 @@ export const tusProtocol: Protocol = {
       offset: parseBytesHeader('Upload-Offset', offset),
       lengthBytes: length === undefined ? null : parseBytesHeader('Upload-Length', length),
       check: checkOf(headers),
+      isLast: null,
     }
   },
 
@@ -64,5 +73,5 @@ function checkOf(headers: IncomingHttpHeaders) {
   if (trailer && /(^|[\s,])upload-checksum([\s,]|$)/i.test(trailer)) {
     throw invalid('Upload-Checksum', 'it must be a header: as a trailer it is not read')
   }
-  return typeof checksum === 'string' ? parseUploadChecksum(checksum) : null
+  return typeof checksum === 'string' ? parseUploadChecksum(checksum) : parseDigests(headers, false)
 }

@@ -12,14 +12,8 @@ import { CHECKSUM_ALGORITHMS } from '../resumable/checksums.ts'
 import type { Creation, PartHeaders } from '../resumable/protocol.ts'
 import { noSuchUpload, type ResumableRow } from '../resumable/resumable-rows.ts'
 import type { Part, ResumableUploads } from '../resumable/resumable-uploads.ts'
-import {
-  formatMetadata,
-  requireTusVersion,
-  TUS_CONTENT_TYPE,
-  TUS_EXTENSIONS,
-  TUS_VERSION,
-} from '../resumable/tus-headers.ts'
-import { tusProtocol } from '../resumable/tus-protocol.ts'
+import { formatMetadata, TUS_CONTENT_TYPE, TUS_EXTENSIONS, TUS_VERSION } from '../resumable/tus-headers.ts'
+import { protocolOf } from '../resumable/protocols.ts'
 import type { Settings } from '../settings.ts'
 import { smaller } from './describe-file.ts'
 import { requireGuestLink } from './params.ts'
@@ -71,13 +65,13 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
   // The body is left in the request: the handlers stream it.
   instance.removeAllContentTypeParsers()
   instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  instance.addHook('onSend', async (_request, reply) => {
-    reply.header('tus-resumable', TUS_VERSION)
+  instance.addHook('onSend', async (request, reply) => {
+    reply.headers(protocolOf(request.headers).sign(request.headers))
   })
   instance.addHook('onRequest', async (request, reply) => {
     if (request.method === 'OPTIONS') return
     reply.header('tus-version', TUS_VERSION)
-    requireTusVersion(request.headers)
+    protocolOf(request.headers).requireVersion(request.headers)
   })
   const doors: Door[] = [
     { path: '/api/tus', access: 'owner', params: z.object({}), linkOf: async () => null },
@@ -109,7 +103,9 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
           'tus-extension': TUS_EXTENSIONS,
           'tus-checksum-algorithm': CHECKSUM_ALGORITHMS.join(','),
         })
-        if (deps.maxFileBytes !== null) reply.header('tus-max-size', deps.maxFileBytes)
+        if (deps.maxFileBytes !== null) {
+          reply.headers({ 'tus-max-size': deps.maxFileBytes, 'upload-limit': `max-size=${deps.maxFileBytes}` })
+        }
         return reply.code(204).send()
       },
     )
@@ -126,10 +122,10 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
       async (request, reply) => {
         const link = await door.linkOf(request)
         if (link) deps.guestLinks.requireActive(link)
-        const upload = await create(request, tusProtocol.readCreation(request.headers), link, deps)
+        const upload = await create(request, protocolOf(request.headers).readCreation(request.headers), link, deps)
         const path = door.path.replace(':id', link?.id ?? '')
         reply.header('location', `${request.basePath}${path}/${upload.id}`)
-        return reply.code(201).headers(tusProtocol.describe(upload)).send()
+        return reply.code(201).headers(protocolOf(request.headers).describe(upload)).send()
       },
     )
   }
@@ -193,15 +189,18 @@ function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependenci
       return reply
         .code(200)
         .header('cache-control', 'no-store')
-        .headers({ ...tusProtocol.describeWhole(upload), ...tusProtocol.describe(upload) })
+        .headers({
+          ...protocolOf(request.headers).describeWhole(upload),
+          ...protocolOf(request.headers).describe(upload),
+        })
         .send()
     },
     append: async (request: FastifyRequest, reply: FastifyReply) => {
       const link = await door.linkOf(request)
       if (link) guestLinks.requireActive(link)
-      const part = partOf(request, tusProtocol.readPart(request.headers))
+      const part = partOf(request, protocolOf(request.headers).readPart(request.headers))
       const upload = await uploads.receive(idOf(request), link?.id ?? null, part)
-      return reply.code(204).headers(tusProtocol.describe(upload)).send()
+      return reply.code(204).headers(protocolOf(request.headers).describe(upload)).send()
     },
     terminate: async (request: FastifyRequest, reply: FastifyReply) => {
       const { id } = await find(request)
