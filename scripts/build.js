@@ -1,8 +1,19 @@
 // Builds the program to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
 // build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 const STAMP = 'dist/.stamp'
 const NEXT = 'dist.next'
@@ -39,11 +50,21 @@ function build() {
   run('rolldown', ['--config', 'rolldown.config.js', '--dir', NEXT, '--log-level', 'warn'])
   run('tsc', ['-p', 'tsconfig.build.json', '--outDir', NEXT])
   run('vite', ['build', '--outDir', `../../${NEXT}/web`, '--logLevel', 'warn'])
+  compress(`${NEXT}/web/assets`)
   writeFileSync(`${NEXT}/.stamp`, '')
   utimesSync(`${NEXT}/.stamp`, startedAt, startedAt)
   // Only a whole build takes the place of the last one: what runs from that may start workers and commands meanwhile.
   rmSync('dist', { recursive: true, force: true })
   renameSync(NEXT, 'dist')
+}
+
+/** Once here rather than for each client. */
+function compress(folder) {
+  for (const name of readdirSync(folder).filter((file) => /\.(js|css|svg)$/.test(file))) {
+    const content = readFileSync(`${folder}/${name}`)
+    writeFileSync(`${folder}/${name}.br`, brotliCompressSync(content))
+    writeFileSync(`${folder}/${name}.gz`, gzipSync(content, { level: 9 }))
+  }
 }
 
 function run(tool, args) {

@@ -46,6 +46,8 @@ export const ERROR_CODES = {
     exit: 65,
     meaning: 'The body has another Content-Type than the one that is read here.',
   },
+  BODY_TOO_SLOW: { http: 408, exit: 74, meaning: 'The body came too slowly, or not in time.' },
+  HEADERS_TOO_LARGE: { http: 431, exit: 65, meaning: 'The headers of the request are too large.' },
   TOO_LARGE: { http: 413, exit: 65, meaning: 'The body is larger than allowed.' },
   DIGEST_MISMATCH: { http: 400, exit: 74, meaning: 'The body does not have the digest that was sent along.' },
   RANGE_NOT_SATISFIABLE: { http: 416, exit: 65, meaning: 'The requested byte range lies outside the file.' },

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Default `owner`: a route that says nothing is closed. */
     access?: Access
+    /** Begins or ends a session: only pages of our own may ask for it, though anybody may log in. Default false. */
+    changesSession?: boolean
     /** The handler reads the body itself and calls `acceptBody` before it does. Default false: the body is parsed. */
     streamsBody?: boolean
     /** Answers during shutdown too. Default false. */

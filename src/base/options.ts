@@ -69,9 +69,22 @@ export const OPTIONS = {
     env: ['HOLDFAST_BEHIND_PROXY'],
     presence: ['PS_BEHIND_PROXY'],
     flag: 'behind-proxy',
-    summary: 'Trust X-Forwarded-For, -Proto and -Host: set it behind a reverse proxy, and only there.',
+    summary: 'Trust X-Forwarded-For, -Proto, -Host and -Prefix: set it behind a reverse proxy, and only there.',
     default: false,
   }),
+  publicUrl: {
+    env: ['HOLDFAST_PUBLIC_URL'],
+    flag: 'public-url',
+    summary: 'Address under which people reach the server, with a path if it has one; wins over what a proxy says.',
+    allowed: 'a URL such as https://files.example.org or https://example.org/share',
+    default: null,
+    parse: (given) => {
+      const url = URL.canParse(given) ? new URL(given) : null
+      const isPlain = url !== null && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username
+      return isPlain ? url : null
+    },
+    format: (value) => value?.href ?? '',
+  } satisfies Option<URL | null> as Option<URL | null>,
   publishToken: {
     env: ['HOLDFAST_PUBLISH_TOKEN'],
     flag: null,
@@ -102,6 +115,12 @@ export const OPTIONS = {
     flag: 'max-file-size',
     summary: 'Largest file that may be uploaded; 0 is no limit but the disk.',
     default: 0,
+  }),
+  minUploadRate: bytes({
+    env: ['HOLDFAST_MIN_UPLOAD_RATE'],
+    flag: 'min-upload-rate',
+    summary: 'Bytes a second, over a minute, below which an upload is ended; 0 is no limit.',
+    default: 100,
   }),
   minFreeSpace: bytes({
     env: ['HOLDFAST_MIN_FREE_SPACE'],

@@ -11,11 +11,13 @@ import { ApiTokens } from './auth/api-tokens.ts'
 import { sessionRoutes, tokenRoutes } from './auth/auth-routes.ts'
 import { guard } from './auth/guard.ts'
 import { Sessions } from './auth/sessions.ts'
+import { answerConnectionError } from './connection-errors.ts'
 import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import type { OpenStates } from './open-states.ts'
 import { Page } from './pages.ts'
-import { describeRequests } from './requests.ts'
+import { endSlowBodies } from './slow-bodies.ts'
+import { describeRequests, rewriteUrl } from './requests.ts'
 import type { StateMetrics } from './state-metrics.ts'
 import { statusRoutes } from './status-routes.ts'
 
@@ -47,12 +49,14 @@ const MAX_PARAM_LENGTH = 512 * 3 * 3
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const { config, database, clock, draining } = deps
   const logger: FastifyBaseLogger = deps.log
+  const view = { publicUrl: config.publicUrl, behindProxy: config.behindProxy }
   const app: FastifyInstance = fastify({
     loggerInstance: logger,
     // One line a request, ours: see requests.ts.
     logController: new LogController({ disableRequestLogging: true }),
-    // One hop: what stands further left in X-Forwarded-For comes from the client, and could dodge the login throttle.
-    trustProxy: config.behindProxy ? (_address, hop) => hop === 0 : false,
+    rewriteUrl: (request) => rewriteUrl(request, view),
+    // What stands in the forwarded headers by then is ours: see client-view.ts.
+    trustProxy: (_address, hop) => hop === 0,
     genReqId: () => randomId(REQUEST_ID_LENGTH),
     bodyLimit: MAX_PARSED_BODY_BYTES,
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
@@ -62,13 +66,17 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: true,
     frameworkErrors: refuseUnroutable,
+    clientErrorHandler: answerConnectionError,
   })
   app.setValidatorCompiler(validatorCompiler)
   // Answers are built by our own code from typed values; checking each against its schema again would only cost time.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
-  const page = new Page()
+  const page = new Page(config.publicUrl)
   handleErrors(app, page)
-  describeRequests(app, config.behindProxy)
+  describeRequests(app)
+  endSlowBodies(app, config.minUploadRate)
+  // A client may close its side when it has asked, and still wants its answer.
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   parseJsonWhateverItIsCalled(app)
   await app.register(fastifyCookie)
   await app.register(fastifySwagger, {

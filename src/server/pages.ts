@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { packagePath } from '../base/index.ts'
+import { packagePath, prefersHtml } from '../base/index.ts'
 import { renderPage } from './page-html.ts'
 
 /** PicoShare's paths, so that bookmarks keep working. */
@@ -30,11 +30,17 @@ const ROOT = packagePath('dist/web')
 
 /** The browser app's one HTML page, or null in a checkout that was never built: then there is only the API. */
 export class Page {
+  readonly #publicUrl: string | null
   readonly #html = existsSync(`${ROOT}/index.html`) ? readFileSync(`${ROOT}/index.html`, 'utf8') : null
+
+  /** @param publicUrl what links to hand over begin with, or null for the address that the browser shows. */
+  constructor(publicUrl: URL | null) {
+    this.#publicUrl = publicUrl && publicUrl.href.replace(/\/+$/, '')
+  }
 
   /** Answers with the page if there is one and the client is a browser that navigates. @returns null otherwise. */
   offer(request: FastifyRequest, reply: FastifyReply, status: number): FastifyReply | null {
-    const isNavigation = request.method === 'GET' && (request.headers.accept?.includes('text/html') ?? false)
+    const isNavigation = request.method === 'GET' && prefersHtml(request)
     return this.#html !== null && isNavigation ? this.#send(this.#html, reply, status) : null
   }
 
@@ -44,7 +50,7 @@ export class Page {
     return reply
       .code(status)
       .type('text/html; charset=utf-8')
-      .send(renderPage(html, { basePath, publicUrl: null, guestLinkId }))
+      .send(renderPage(html, { basePath, publicUrl: this.#publicUrl, guestLinkId }))
   }
 
   /** Registers the app's pages and assets. */
@@ -71,6 +77,8 @@ export class Page {
       root: ROOT,
       wildcard: false,
       index: false,
+      preCompressed: true,
+      globIgnore: ['**/*.br', '**/*.gz'],
       setHeaders: (reply, path) => {
         const isHashed = path.slice(ROOT.length).startsWith(HASHED_ASSETS)
         reply.header('cache-control', isHashed ? `public, max-age=${A_YEAR_SECONDS}, immutable` : 'no-cache')

@@ -1,5 +1,8 @@
 /** What every request gets: an address as the client sees it, safe headers, a line in the log. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { HoldfastError } from '../base/index.ts'
+import { viewOf, withoutBasePath, type ClientView, type ClientViewOptions } from './client-view.ts'
 
 export const SAFE_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -12,9 +15,34 @@ export const SAFE_HEADERS = {
   'x-robots-tag': 'noindex, nofollow',
 }
 
-export function describeRequests(app: FastifyInstance, behindProxy: boolean): void {
-  app.decorateRequest('baseUrl', { getter: baseUrl(behindProxy) })
-  app.decorateRequest('basePath', '')
+const views = new WeakMap<IncomingMessage, ClientView>()
+
+/**
+ * Runs before the router: notes how the client sees the server and takes the base path off. The framework reads forwarded
+ * headers by itself, so it finds there what has been decided.
+ */
+export function rewriteUrl(request: IncomingMessage, options: ClientViewOptions): string {
+  const view = viewOf(request, options)
+  views.set(request, view)
+  Object.assign(request.headers, {
+    'x-forwarded-for': view.ip,
+    'x-forwarded-proto': view.scheme,
+    'x-forwarded-host': view.host,
+  })
+  return withoutBasePath(request.url ?? '/', view.basePath)
+}
+
+export function describeRequests(app: FastifyInstance): void {
+  app.decorateRequest('basePath', {
+    getter(this: FastifyRequest) {
+      return views.get(this.raw)?.basePath ?? ''
+    },
+  })
+  app.decorateRequest('baseUrl', {
+    getter(this: FastifyRequest) {
+      return `${this.protocol}://${this.host}${this.basePath}`
+    },
+  })
   app.decorateRequest('acceptBody', function acceptBody(this: FastifyRequest) {
     const { waitsFor100 } = this.raw as { waitsFor100?: () => void }
     waitsFor100?.()
@@ -22,6 +50,12 @@ export function describeRequests(app: FastifyInstance, behindProxy: boolean): vo
   holdBack100Continue(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SAFE_HEADERS).header('x-request-id', request.id)
+    const view = views.get(request.raw)
+    if (view?.problem) throw new HoldfastError('INVALID_REQUEST', view.problem)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const view = views.get(request.raw)
+    return view?.isPlainBehindProxy && isForPeople(request) ? upgrade(request, reply, view) : undefined
   })
   app.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?')
@@ -45,10 +79,12 @@ function holdBack100Continue(app: FastifyInstance): void {
   })
 }
 
-/** A proxy that says nothing of the scheme is taken for one that ends TLS, as PicoShare takes it. */
-function baseUrl(behindProxy: boolean) {
-  return function getBaseUrl(this: FastifyRequest): string {
-    const scheme = behindProxy && !this.headers['x-forwarded-proto'] ? 'https' : this.protocol
-    return `${scheme}://${this.host}`
-  }
+/** Links and pages; programs that call the API, and monitors, get their answer as they asked. */
+function isForPeople({ method, url }: FastifyRequest): boolean {
+  return (method === 'GET' || method === 'HEAD') && !/^\/(api|metrics)\b/.test(url)
+}
+
+/** A proxy that also takes port 80 sends people to TLS, as PicoShare does. */
+function upgrade(request: FastifyRequest, reply: FastifyReply, { host, basePath }: ClientView): FastifyReply {
+  return reply.redirect(`https://${host}${basePath}${request.url}`, 301)
 }

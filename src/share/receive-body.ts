@@ -26,7 +26,8 @@ export function receive(body: Readable, writer: BlobWriter, take: (chunk: Buffer
   const onFailed = () => reject(writer.failed.reason as Error)
   writer.failed.addEventListener('abort', onFailed)
   const stopWatching = finished(body, { writable: false }, (error) => {
-    if (error) reject(new HoldfastError('UPLOAD_INTERRUPTED', 'the connection ended before the upload was whole'))
+    if (error instanceof HoldfastError) reject(error)
+    else if (error) reject(new HoldfastError('UPLOAD_INTERRUPTED', 'the connection ended before the upload was whole'))
     else resolve()
   })
   return promise.finally(() => {

@@ -220,10 +220,10 @@ describe('requests from other sites', () => {
     ['PUT', '/api/entry/abcdefghjk', putJson({ filename: 'a' })],
     ['DELETE', '/api/entry/abcdefghjk'],
     ['POST', '/api/guest-links', postJson({})],
-    ['POST', '/api/guest/abcdefghjkmnpqrs', { body: 'text' }],
+    ['POST', '/api/auth', postJson({ sharedSecretKey: 'x' })],
+    ['DELETE', '/api/auth'],
     ['PUT', '/api/settings', putJson({})],
     ['POST', '/api/tokens', postJson({ name: 'a' })],
-    ['POST', '/-abcdefghjk/unlock', { body: new URLSearchParams({ passphrase: 'x' }) }],
   ]
   const send = (method: string, path: string, options: RequestOptions | undefined, headers: Record<string, string>) =>
     server.owner(path, { method, ...options, headers: { ...(options?.headers as Record<string, string>), ...headers } })

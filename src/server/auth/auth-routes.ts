@@ -21,7 +21,7 @@ export function sessionRoutes(
 
   app.post(
     '/api/auth',
-    { config: { access: 'public' }, schema: { summary: 'Log in', tags, body: login } },
+    { config: { access: 'public', changesSession: true }, schema: { summary: 'Log in', tags, body: login } },
     async (request, reply) => {
       throttle.attempt(request.ip)
       if (!sessions.isSharedSecret(request.body.sharedSecretKey)) {
@@ -29,7 +29,7 @@ export function sessionRoutes(
       }
       throttle.succeeded(request.ip)
       reply.setCookie(SESSION_COOKIE, await sessions.start(), {
-        path: '/',
+        path: `${request.basePath}/`,
         maxAge: SESSION_MS / 1000,
         httpOnly: true,
         sameSite: 'strict',
@@ -41,11 +41,11 @@ export function sessionRoutes(
 
   app.delete(
     '/api/auth',
-    { config: { access: 'public' }, schema: { summary: 'Log out', tags } },
+    { config: { access: 'public', changesSession: true }, schema: { summary: 'Log out', tags } },
     async (request, reply) => {
       const token = request.cookies[SESSION_COOKIE]
       if (token !== undefined) await sessions.end(token)
-      clearSessionCookie(reply)
+      clearSessionCookie(request, reply)
       return reply.send()
     },
   )

@@ -16,15 +16,15 @@ export function guard(app: FastifyInstance, sessions: Sessions, tokens: ApiToken
     request.isOwner = bearer === null ? await hasSession(request, sessions) : await tokens.isValid(bearer)
     if (bearer === null) refuseOtherSites(request)
     if (request.is404 || request.isOwner || request.routeOptions.config.access === 'public') return
-    clearSessionCookie(reply)
+    clearSessionCookie(request, reply)
     throw new HoldfastError('AUTH_REQUIRED', bearer === null ? 'log in first' : 'the API token is unknown or revoked', {
       hint: "Log in at /login, or send an API token as 'Authorization: Bearer TOKEN'.",
     })
   })
 }
 
-export function clearSessionCookie(reply: FastifyReply): void {
-  reply.clearCookie(SESSION_COOKIE, { path: '/', httpOnly: true, sameSite: 'strict' })
+export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
+  reply.clearCookie(SESSION_COOKIE, { path: `${request.basePath}/`, httpOnly: true, sameSite: 'strict' })
 }
 
 function bearerToken(request: FastifyRequest): string | null {
@@ -37,16 +37,28 @@ async function hasSession(request: FastifyRequest, sessions: Sessions): Promise<
 }
 
 /**
- * Closes cross-site request forgery: a browser names the page that a request comes from, and only our own may change
- * anything. Programs that are no browsers send neither header.
+ * Closes cross-site request forgery: a browser names the page that a request comes from, and only our own may use a session's
+ * authority. Where the URL itself is the authority, as with guest links, any page may post. Programs that are no browsers
+ * send neither header.
  * @throws FORBIDDEN_ORIGIN
  */
 function refuseOtherSites(request: FastifyRequest): void {
-  if (SAFE_METHODS.includes(request.method)) return
+  const { access, changesSession = false } = request.routeOptions.config
+  if (SAFE_METHODS.includes(request.method) || (access === 'public' && !changesSession)) return
   const { origin, 'sec-fetch-site': site } = request.headers
-  const isOurs = origin === undefined || (URL.canParse(origin) && new URL(origin).host === request.host)
-  if (isOurs && (site === undefined || site === 'same-origin' || site === 'none')) return
+  // The browser itself compares the addresses that it knows: a proxy cannot confuse it.
+  if (site === 'same-origin' || site === 'none') return
+  if (site === undefined && (origin === undefined || isOwnOrigin(origin, request))) return
   throw new HoldfastError('FORBIDDEN_ORIGIN', `this request comes from another site (${origin ?? site})`, {
-    hint: 'Behind a reverse proxy, let it pass on the Host header or set HOLDFAST_BEHIND_PROXY.',
+    hint: 'Behind a reverse proxy that changes Host, set HOLDFAST_PUBLIC_URL to the address that browsers show.',
   })
+}
+
+/** By host alone: a proxy may end TLS without saying so. Older browsers, and pages without TLS, do not say where they are. */
+function isOwnOrigin(origin: string, request: FastifyRequest): boolean {
+  if (!URL.canParse(origin)) return false
+  const { host, hostname } = new URL(origin)
+  const [, given = ''] = /^(.*?)(:\d+)?$/.exec(request.host) ?? []
+  // A proxy often passes Host on without its port; a port of the page is then nothing to go by.
+  return host === request.host || (given === request.host && hostname === given)
 }
