@@ -135,6 +135,19 @@ describe("a guest link's unfinished uploads", () => {
     await server.owner(`/api/guest-links/${link}`, { method: 'DELETE' })
   })
 
+  it('cannot be begun and given up without end', async () => {
+    const link = await guestLink(server, {})
+    const statuses = new Set<number>()
+    for (let round = 0; round < 26; round++) {
+      await times(40, async () => {
+        const { status, headers } = await begin(link, { 'upload-length': '1' })
+        statuses.add(status)
+        if (status === 201) await ask('DELETE', headers.get('location') ?? '', {})
+      })
+    }
+    assert.deepEqual([...statuses], [201, 429])
+  })
+
   it('do not promise the same space twice, and leave the owner theirs', async () => {
     const { disk } = (await server.owner('/api/system')).json<{ disk: { freeBytes: number } }>()
     const link = await guestLink(server, {})

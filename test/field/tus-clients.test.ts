@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { Upload, type UploadOptions } from 'tus-js-client'
 import { bytes, sha256Of, stream } from '../support/bytes.ts'
+import { RawConnection, requestHead } from '../support/forms.ts'
 import { eventually, startServer, type FileView, type TestServer } from '../support/server.ts'
 import { arrived, beginUpload, fileId, guestLink, metadata, OCTETS, offsetOf, startPatch, tus } from '../support/tus.ts'
 
@@ -383,6 +384,26 @@ describe('the IETF draft of resumable uploads', () => {
     assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content.subarray(0, 9000)))
     assert.equal((await draft('DELETE', path, {})).status, 204)
     assert.equal((await draft('HEAD', path, {})).status, 404)
+  })
+
+  it('tells where an upload is before its bytes have come, so that a cut one can go on', async () => {
+    const lines = [
+      'Upload-Draft-Interop-Version: 6',
+      'Upload-Complete: ?1',
+      'Content-Disposition: attachment; filename="cut.bin"',
+      `Content-Length: ${content.length}`,
+    ]
+    const connection = new RawConnection(server, requestHead(server, 'POST /api/tus/', lines))
+    await eventually(() => connection.statuses[0] === 104)
+    const path = /^location: (\S+)/im.exec(connection.received)?.[1] ?? ''
+    connection.socket.write(content.subarray(0, 300_000))
+    await arrived(server, 300_000)
+    connection.socket.destroy()
+    const offset = Number((await draft('HEAD', path, {})).headers.get('upload-offset'))
+    assert.equal(offset, 300_000)
+    const rest = { 'upload-complete': '?1', 'upload-offset': `${offset}`, 'content-type': 'application/partial-upload' }
+    const answer = await draft('PATCH', path, rest, content.subarray(offset))
+    assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content))
   })
 
   it('checks the digests that it defines, and refuses those that it cannot check', async () => {

@@ -11,6 +11,8 @@ export const DRAFT_CONTENT_TYPE = 'application/partial-upload'
 /** Of the drafts that have Upload-Complete; a client of the final text sends none. */
 const VERSIONS = ['4', '5', '6', '7', '8']
 
+const UPLOAD_RESUMPTION_SUPPORTED = 104
+
 export const draftProtocol: Protocol = {
   requireVersion(headers) {
     const version = headers['upload-draft-interop-version']
@@ -25,6 +27,12 @@ export const draftProtocol: Protocol = {
   sign(headers): Record<string, string> {
     const version = headers['upload-draft-interop-version']
     return version === undefined ? {} : { 'upload-draft-interop-version': String(version) }
+  },
+
+  announceBy(headers) {
+    const version = headers['upload-draft-interop-version']
+    if (version === undefined) return null
+    return { status: UPLOAD_RESUMPTION_SUPPORTED, headers: { 'upload-draft-interop-version': String(version) } }
   },
 
   readCreation(headers) {

@@ -16,6 +16,7 @@ import { contentLength, tooLarge } from '../uploads.ts'
 import { Checkpoints } from './checkpoints.ts'
 import type { PartCheck } from './checksums.ts'
 import { Concatenation } from './concatenation.ts'
+import { GivenUp } from './given-up.ts'
 import { OpenWriters } from './open-writers.ts'
 import { newUploadId, Outcomes } from './outcomes.ts'
 import { isWhole, noSuchUpload, type ResumableRow, type ResumableRows } from './resumable-rows.ts'
@@ -73,6 +74,7 @@ export class ResumableUploads {
   readonly #writers: OpenWriters
   readonly #outcomes: Outcomes
   readonly #concatenation: Concatenation
+  readonly #givenUp: GivenUp
 
   constructor(dependencies: ResumableUploadsDependencies) {
     this.#deps = dependencies
@@ -80,6 +82,7 @@ export class ResumableUploads {
     this.#writers = new OpenWriters(dependencies.blobs)
     this.#outcomes = new Outcomes({ ...dependencies, writers: this.#writers })
     const parts = { writers: this.#writers, outcomes: this.#outcomes, turns: this.#turns }
+    this.#givenUp = new GivenUp(dependencies.clock)
     this.#concatenation = new Concatenation({ ...dependencies, ...parts })
   }
 
@@ -163,6 +166,7 @@ export class ResumableUploads {
     if (row.final_id !== null && row.file_id === null) {
       throw new HoldfastError('CONFLICT', `the upload ${id} is being made part of a file`)
     }
+    if (row.guest_link_id !== null && row.file_id === null) this.#givenUp.add(row.guest_link_id)
     await this.#outcomes.remove(row, 'the upload was given up')
   }
 
@@ -204,6 +208,7 @@ export class ResumableUploads {
     using _ = await freeSpace.reserve(upload.length_bytes)
     const linkId = upload.guest_link_id
     if (linkId === null) return
+    this.#givenUp.requireFew(linkId)
     // The owner may promise more than there is, and gets NO_SPACE in the middle; guests could lock everybody out with that.
     const available = await freeSpace.available()
     if (available !== null && (await rows.pendingBytes()) > available) {

@@ -22,6 +22,8 @@ export const tusProtocol: Protocol = {
 
   sign: () => ({ 'tus-resumable': TUS_VERSION }),
 
+  announceBy: () => null,
+
   readCreation(headers) {
     const { 'upload-length': length, 'upload-defer-length': deferLength, 'upload-concat': concat } = headers
     const parts = concat === undefined ? null : parseConcat(concat)

@@ -122,9 +122,13 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
       async (request, reply) => {
         const link = await door.linkOf(request)
         if (link) deps.guestLinks.requireActive(link)
-        const upload = await create(request, protocolOf(request.headers).readCreation(request.headers), link, deps)
-        const path = door.path.replace(':id', link?.id ?? '')
-        reply.header('location', `${request.basePath}${path}/${upload.id}`)
+        const path = request.basePath + door.path.replace(':id', link?.id ?? '')
+        const creation = protocolOf(request.headers).readCreation(request.headers)
+        const upload = await create(request, creation, link, {
+          ...deps,
+          announce: ({ id }) => announce(request, reply, `${path}/${id}`),
+        })
+        reply.header('location', `${path}/${upload.id}`)
         return reply.code(201).headers(protocolOf(request.headers).describe(upload)).send()
       },
     )
@@ -214,7 +218,7 @@ async function create(
   request: FastifyRequest,
   creation: Creation,
   link: GuestLink | null,
-  deps: TusRoutesDependencies,
+  deps: TusRoutesDependencies & { announce(upload: ResumableRow): boolean },
 ): Promise<ResumableRow> {
   const { lengthBytes, isPartial, metadata } = creation
   const file = await describeFile(metadata, link, isPartial ? 'part' : null, deps)
@@ -235,13 +239,23 @@ async function create(
   }
   const upload = await deps.uploads.create(given)
   if (!creation.part) return upload
+  const isKnown = deps.announce(upload)
   try {
     return await deps.uploads.receive(upload.id, upload.guest_link_id, partOf(request, creation.part))
   } catch (error) {
-    // The client does not get to know where the upload is.
-    await deps.uploads.terminate(upload.id)
+    // A client that does not get to know where the upload is cannot go on with it.
+    if (!isKnown) await deps.uploads.terminate(upload.id)
     throw error
   }
+}
+
+/** Tells a client that understands it where the upload is before its body has come. @returns whether it was told. */
+function announce(request: FastifyRequest, reply: FastifyReply, location: string): boolean {
+  const { raw, headers } = request
+  const interim = protocolOf(headers).announceBy(headers)
+  if (interim === null || raw.httpVersion === '1.0') return false
+  reply.raw.writeInformation(interim.status, { ...interim.headers, location })
+  return true
 }
 
 function partOf(request: FastifyRequest, headers: PartHeaders): Part {
