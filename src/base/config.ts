@@ -105,7 +105,7 @@ function findGiven(
   const flag = option.flag === null ? undefined : flags[option.flag]
   if (flag !== undefined) return { source: `--${option.flag}`, text: flag }
   // An empty variable counts as unset, as in PicoShare and in compose files.
-  const name = option.env.find((candidate) => env[candidate])
+  const name = option.env.find((candidate) => env[candidate] && !isOfKubernetes(candidate, env[candidate]))
   if (name) return { source: name, text: env[name] ?? '' }
   const present = 'presence' in option ? (option.presence as string[]).find((candidate) => env[candidate]) : undefined
   if (present) return { source: present, text: 'true' }
@@ -134,8 +134,18 @@ function readConfigFile(path: string, issues: ConfigIssue[]): Record<string, unk
 function unknownVariables(env: NonNullable<ConfigSources['env']>): ConfigIssue[] {
   const known = [...entries().flatMap(([, option]) => option.env), ...OTHER_VARIABLES]
   return Object.keys(env)
-    .filter((name) => name.startsWith('HOLDFAST_') && !known.includes(name))
+    .filter((name) => name.startsWith('HOLDFAST_') && !known.includes(name) && !isOfKubernetes(name, env[name]))
     .map((name) => ({ source: name, message: unknownName(name, known) }))
+}
+
+/**
+ * Whether Kubernetes has made a variable for a Service whose name begins with `holdfast`, such as
+ * `HOLDFAST_PORT=tcp://10.0.0.1:80` (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ */
+function isOfKubernetes(name: string, value = ''): boolean {
+  if (/^HOLDFAST(_\w+)?_SERVICE_(HOST|PORT(_\w+)?)$/.test(name)) return true
+  if (/^HOLDFAST(_\w+)?_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true
+  return /^HOLDFAST(_\w+)?_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value)
 }
 
 function unknownName(name: string, known: readonly string[]): string {

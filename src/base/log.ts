@@ -22,7 +22,9 @@ export async function createLog(level: LogLevel, format: LogFormat = 'auto'): Pr
   const readable = format === 'pretty' || (format === 'auto' && process.stderr.isTTY)
   if (!readable) return pino(options, pino.destination({ dest: 2, sync: true }))
   const { default: pretty } = await import('pino-pretty')
-  const colorize = process.stderr.isTTY
+  // https://no-color.org
+  const isPlain = Boolean(process.env['NO_COLOR']) || process.env['TERM'] === 'dumb'
+  const colorize = process.stderr.isTTY && !isPlain
   const look = { colorize, singleLine: true, translateTime: 'HH:MM:ss' }
   return pino(options, pretty({ ...look, sync: true, destination: 2 }))
 }

@@ -27,7 +27,7 @@ export const OPTIONS = {
   host: text({
     env: ['HOLDFAST_HOST'],
     flag: 'host',
-    summary: 'Address to listen on; 0.0.0.0 or :: for all.',
+    summary: 'Address to listen on; 0.0.0.0 or :: for all, which a container needs.',
     allowed: 'an IP address or a host name',
     default: '127.0.0.1',
     pattern: /^[\w.:-]+$/,
@@ -54,7 +54,8 @@ export const OPTIONS = {
     summary: 'Passphrase of the owner. Without one, the first start makes one and keeps it in the data folder.',
     allowed: 'a non-empty text',
     default: null,
-    parse: (given) => (given === '' ? null : new Secret(given)),
+    // Files of variables and mounted secrets often end in a line break that nobody typed.
+    parse: (given) => (given.trimEnd() === '' ? null : new Secret(given.replace(/[\r\n]+$/, ''))),
     format: (value) => (value ? '***' : ''),
   } satisfies Option<Secret | null> as Option<Secret | null>,
   sharedSecretFile: text({

@@ -52,6 +52,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
+  refusePicoShareFlag(process.argv.slice(2))
   const asked = COMMANDS[process.argv[2] ?? '']
   const loaders = asked ? [asked] : Object.values(COMMANDS)
   for (const register of await Promise.all(loaders.map((load) => load()))) register(program)
@@ -59,6 +60,19 @@ try {
   await program.parseAsync(name === 'build' ? [node, main, name, ...withTwoDashes(words)] : process.argv)
 } catch (error) {
   process.exitCode = report(error)
+}
+
+/** PicoShare is started with `-db data/store.db`. @throws INVALID_CONFIG */
+function refusePicoShareFlag([first = '', ...rest]: string[]): void {
+  const words = first === 'serve' ? rest : first.startsWith('-') ? [first] : []
+  if (!words.some((word) => /^--?db(=|$)/.test(word))) return
+  throw new HoldfastError(
+    'INVALID_CONFIG',
+    '-db is a flag of PicoShare: Holdfast keeps its database in a folder of its own',
+    {
+      hint: "Start it with 'holdfast serve --data FOLDER'. This version cannot import a PicoShare database.",
+    },
+  )
 }
 
 function report(error: unknown): number {

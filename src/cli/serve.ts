@@ -1,12 +1,19 @@
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Command } from 'commander'
 import { createLog } from '../base/index.ts'
 import { startServer } from '../server/index.ts'
 import { addConfigFlags, readConfig } from './config-flags.ts'
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+/** SIGHUP: the terminal has been closed. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+/** A shorter passphrase is guessed sooner or later, slowed down or not. */
+const MIN_SECRET_CHARACTERS = 8
 /** An exit code above this is a death by that signal. */
 const SIGNAL_EXIT_BASE = 128
+
+/** Files that Docker and Podman make in each container. */
+const CONTAINER_MARKS = ['/.dockerenv', '/run/.containerenv']
 
 export function registerServe(program: Command): void {
   const serve = program.command('serve').description('run the file share')
@@ -15,7 +22,13 @@ export function registerServe(program: Command): void {
     // What the server writes is for its own user only, in a data folder that others may read too.
     process.umask(0o077)
     const log = await createLog(config.logLevel, config.logFormat)
+    if (config.sharedSecret && config.sharedSecret.reveal().length < MIN_SECRET_CHARACTERS) {
+      log.warn(`the shared secret has fewer than ${MIN_SECRET_CHARACTERS} characters: it can be guessed`)
+    }
     const server = await startServer(config, log)
+    if (isLoopback(config.host) && CONTAINER_MARKS.some((path) => existsSync(path))) {
+      log.warn(`${config.host} is inside this container alone: set HOLDFAST_HOST=0.0.0.0 to be reached from outside`)
+    }
     let isStopping = false
     for (const signal of SIGNALS) {
       process.on(signal, () => {
@@ -42,4 +55,8 @@ export function registerServe(program: Command): void {
       console.log(`Passphrase: ${passphrase}\n(made for this first start and kept in ${path}; it is not shown again)`)
     }
   })
+}
+
+function isLoopback(host: string): boolean {
+  return /^(127\.|::1$|localhost$)/.test(host)
 }

@@ -32,6 +32,7 @@ export interface Server {
  */
 export async function startServer(config: Config, log: Log): Promise<Server> {
   await using opened = new AsyncDisposableStack()
+  refuseFolderOfPicoShare(config.dataFolder)
   const folder = openDataFolder(config.dataFolder)
   opened.defer(() => folder.release())
   const kept = config.sharedSecret ? null : keptSharedSecret(folder.path)
@@ -90,6 +91,14 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
       return cut
     },
   }
+}
+
+/** Its files would seem to be gone. Nothing has been made yet. @throws INVALID_CONFIG */
+function refuseFolderOfPicoShare(folder: string): void {
+  if (!existsSync(join(folder, 'store.db')) || existsSync(join(folder, 'holdfast.db'))) return
+  throw new HoldfastError('INVALID_CONFIG', `the data folder ${folder} holds a database of PicoShare (store.db)`, {
+    hint: 'This version cannot import it. Give Holdfast a folder of its own with --data; PicoShare keeps its files.',
+  })
 }
 
 /** Stored bytes without any database: most likely it was lost, and must be put back before the bytes are given up. */
