@@ -109,7 +109,7 @@ function findGiven(
   if (name) return { source: name, text: env[name] ?? '' }
   const present = 'presence' in option ? (option.presence as string[]).find((candidate) => env[candidate]) : undefined
   if (present) return { source: present, text: 'true' }
-  if (key in fromFile) return { source: `${file}: ${key}`, text: String(fromFile[key]) }
+  if (key in fromFile && fromFile[key] !== '') return { source: `${file}: ${key}`, text: String(fromFile[key]) }
   return undefined
 }
 
