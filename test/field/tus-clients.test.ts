@@ -66,6 +66,32 @@ describe('the address of uploads', () => {
   })
 })
 
+describe('the address of an upload', () => {
+  it('keeps the path that a proxy strips', async () => {
+    await using proxied = await startServer({ args: ['--log-level', 'warn', '--behind-proxy', 'true'] })
+    const content = bytes(1000, 'prefix')
+    const headers = { cookie: proxied.cookie, 'x-forwarded-prefix': '/share' }
+    for (const protocol of ['tus-v1', 'ietf-draft-05'] as const) {
+      const options = { protocol, headers, parallelUploads: protocol === 'tus-v1' ? 2 : 1 }
+      const created = await new Promise<string | null>((resolve, reject) => {
+        const task = new Upload(content, {
+          ...options,
+          endpoint: `${proxied.url}/share/api/tus/`,
+          metadata: { filename: 'prefix' },
+          onError: reject,
+          onSuccess: () => resolve(task.url),
+        })
+        task.start()
+      })
+      assert.ok(created?.startsWith(`${proxied.url}/share/api/tus/`), created ?? 'no address')
+    }
+    assert.deepEqual(
+      (await proxied.list()).files.map(({ sha256 }) => sha256),
+      [await sha256Of(content), await sha256Of(content)],
+    )
+  })
+})
+
 describe('metadata', () => {
   it('name a file as Uppy does, with keys of its own', async () => {
     const meta = { name: 'photo.jpg', type: 'image/jpeg', relativePath: 'null', caption: 'Ada', 'my-key': 'x' }
