@@ -207,6 +207,32 @@ describe('kill -9 while parts become one file', sideBySide, () => {
     t.diagnostic(`partial files after each kill: ${left.join(', ')}`)
   })
 
+  it('and the idle timeout does not cut the answer, however long the first part is read again', async () => {
+    const dataFolder = temporaryFolder()
+    const first = await startServer({ dataFolder, built: true, args: quiet })
+    const begun = async (length: number) => {
+      const headers = { 'upload-concat': 'partial', 'upload-length': `${length}` }
+      return (await tus(first, 'POST', '/api/tus/', { headers })).headers.get('location') ?? ''
+    }
+    // Sparse gigabytes: longer than a second to hash, no space on the disk.
+    const length = 3_000_000_000
+    const long = await begun(length)
+    truncateSync(partPath(first), length)
+    const short = await begun(4)
+    assert.equal((await patch(first, short, 0, 'text')).status, 204)
+    await first.kill()
+    using database = first.database()
+    database.prepare('update resumable_uploads set offset_bytes = length_bytes').run()
+    await using server = await startServer({ dataFolder, built: true, args: [...quiet, '--idle-timeout', '1s'] })
+    const startedAt = performance.now()
+    const answer = await concatenate(server, [long, short])
+    assert.equal(answer.status, 201, answer.text)
+    assert.ok(performance.now() - startedAt > 1000, 'it took longer than the idle timeout')
+    const { sizeBytes } = (await server.owner(`/api/files/${fileId(answer)}`)).json<FileView>()
+    assert.equal(sizeBytes, length + 4)
+    assert.ok(server.memory('VmHWM') < 300_000_000)
+  })
+
   it('between two steps goes on behind what was joined', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(
