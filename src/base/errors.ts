@@ -10,6 +10,11 @@ export const ERROR_CODES = {
   AUTH_REQUIRED: { http: 401, exit: 77, meaning: 'The request needs a session or an API token.' },
   WRONG_SECRET: { http: 401, exit: 77, meaning: 'The shared secret or passphrase is wrong.' },
   GUEST_LINK_INACTIVE: { http: 401, exit: 77, meaning: 'The guest link is expired, disabled or used up.' },
+  SCOPE_MISSING: {
+    http: 403,
+    exit: 77,
+    meaning: 'The API token may not do this; the message names the scope it needs.',
+  },
   FORBIDDEN_ORIGIN: { http: 403, exit: 77, meaning: 'A browser sent the request from another site.' },
   NOT_FOUND: { http: 404, exit: 66, meaning: 'There is no such thing, or no longer.' },
   METHOD_NOT_ALLOWED: { http: 405, exit: 65, meaning: 'The path exists, but not for this HTTP method.' },

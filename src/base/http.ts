@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Default `owner`: a route that says nothing is closed. */
     access?: Access
+    /** What an API token needs for it. Default `read` for GET and HEAD, else `manage`. */
+    scope?: 'upload' | 'read' | 'manage'
     /** Begins or ends a session: only pages of our own may ask for it, though anybody may log in. Default false. */
     changesSession?: boolean
     /** The handler reads the body itself and calls `acceptBody` before it does. Default false: the body is parsed. */
@@ -22,8 +24,10 @@ declare module 'fastify' {
     whileDraining?: boolean
   }
   interface FastifyRequest {
-    /** Whether the request carries a valid session or API token. */
+    /** Whether the request carries a valid session, or an API token that may read. */
     isOwner: boolean
+    /** The session of the request, or null. */
+    sessionId: string | null
     /** Scheme, host and base path as the client sees them, without a slash at the end: `https://example.org/share`. */
     baseUrl: string
     /** The path under which the client sees the app, `/share`; empty where that is the root. Cookies and redirects need it. */

@@ -86,6 +86,12 @@ export const OPTIONS = {
     },
     format: (value) => value?.href ?? '',
   } satisfies Option<URL | null> as Option<URL | null>,
+  hsts: boolean({
+    env: ['HOLDFAST_HSTS'],
+    flag: 'hsts',
+    summary: 'Tell browsers that come by TLS to use nothing else for a year (Strict-Transport-Security).',
+    default: false,
+  }),
   publishToken: {
     env: ['HOLDFAST_PUBLISH_TOKEN'],
     flag: null,

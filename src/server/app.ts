@@ -10,6 +10,7 @@ import type { BlobStore, Database } from '../storage/index.ts'
 import { ApiTokens } from './auth/api-tokens.ts'
 import { sessionRoutes, tokenRoutes } from './auth/auth-routes.ts'
 import { guard } from './auth/guard.ts'
+import { sessionListRoutes } from './auth/session-list-routes.ts'
 import { Sessions } from './auth/sessions.ts'
 import { answerConnectionError } from './connection-errors.ts'
 import type { Draining } from './draining.ts'
@@ -73,7 +74,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
   const page = new Page(config.publicUrl)
   handleErrors(app, page)
-  describeRequests(app)
+  describeRequests(app, { hsts: config.hsts })
   endSlowBodies(app, config.minUploadRate)
   // A client may close its side when it has asked, and still wants its answer.
   Object.assign(app.server, { httpAllowHalfOpen: true })
@@ -93,7 +94,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   const tokens = new ApiTokens(database, clock)
   guard(app, sessions, tokens)
   sessionRoutes(app, sessions, clock, deps.states)
-  tokenRoutes(app, tokens)
+  sessionListRoutes(app, sessions)
+  tokenRoutes(app, tokens, clock)
   statusRoutes(app, { ...deps, maxFileBytes: config.maxFileSize || null, publicMetrics: config.publicMetrics })
   await deps.share.register(app)
   buildRoutes(app, { dataFolder: deps.dataFolder, states: deps.states, ending: draining.signal })

@@ -9,11 +9,15 @@ export const SAFE_HEADERS = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   // Routes whose answers may be kept say so.
   'cache-control': 'no-store',
   'x-robots-tag': 'noindex, nofollow',
 }
+
+/** A year (RFC 6797). */
+const HSTS = 'max-age=31536000'
 
 const views = new WeakMap<IncomingMessage, ClientView>()
 
@@ -32,7 +36,7 @@ export function rewriteUrl(request: IncomingMessage, options: ClientViewOptions)
   return withoutBasePath(request.url ?? '/', view.basePath)
 }
 
-export function describeRequests(app: FastifyInstance): void {
+export function describeRequests(app: FastifyInstance, { hsts }: { hsts: boolean }): void {
   app.decorateRequest('basePath', {
     getter(this: FastifyRequest) {
       return views.get(this.raw)?.basePath ?? ''
@@ -50,6 +54,7 @@ export function describeRequests(app: FastifyInstance): void {
   holdBack100Continue(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SAFE_HEADERS).header('x-request-id', request.id)
+    if (hsts && request.protocol === 'https') reply.header('strict-transport-security', HSTS)
     const view = views.get(request.raw)
     if (view?.problem) throw new HoldfastError('INVALID_REQUEST', view.problem)
   })

@@ -16,6 +16,8 @@ import type {
   GuestLink,
   GuestView,
   NewGuestLink,
+  NewToken,
+  Session,
   Settings,
   SharedFile,
   SystemInfo,
@@ -78,8 +80,11 @@ export const saveSettings = (settings: Settings) => call('PUT', '/settings', { b
 export const getSystem = (signal?: AbortSignal) => call<SystemInfo>('GET', '/system', signal ? { signal } : {})
 
 export const listTokens = (signal: AbortSignal) => call<{ tokens: Token[] }>('GET', '/tokens', { signal })
-export const createToken = (name: string) => call<{ token: string }>('POST', '/tokens', { body: { name } })
+export const createToken = (token: NewToken) => call<{ token: string }>('POST', '/tokens', { body: token })
 export const deleteToken = (id: string) => call('DELETE', `/tokens/${part(id)}`)
+export const listSessions = (signal: AbortSignal) => call<{ sessions: Session[] }>('GET', '/sessions', { signal })
+export const endSession = (id: string) => call('DELETE', `/sessions/${part(id)}`)
+export const endOtherSessions = () => call('DELETE', '/sessions')
 
 /** As the API sends what has a lifetime. */
 type Sent<T extends { fileLifetimeMs: number | null }> = Omit<T, 'fileLifetimeMs'> & { fileLifetime: string | null }

@@ -104,11 +104,32 @@ export interface SystemInfo {
   uploads: ActiveUpload[]
 }
 
+/** What a token may do; `manage` is everything. */
+export type Scope = 'upload' | 'read' | 'manage'
+
 export interface Token {
   id: string
   name: string
+  scopes: Scope[]
   createdAt: string
+  expiresAt: string | null
   lastUsedAt: string | null
+}
+
+export interface NewToken {
+  name: string
+  scopes: Scope[]
+  expiresAt: string | null
+}
+
+export interface Session {
+  id: string
+  createdAt: string | null
+  lastUsedAt: string | null
+  expiresAt: string
+  clientIp: string | null
+  userAgent: string | null
+  isCurrent: boolean
 }
 
 export type BuildStatus = 'pending' | 'creating' | 'provisioning' | 'complete' | 'failed' | 'interrupted'

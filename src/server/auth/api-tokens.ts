@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
 import { HoldfastError, randomId, randomSecret, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
+import { parseScopes, type Scope } from './scopes.ts'
 import type { AuthTables } from './tables.ts'
 
 /** A prefix by which secret scanners and people recognise one. */
@@ -23,15 +24,19 @@ export class ApiTokens {
 
   /** Newest first. */
   async list(): Promise<ApiToken[]> {
-    const columns = ['id', 'name', 'created_at', 'last_used_at'] as const
+    const columns = ['id', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at'] as const
     return await this.#db.selectFrom('api_tokens').select(columns).orderBy('created_at', 'desc').execute()
   }
 
   /** @returns the id, and the token that cannot be shown again. */
-  async create(name: string): Promise<{ id: string; token: string }> {
+  async create(
+    name: string,
+    { scopes, expiresAt }: { scopes: readonly Scope[]; expiresAt: number | null },
+  ): Promise<{ id: string; token: string }> {
     const token = PREFIX + randomSecret()
     const id = randomId(10)
-    const row = { id, name, token_hash: hash(token), created_at: this.#clock.now(), last_used_at: null }
+    const times = { created_at: this.#clock.now(), expires_at: expiresAt, last_used_at: null }
+    const row = { id, name, token_hash: hash(token), scopes: scopes.join(' '), ...times }
     await this.#db.insertInto('api_tokens').values(row).execute()
     return { id, token }
   }
@@ -41,22 +46,23 @@ export class ApiTokens {
     await this.#db.deleteFrom('api_tokens').where('id', '=', id).execute()
   }
 
-  async isValid(token: string): Promise<boolean> {
+  /** What the token may do, or null when it is unknown, revoked or expired. */
+  async scopesOf(token: string): Promise<Scope[] | null> {
     const found = await this.#db
       .selectFrom('api_tokens')
-      .select(['id', 'last_used_at'])
+      .select(['id', 'scopes', 'expires_at', 'last_used_at'])
       .where('token_hash', '=', hash(token))
       .executeTakeFirst()
-    if (!found) return false
     const now = this.#clock.now()
+    if (!found || (found.expires_at !== null && found.expires_at <= now)) return null
     if (now - (found.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
       const noted = this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute()
       // A courtesy: on a full disk it must not keep anybody out.
       await noted.catch((error: unknown) => {
-        if (!(error instanceof HoldfastError && error.code === 'NO_SPACE')) throw error
+        if (!(error instanceof HoldfastError)) throw error
       })
     }
-    return true
+    return parseScopes(found.scopes)
   }
 }
 

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { AttemptThrottle, HoldfastError, type Clock } from '../../base/index.ts'
+import { AttemptThrottle, closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import type { OpenStates } from '../open-states.ts'
 import type { ApiTokens } from './api-tokens.ts'
-import { clearSessionCookie, SESSION_COOKIE } from './guard.ts'
+import { clearSessionCookie, HOST_SESSION_COOKIE, SESSION_COOKIE, usesHostCookie } from './guard.ts'
+import { parseScopes, SCOPES } from './scopes.ts'
 import { SESSION_MS, type Sessions } from './sessions.ts'
 
 const tags = ['authentication']
@@ -28,12 +29,15 @@ export function sessionRoutes(
         throw new HoldfastError('WRONG_SECRET', 'incorrect shared secret')
       }
       throttle.succeeded(request.ip)
-      reply.setCookie(SESSION_COOKIE, await sessions.start(), {
+      const { ip, headers } = request
+      const token = await sessions.start({ ip, userAgent: headers['user-agent'] ?? '' })
+      const isHost = usesHostCookie(request)
+      reply.setCookie(isHost ? HOST_SESSION_COOKIE : SESSION_COOKIE, token, {
         path: `${request.basePath}/`,
         maxAge: SESSION_MS / 1000,
         httpOnly: true,
         sameSite: 'strict',
-        secure: request.baseUrl.startsWith('https:'),
+        secure: request.protocol === 'https',
       })
       return reply.send()
     },
@@ -43,8 +47,7 @@ export function sessionRoutes(
     '/api/auth',
     { config: { access: 'public', changesSession: true }, schema: { summary: 'Log out', tags } },
     async (request, reply) => {
-      const token = request.cookies[SESSION_COOKIE]
-      if (token !== undefined) await sessions.end(token)
+      if (request.sessionId !== null) await sessions.end(request.sessionId)
       clearSessionCookie(request, reply)
       return reply.send()
     },
@@ -65,23 +68,48 @@ export function sessionRoutes(
 }
 
 const time = z.iso.datetime()
-const tokenView = z.object({ id: z.string(), name: z.string(), createdAt: time, lastUsedAt: time.nullable() })
-const newToken = z.object({ id: z.string(), name: z.string(), token: z.string().describe('Shown only now') })
+const format = (at: number) => new Date(at).toISOString()
+const formatOrNull = (at: number | null) => (at === null ? null : format(at))
+const tokenView = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: time,
+  expiresAt: time.nullable().describe('Null is never'),
+  lastUsedAt: time.nullable(),
+})
+const newToken = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  expiresAt: time.nullable(),
+  token: z.string().describe('Shown only now'),
+})
+const tokenBody = closedObject({
+  name: z.string().trim().min(1).max(100),
+  scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).default(['manage']).describe('Manage implies the others'),
+  expiresAt: z.iso.datetime({ offset: true }).nullable().default(null).describe('RFC 3339; null is never'),
+})
 
-export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens): void {
+export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock: Clock): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
+  const config = { scope: 'manage' as const }
 
   app.get(
     '/api/tokens',
-    { schema: { summary: 'List API tokens', tags, response: { 200: z.object({ tokens: z.array(tokenView) }) } } },
+    {
+      config,
+      schema: { summary: 'List API tokens', tags, response: { 200: z.object({ tokens: z.array(tokenView) }) } },
+    },
     async () => {
       const list = await tokens.list()
-      const format = (at: number) => new Date(at).toISOString()
       const view = (token: (typeof list)[number]) => ({
         id: token.id,
         name: token.name,
+        scopes: parseScopes(token.scopes),
         createdAt: format(token.created_at),
-        lastUsedAt: token.last_used_at === null ? null : format(token.last_used_at),
+        expiresAt: formatOrNull(token.expires_at),
+        lastUsedAt: formatOrNull(token.last_used_at),
       })
       return { tokens: list.map(view) }
     },
@@ -89,15 +117,15 @@ export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens): void 
 
   app.post(
     '/api/tokens',
-    {
-      schema: {
-        summary: 'Make an API token',
-        tags,
-        body: z.object({ name: z.string().trim().min(1).max(100) }),
-        response: { 200: newToken },
-      },
+    { config, schema: { summary: 'Make an API token', tags, body: tokenBody, response: { 200: newToken } } },
+    async (request) => {
+      const { name, scopes, expiresAt } = request.body
+      const end = expiresAt === null ? null : Date.parse(expiresAt)
+      if (end !== null && end <= clock.now())
+        throw new HoldfastError('INVALID_REQUEST', 'invalid expiresAt: it is over')
+      const made = await tokens.create(name, { scopes: [...new Set(scopes)], expiresAt: end })
+      return { name, scopes, expiresAt: formatOrNull(end), ...made }
     },
-    async (request) => ({ name: request.body.name, ...(await tokens.create(request.body.name)) }),
   )
 
   app.delete(

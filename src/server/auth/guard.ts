@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HoldfastError } from '../../base/index.ts'
 import type { ApiTokens } from './api-tokens.ts'
+import { allows, type Scope } from './scopes.ts'
 import type { Sessions } from './sessions.ts'
 
 /** PicoShare's name. */
@@ -9,31 +10,53 @@ export const SESSION_COOKIE = 'sharedSecret'
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
+/** Of a page with TLS at the root, which is all that the prefix allows: no other host can set it (RFC 6265bis, 4.1.3.2). */
+export const HOST_SESSION_COOKIE = `__Host-${SESSION_COOKIE}`
+
 export function guard(app: FastifyInstance, sessions: Sessions, tokens: ApiTokens): void {
   app.decorateRequest('isOwner', false)
+  app.decorateRequest('sessionId', null)
   app.addHook('onRequest', async (request, reply) => {
     const bearer = bearerToken(request)
-    request.isOwner = bearer === null ? await hasSession(request, sessions) : await tokens.isValid(bearer)
+    const scopes = bearer === null ? await scopesOfSession(request, sessions) : await tokens.scopesOf(bearer)
+    request.isOwner = scopes !== null && allows(scopes, 'read')
     if (bearer === null) refuseOtherSites(request)
-    if (request.is404 || request.isOwner || request.routeOptions.config.access === 'public') return
+    if (request.is404 || request.routeOptions.config.access === 'public') return
+    if (scopes !== null) return requireScope(request, scopes)
     clearSessionCookie(request, reply)
-    throw new HoldfastError('AUTH_REQUIRED', bearer === null ? 'log in first' : 'the API token is unknown or revoked', {
+    const problem = bearer === null ? 'log in first' : 'the API token is unknown, revoked or expired'
+    throw new HoldfastError('AUTH_REQUIRED', problem, {
       hint: "Log in at /login, or send an API token as 'Authorization: Bearer TOKEN'.",
     })
   })
 }
 
+/** @throws SCOPE_MISSING */
+function requireScope({ method, routeOptions }: FastifyRequest, scopes: readonly Scope[]): void {
+  const needed = routeOptions.config.scope ?? (SAFE_METHODS.includes(method) ? 'read' : 'manage')
+  if (allows(scopes, needed)) return
+  const has = scopes.length === 0 ? 'none' : scopes.join(', ')
+  throw new HoldfastError('SCOPE_MISSING', `the API token may not do this: it needs the scope ${needed} and has ${has}`)
+}
+
 export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
-  reply.clearCookie(SESSION_COOKIE, { path: `${request.basePath}/`, httpOnly: true, sameSite: 'strict' })
+  const options = { httpOnly: true, sameSite: 'strict' as const }
+  reply.clearCookie(SESSION_COOKIE, { ...options, path: `${request.basePath}/` })
+  if (usesHostCookie(request)) reply.clearCookie(HOST_SESSION_COOKIE, { ...options, path: '/', secure: true })
+}
+
+export function usesHostCookie({ protocol, basePath }: FastifyRequest): boolean {
+  return protocol === 'https' && basePath === ''
 }
 
 function bearerToken(request: FastifyRequest): string | null {
   return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
 }
 
-async function hasSession(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
-  const token = request.cookies[SESSION_COOKIE]
-  return token !== undefined && (await sessions.isValid(token))
+async function scopesOfSession(request: FastifyRequest, sessions: Sessions): Promise<Scope[] | null> {
+  const token = request.cookies[HOST_SESSION_COOKIE] ?? request.cookies[SESSION_COOKIE]
+  request.sessionId = token === undefined ? null : await sessions.find(token)
+  return request.sessionId === null ? null : ['manage']
 }
 
 /**

@@ -1,13 +1,21 @@
 /** Logins: a random token in a cookie, its keyed hash in the database. */
 import { createHmac } from 'node:crypto'
-import type { Kysely } from 'kysely'
-import { randomSecret, type Clock, type Secret } from '../../base/index.ts'
+import type { Kysely, Selectable } from 'kysely'
+import { HoldfastError, randomId, randomSecret, type Clock, type Secret } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { AuthTables } from './tables.ts'
 
 export const SESSION_MS = 30 * 86_400_000
 /** The oldest beyond these are forgotten at the next login. */
 const MAX_SESSIONS = 1000
+
+const ID_LENGTH = 10
+const CLOCK_TOLERANCE_MS = 86_400_000
+/** A session's last use is noted no more often than this. */
+const NOTE_USE_EVERY_MS = 60_000
+const MAX_USER_AGENT_LENGTH = 500
+
+export type Session = Omit<Selectable<AuthTables['sessions']>, 'token_hash'>
 
 export class Sessions {
   readonly #db: Kysely<AuthTables>
@@ -26,28 +34,58 @@ export class Sessions {
   }
 
   /** @returns the token for the cookie. */
-  async start(): Promise<string> {
+  async start(client: { ip: string; userAgent: string }): Promise<string> {
     const token = randomSecret()
     const now = this.#clock.now()
     await this.#forgetOldest()
-    await this.#db
-      .insertInto('sessions')
-      .values({ token_hash: this.#hash(token), expires_at: now + SESSION_MS })
-      .execute()
+    const times = { created_at: now, last_used_at: now, expires_at: now + SESSION_MS }
+    const seen = { client_ip: client.ip, user_agent: client.userAgent.slice(0, MAX_USER_AGENT_LENGTH) }
+    const row = { id: randomId(ID_LENGTH), token_hash: this.#hash(token), ...times, ...seen }
+    await this.#db.insertInto('sessions').values(row).execute()
     return token
   }
 
-  async isValid(token: string): Promise<boolean> {
+  /** The id of the session that has this token, or null. */
+  async find(token: string): Promise<string | null> {
     const row = await this.#db
       .selectFrom('sessions')
-      .select('expires_at')
+      .select(['id', 'created_at', 'expires_at', 'last_used_at'])
       .where('token_hash', '=', this.#hash(token))
       .executeTakeFirst()
-    return row !== undefined && row.expires_at > this.#clock.now()
+    const now = this.#clock.now()
+    // One that was begun in the future was begun by a wrong clock, and would last for as long as that was wrong.
+    if (!row || row.expires_at <= now || (row.created_at ?? 0) > now + CLOCK_TOLERANCE_MS) return null
+    if (now - (row.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
+      const noted = this.#db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', row.id).execute()
+      // A courtesy: on a full disk it must not keep anybody out.
+      await noted.catch((error: unknown) => {
+        if (!(error instanceof HoldfastError)) throw error
+      })
+    }
+    return row.id
   }
 
-  async end(token: string): Promise<void> {
-    await this.#db.deleteFrom('sessions').where('token_hash', '=', this.#hash(token)).execute()
+  /** Those that are valid, the last used first. */
+  async list(): Promise<Session[]> {
+    return await this.#db
+      .selectFrom('sessions')
+      .select(['id', 'created_at', 'last_used_at', 'expires_at', 'client_ip', 'user_agent'])
+      .where('expires_at', '>', this.#clock.now())
+      .orderBy('last_used_at', 'desc')
+      .execute()
+  }
+
+  /** Absent is no error. */
+  async end(id: string): Promise<void> {
+    await this.#db.deleteFrom('sessions').where('id', '=', id).execute()
+  }
+
+  /** @param id the session that goes on, or null for none. */
+  async endOthers(id: string | null): Promise<void> {
+    await this.#db
+      .deleteFrom('sessions')
+      .where('id', '!=', id ?? '')
+      .execute()
   }
 
   /** By number, not by age: a clock that is ahead for a moment must not end all sessions for good. */

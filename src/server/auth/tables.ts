@@ -1,13 +1,33 @@
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import type { Migrations } from '../../storage/index.ts'
 
 export interface AuthTables {
-  sessions: { token_hash: string; expires_at: number }
-  api_tokens: { id: string; name: string; token_hash: string; created_at: number; last_used_at: number | null }
+  sessions: {
+    id: string
+    token_hash: string
+    expires_at: number
+    /** Null of a session from before this was kept. */
+    created_at: number | null
+    last_used_at: number | null
+    client_ip: string | null
+    user_agent: string | null
+  }
+  api_tokens: {
+    id: string
+    name: string
+    token_hash: string
+    /** Names of Scope, with blanks between. */
+    scopes: string
+    created_at: number
+    /** Null is never. */
+    expires_at: number | null
+    last_used_at: number | null
+  }
 }
 
 export const authMigrations: Migrations = {
   'server-001-auth': { up: createTables },
+  'server-002-scopes-and-sessions': { up: addScopesAndSessions },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -24,4 +44,15 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('last_used_at', 'bigint')
     .execute()
+}
+
+async function addScopesAndSessions(db: Kysely<unknown>): Promise<void> {
+  const tokens = db.schema.alterTable('api_tokens')
+  await tokens.addColumn('scopes', 'text', (column) => column.notNull().defaultTo('manage')).execute()
+  await tokens.addColumn('expires_at', 'bigint').execute()
+  const sessions = db.schema.alterTable('sessions')
+  await sessions.addColumn('id', 'text', (column) => column.notNull().defaultTo('')).execute()
+  for (const name of ['created_at', 'last_used_at']) await sessions.addColumn(name, 'bigint').execute()
+  for (const name of ['client_ip', 'user_agent']) await sessions.addColumn(name, 'text').execute()
+  await sql`update sessions set id = lower(hex(randomblob(8)))`.execute(db)
 }

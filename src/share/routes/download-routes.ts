@@ -183,7 +183,8 @@ function describeBytes(
 ): void {
   const isCopied = file.max_downloads === null && file.passphrase_hash === null
   const type = request.query.download === undefined ? 'inline' : 'attachment'
-  reply.removeHeader('x-frame-options').removeHeader('cross-origin-opener-policy')
+  for (const name of ['x-frame-options', 'cross-origin-opener-policy', 'cross-origin-resource-policy'])
+    reply.removeHeader(name)
   reply.headers({
     'accept-ranges': 'bytes',
     etag,

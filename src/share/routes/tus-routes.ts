@@ -112,7 +112,7 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
     app.post(
       url,
       {
-        config: { access: door.access, streamsBody: true },
+        config: { access: door.access, scope: 'upload', streamsBody: true },
         schema: {
           ...schema,
           headers: creationHeaders,
@@ -138,7 +138,7 @@ function creationRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): v
 function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): void {
   const path = `${door.path}/:upload`
   const schema = { tags: ['upload'], params: door.params.extend(uploadParam.shape) }
-  const config = { access: door.access }
+  const config = { access: door.access, scope: 'upload' as const }
   const { show, append, terminate } = uploadHandlers(door, deps)
   app.head(
     path,

@@ -66,7 +66,7 @@ function ownersFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
   app.post(
     '/api/entry',
     {
-      config: { streamsBody: true },
+      config: { scope: 'upload', streamsBody: true },
       schema: {
         ...form,
         summary: 'Upload a file from a form (field: file)',
@@ -101,7 +101,7 @@ function rawRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
   app.put(
     '/api/files/*',
     {
-      config: { streamsBody: true },
+      config: { scope: 'upload', streamsBody: true },
       schema: {
         summary: 'Upload a file as the raw body (curl -T)',
         tags: ['upload'],

@@ -8,6 +8,7 @@ import { Select, TextField } from '../ui/field.tsx'
 import { Form } from '../ui/form.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Page } from '../ui/page.tsx'
+import { Sessions } from './sessions.tsx'
 import { Tokens } from './tokens.tsx'
 
 const MAX_DAYS = 3650
@@ -33,6 +34,7 @@ export function SettingsPage() {
         <Show from={settings}>{(loaded) => <ExpiryForm settings={loaded} />}</Show>
       </section>
       <Tokens />
+      <Sessions />
     </Page>
   )
 }

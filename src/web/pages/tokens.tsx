@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks'
 import { createToken, deleteToken, listTokens } from '../api.ts'
 import { ApiError } from '../api-error.ts'
+import { serverNow } from '../server-clock.ts'
 import { toast } from '../toasts.ts'
-import type { Token } from '../types.ts'
+import type { Scope, Token } from '../types.ts'
 import { Button } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { ConfirmDialog, Dialog } from '../ui/dialog.tsx'
-import { TextField } from '../ui/field.tsx'
+import { SelectField, TextField } from '../ui/field.tsx'
 import { Form } from '../ui/form.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Name } from '../ui/name.tsx'
@@ -32,11 +33,27 @@ export function Tokens() {
   )
 }
 
+const DAY_MS = 86_400_000
+const SCOPES: readonly { value: Scope; label: string }[] = [
+  { value: 'manage', label: 'Everything' },
+  { value: 'upload', label: 'Upload only' },
+  { value: 'read', label: 'Read only' },
+]
+const LIFETIMES = [
+  { value: '', label: 'Never' },
+  { value: '30', label: 'In 30 days' },
+  { value: '90', label: 'In 90 days' },
+  { value: '365', label: 'In a year' },
+]
+
 function NewToken({ onMade }: { onMade: (token: string) => void }) {
   const [name, setName] = useState('')
+  const [scope, setScope] = useState<string>('manage')
+  const [days, setDays] = useState('')
   const create = async () => {
     if (name.trim() === '') throw new ApiError(0, { code: 'INVALID', message: 'Give the token a name first.' })
-    const { token } = await createToken(name.trim())
+    const expiresAt = days === '' ? null : new Date(serverNow() + Number(days) * DAY_MS).toISOString()
+    const { token } = await createToken({ name: name.trim(), scopes: [scope as Scope], expiresAt })
     setName('')
     onMade(token)
   }
@@ -45,6 +62,8 @@ function NewToken({ onMade }: { onMade: (token: string) => void }) {
       {(isBusy) => (
         <div class="inline-form">
           <TextField label="Name of a new token" placeholder="backup script" value={name} onValue={setName} />
+          <SelectField label="It may do" value={scope} onValue={setScope} choices={SCOPES} />
+          <SelectField label="It expires" value={days} onValue={setDays} choices={LIFETIMES} />
           <Button type="submit" icon="plus" isBusy={isBusy}>
             Create
           </Button>
@@ -52,6 +71,12 @@ function NewToken({ onMade }: { onMade: (token: string) => void }) {
       )}
     </Form>
   )
+}
+
+function describeScopes(scopes: readonly Scope[]): string {
+  return SCOPES.filter(({ value }) => scopes.includes(value))
+    .map(({ label }) => label.toLowerCase())
+    .join(', ')
 }
 
 function TokenList({ tokens, onChange }: { tokens: readonly Token[]; onChange: () => void }) {
@@ -65,7 +90,15 @@ function TokenList({ tokens, onChange }: { tokens: readonly Token[]; onChange: (
               <Name text={token.name} />
             </strong>
             <p class="muted">
+              {describeScopes(token.scopes)}
+              {' · '}
               created <Ago at={token.createdAt} />
+              {token.expiresAt !== null && (
+                <>
+                  {' · '}
+                  expires <Ago at={token.expiresAt} />
+                </>
+              )}
               {' · '}
               {token.lastUsedAt === null ? (
                 'never used'

@@ -1,0 +1,178 @@
+/** What a token may do, and where the owner is logged in. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { NO_BROWSER, openPage } from '../support/browser.ts'
+import { NEVER, encodeForm, formHeaders } from '../support/forms.ts'
+import { postJson, startServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+before(async () => {
+  server = await startServer({ args: ['--log-level', 'silent'], built: true })
+})
+after(async () => server[Symbol.asyncDispose]())
+
+async function token(body: Record<string, unknown>): Promise<string> {
+  const answer = await server.owner('/api/tokens', postJson({ name: 'script', ...body }))
+  assert.equal(answer.status, 200, answer.text)
+  return answer.json<{ token: string }>().token
+}
+
+function as(given: string, path: string, options: RequestInit = {}) {
+  return server.guest(path, {
+    ...options,
+    headers: { ...(options.headers as Record<string, string>), authorization: `Bearer ${given}` },
+  })
+}
+
+const tus = { 'tus-resumable': '1.0.0', 'upload-length': '4', 'upload-metadata': `filename ${btoa('a')}` }
+
+describe('a token', () => {
+  it('that may upload does nothing else', async () => {
+    const given = await token({ scopes: ['upload'] })
+    assert.equal((await as(given, '/api/files/a.txt', { method: 'PUT', body: 'text' })).status, 201)
+    const form = {
+      method: 'POST',
+      body: encodeForm([{ name: 'file', filename: 'a', content: 'x' }]),
+      headers: formHeaders(),
+    }
+    assert.equal((await as(given, `/api/entry?${NEVER}`, form)).status, 200)
+    const begun = await as(given, '/api/tus/', { method: 'POST', headers: tus })
+    assert.equal(begun.status, 201)
+    const head = { method: 'HEAD', headers: { 'tus-resumable': '1.0.0' } }
+    assert.equal((await as(given, begun.headers.get('location') ?? '', head)).status, 200)
+    for (const [path, method] of [
+      ['/api/files', 'GET'],
+      ['/api/system', 'GET'],
+      ['/api/trash', 'GET'],
+      ['/api/tokens', 'GET'],
+      ['/api/entry/abcdefghjk', 'DELETE'],
+      ['/api/sessions', 'DELETE'],
+    ] as const) {
+      const answer = await as(given, path, { method })
+      assert.equal(answer.status, 403, path)
+      assert.match(answer.text, /needs the scope \w+ and has upload/)
+    }
+    assert.equal((await as(given, '/api/session')).json().isOwner, false)
+  })
+
+  it('that may read changes nothing', async () => {
+    const given = await token({ scopes: ['read'] })
+    for (const path of ['/api/files', '/api/system', '/api/guest-links'])
+      assert.equal((await as(given, path)).status, 200)
+    assert.equal((await as(given, '/api/files/a', { method: 'PUT', body: 'x' })).status, 403)
+    assert.equal((await as(given, '/api/tokens', postJson({ name: 'more' }))).status, 403)
+    assert.equal((await as(given, '/api/tokens')).status, 403)
+  })
+
+  it('may do everything unless it is told, and may have several scopes', async () => {
+    const all = await token({})
+    assert.equal((await as(all, '/api/tokens')).status, 200)
+    const both = await token({ scopes: ['upload', 'read'] })
+    assert.equal((await as(both, '/api/files')).status, 200)
+    assert.equal((await as(both, '/api/files/a', { method: 'PUT', body: 'x' })).status, 201)
+    assert.equal((await as(both, '/api/entry/abcdefghjk', { method: 'DELETE' })).status, 403)
+  })
+
+  it('ends when it expires', async () => {
+    const given = await token({ expiresAt: new Date(Date.now() + 3_600_000).toISOString() })
+    assert.equal((await as(given, '/api/files')).status, 200)
+    using database = server.database()
+    database.prepare('update api_tokens set expires_at = ? where expires_at is not null').run(Date.now() - 1)
+    assert.equal((await as(given, '/api/files')).status, 401)
+  })
+
+  it('with unknown scopes, none, an end in the past or a misspelt member is refused', async () => {
+    for (const body of [
+      { scopes: ['admin'] },
+      { scopes: [] },
+      { expiresAt: '2020-01-01T00:00:00Z' },
+      { scope: ['upload'] },
+    ]) {
+      assert.equal(
+        (await server.owner('/api/tokens', postJson({ name: 'a', ...body }))).status,
+        400,
+        JSON.stringify(body),
+      )
+    }
+  })
+})
+
+describe('sessions', () => {
+  interface Listed {
+    id: string
+    isCurrent: boolean
+    userAgent: string | null
+    clientIp: string | null
+  }
+  const list = async () => (await server.owner('/api/sessions')).json<{ sessions: Listed[] }>().sessions
+  const login = async (agent: string) => {
+    const answer = await server.guest('/api/auth', {
+      ...postJson({ sharedSecretKey: server.passphrase }),
+      headers: { 'user-agent': agent },
+    })
+    return answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  }
+  const isIn = async (cookie: string) => (await server.guest('/api/files', { headers: { cookie } })).status === 200
+
+  it('are listed and ended, one or all others', async () => {
+    const [phone, laptop] = [await login('phone/1'), await login('laptop/1')]
+    const ofPhone = (await list()).find(({ userAgent }) => userAgent === 'phone/1')
+    assert.deepEqual([ofPhone?.isCurrent, ofPhone?.clientIp], [false, '127.0.0.1'])
+    assert.equal((await server.owner(`/api/sessions/${ofPhone?.id}`, { method: 'DELETE' })).status, 204)
+    assert.deepEqual([await isIn(phone), await isIn(laptop), await isIn(server.cookie)], [false, true, true])
+    assert.equal((await server.owner('/api/sessions', { method: 'DELETE' })).status, 204)
+    assert.deepEqual([await isIn(laptop), await isIn(server.cookie)], [false, true])
+    assert.deepEqual(
+      (await list()).map(({ isCurrent }) => isCurrent),
+      [true],
+    )
+  })
+
+  it('that a clock far ahead began do not outlive it', async () => {
+    const cookie = await login('future/1')
+    using database = server.database()
+    const ahead = Date.now() + 5 * 365 * 86_400_000
+    database
+      .prepare("update sessions set created_at = ?, expires_at = ? where user_agent = 'future/1'")
+      .run(ahead, ahead + 1e9)
+    assert.equal(await isIn(cookie), false)
+  })
+
+  it('behind TLS have a cookie that no other host can set, and HSTS on demand', async () => {
+    await using secure = await startServer({
+      args: ['--behind-proxy', 'true', '--hsts', 'true', '--log-level', 'silent'],
+    })
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'files.example' }
+    const answer = await secure.guest('/api/auth', { ...postJson({ sharedSecretKey: secure.passphrase }), headers })
+    const [cookie = ''] = answer.headers.getSetCookie()
+    assert.match(cookie, /^__Host-sharedSecret=.*Path=\/;.*Secure/)
+    assert.match(answer.headers.get('strict-transport-security') ?? '', /^max-age=\d+$/)
+    const listed = await secure.guest('/api/files', { headers: { ...headers, cookie: cookie.split(';')[0] ?? '' } })
+    assert.equal(listed.status, 200)
+    assert.equal(listed.headers.get('cross-origin-resource-policy'), 'same-origin')
+  })
+})
+
+describe('the settings page', { skip: NO_BROWSER }, () => {
+  it('makes a token that may only upload, and ends other logins', async () => {
+    const other = await server.guest('/api/auth', postJson({ sharedSecretKey: server.passphrase }))
+    assert.equal(other.status, 200)
+    await using opened = await openPage(server.url)
+    const { page } = opened
+    const [name = '', value = ''] = server.cookie.split('=')
+    await page.context().addCookies([{ name, value, url: server.url }])
+    await page.goto(`${server.url}/settings`)
+    await page.getByLabel('Name of a new token').fill('camera')
+    await page.getByLabel('It may do').selectOption('upload')
+    await page.getByLabel('It expires').selectOption('30')
+    await page.getByRole('button', { name: 'Create' }).click()
+    const made = await page.locator('.secret').innerText()
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.getByText(/upload only · created .* · expires/).waitFor()
+    assert.equal((await as(made, '/api/files')).status, 403)
+    await page.getByRole('button', { name: 'End all others' }).click()
+    await page.getByText('All other logins have ended.').waitFor()
+    const { sessions } = (await server.owner('/api/sessions')).json<{ sessions: unknown[] }>()
+    assert.equal(sessions.length, 1)
+  })
+})
