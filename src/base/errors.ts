@@ -109,7 +109,7 @@ export const ERROR_CODES = {
   WRONG_LINEAGE: {
     http: 409,
     exit: 65,
-    meaning: 'The document belongs to another state than the one it was given to.',
+    meaning: 'The document belongs to another state than the one it was given to, or to an earlier serial of it.',
   },
   INVALID_BUILD: {
     http: 400,

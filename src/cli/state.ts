@@ -222,10 +222,15 @@ function registerTransfer(state: Command): void {
     'put the builds of a JSON document in the place of those of the state; - for standard input',
   )
     .option('--merge', 'keep builds that the document does not have')
-    .action(async (file: string, options: StateOptions & { merge?: boolean }) => {
-      const { builds } = readDocument(file === '-' ? 'standard input' : file, await readWhole(file))
+    .option('--force', 'replace builds by those of another lineage, or of a lower serial')
+    .action(async (file: string, options: StateOptions & { merge?: boolean; force?: boolean }) => {
+      const document = readDocument(file === '-' ? 'standard input' : file, await readWhole(file))
       const replace = async (manager: StateManager) => {
-        const serial = await manager.replace(builds, { keepOthers: options.merge === true })
+        const { builds } = document
+        const serial = await manager.replace(builds, {
+          keepOthers: options.merge === true,
+          ...(options.force !== true && { from: document }),
+        })
         if (options.json) return printJson({ serial, builds: builds.length })
         const imported = builds.length === 1 ? '1 build was' : `${builds.length} builds were`
         log(`${imported} imported into the state ${manager.name}; its serial is now ${serial}.`)

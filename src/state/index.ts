@@ -20,7 +20,13 @@ export type { Json } from './json.ts'
 export { createBuild, parseBuild } from './parse-build.ts'
 export { registerStateMetrics, type StateMetrics } from './metrics.ts'
 export { restoreState, type Restored, type RestoreOptions } from './restore.ts'
-export { StateManager, type StateLockOptions, type StateManagerOptions, type UpdateOptions } from './state-manager.ts'
+export {
+  StateManager,
+  type ReplaceOptions,
+  type StateLockOptions,
+  type StateManagerOptions,
+  type UpdateOptions,
+} from './state-manager.ts'
 export type {
   BuildEntry,
   Damage,

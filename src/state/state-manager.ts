@@ -11,7 +11,7 @@ import { BackupKeeper, type BackupPolicy } from './backups.ts'
 import type { Build } from './build.ts'
 import { buildOf, Committer, isLossOf, type WholeState } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
-import { writeDocument } from './document.ts'
+import { writeDocument, type ImportedState } from './document.ts'
 import type { Draft } from './draft.ts'
 import { noSuchSerial, StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
@@ -62,6 +62,13 @@ export interface UpdateOptions {
    * no wait; without it the manager takes that lock for the save, and keeps it for others that follow until somebody waits.
    */
   lock?: Lock
+}
+
+export interface ReplaceOptions {
+  /** Whether builds that are not given stay. Default false. */
+  keepOthers?: boolean
+  /** The document that the builds come from: then it must be of this state and no older. Default: it may be any. */
+  from?: Pick<ImportedState, 'lineage' | 'serial'>
 }
 
 export type StateLockOptions = Omit<AcquireOptions, 'tokenAbove' | 'isDetached'> & {
@@ -301,18 +308,21 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Makes the state hold these builds and no others, or these and the others with `keepOthers`. @returns the new serial.
-   * @throws as `update`, and what `builds` throws, with nothing changed.
+   * @throws WRONG_LINEAGE when builds would be replaced and they are `from` a document of another lineage, or of a lower
+   * serial; as `update`, and what `builds` throws, with nothing changed.
    */
-  async replace(builds: readonly Build[], options: UpdateOptions & { keepOthers?: boolean } = {}): Promise<number> {
+  async replace(builds: readonly Build[], options: UpdateOptions & ReplaceOptions = {}): Promise<number> {
+    const { keepOthers = false, from } = options
     const change = async (draft: Draft) => {
       const names = new Set(builds.map(({ name }) => name))
-      const removeUnnamed = async (name: string) => {
-        if (!names.has(name) && (await draft.get(name))) await draft.remove(name)
+      const replaced = new Set<string>()
+      for (const name of names) if (await draft.get(name)) replaced.add(name)
+      if (!keepOthers) {
+        for await (const { name } of this.entries()) if (await draft.get(name)) replaced.add(name)
+        for (const name of draft.changedBefore) if (await draft.get(name)) replaced.add(name)
       }
-      if (!options.keepOthers) {
-        for await (const { name } of this.entries()) await removeUnnamed(name)
-        for (const name of draft.changedBefore) await removeUnnamed(name)
-      }
+      if (from && replaced.size > 0) assertSuccessor(from, { lineage: draft.lineage, serial: draft.serial - 1 })
+      for (const name of replaced) if (!names.has(name)) await draft.remove(name)
       for (const build of builds) await draft.put(build)
     }
     const { serial } = await this.#submit(change, { operation: 'import', ...options }, true)
@@ -507,4 +517,20 @@ async function isDamagedAtOpen(open: () => Promise<StateStore>): Promise<boolean
 
 function wrongLineage(given: string, own: string): HoldfastError {
   return new HoldfastError('WRONG_LINEAGE', `the state to save has the lineage ${given}, this one ${own}`)
+}
+
+/** A document without a lineage, or without a serial, is not compared by it. @throws WRONG_LINEAGE */
+function assertSuccessor(from: Pick<ImportedState, 'lineage' | 'serial'>, own: { lineage: string; serial: number }) {
+  if (from.lineage !== null && from.lineage !== own.lineage) {
+    throw refusedImport(`the document has the lineage ${from.lineage}, the state has the lineage ${own.lineage}`)
+  }
+  if (from.serial !== null && from.serial < own.serial) {
+    throw refusedImport(`the document has the serial ${from.serial}, the state has the higher serial ${own.serial}`)
+  }
+}
+
+function refusedImport(message: string): HoldfastError {
+  return new HoldfastError('WRONG_LINEAGE', message, {
+    hint: 'Nothing was changed. To replace the builds of the state all the same, import with --force.',
+  })
 }

@@ -159,6 +159,30 @@ describe('holdfast state', () => {
     assert.deepEqual([again.status, again.err.includes('a.json.zst cannot be written')], [74, true])
   })
 
+  it('replaces builds by those of another lineage or of a lower serial only when forced', () => {
+    const [data, other] = [imported(), imported()]
+    const [old, foreign] = [join(folder, 'old.json'), join(folder, 'foreign.json')]
+    assert.equal(holdfast(data, 'state', 'export', old).status, 0)
+    assert.equal(holdfast(other, 'state', 'export', foreign).status, 0)
+    const lineage = (path: string) => (JSON.parse(readFileSync(path, 'utf8')) as { lineage: string }).lineage
+    assert.equal(holdfast(data, 'state', 'import', old).status, 0)
+    const before = holdfast(data, 'state', 'history', '--json').out
+    const message = `the document has the lineage ${lineage(foreign)}, the state has the lineage ${lineage(old)}`
+    for (const more of [[], ['--merge']]) {
+      const refused = holdfast(data, 'state', 'import', foreign, ...more)
+      assert.deepEqual([refused.status, refused.err.includes(message)], [65, true], refused.err)
+      const stale = holdfast(data, 'state', 'import', old, ...more)
+      assert.equal(stale.status, 65)
+      assert.match(stale.err, /the document has the serial 1, the state has the higher serial 2\n.*--force/)
+    }
+    assert.equal(holdfast(data, 'state', 'history', '--json').out, before)
+    assert.equal(holdfast(data, 'state', 'import', foreign, '--force').status, 0)
+    assert.equal(holdfast(data, 'state', 'import', old, '--force').status, 0)
+    // Nothing is replaced here.
+    assert.equal(holdfast(data, 'state', 'remove', 'web', 'db').status, 0)
+    assert.equal(holdfast(data, 'state', 'import', foreign, '--merge').status, 0)
+  })
+
   it('forgets builds, all of those that are named or none', () => {
     const data = imported()
     const refused = holdfast(data, 'state', 'remove', 'web', 'nobody')
