@@ -15,6 +15,7 @@ const OWNER_PAGES = [
   '/files/:id/confirm-delete',
   '/builds',
   '/builds/:state/:name',
+  '/trash',
   '/guest-links',
   '/guest-links/new',
   '/settings',

@@ -21,6 +21,7 @@ import type {
   Settings,
   SharedFile,
   SystemInfo,
+  TrashList,
   Token,
 } from './types.ts'
 
@@ -49,7 +50,13 @@ export const getFile = (id: string, signal: AbortSignal) => call<SharedFile>('GE
 export const listDownloads = (id: string, signal: AbortSignal) =>
   call<{ downloads: Download[]; total: number }>('GET', `/files/${part(id)}/downloads`, { signal })
 export const changeFile = (id: string, change: FileChange) => call('PATCH', `/files/${part(id)}`, { body: change })
-export const deleteFile = (id: string) => call('DELETE', `/entry/${part(id)}`)
+export const deleteFile = (id: string, { purge = false } = {}) =>
+  call('DELETE', `/entry/${part(id)}${purge ? '?purge=true' : ''}`)
+export const listTrash = (signal: AbortSignal) => call<TrashList>('GET', '/trash', { signal })
+export const emptyTrash = () => call('DELETE', '/trash')
+/** @param isForEver whether the file loses its expiry, as one that has expired must. */
+export const restoreFile = (id: string, isForEver: boolean) =>
+  call('POST', `/trash/${part(id)}/restore`, { body: isForEver ? { expiration: null } : {} })
 
 export async function listGuestLinks(signal: AbortSignal): Promise<GuestLink[]> {
   const { guestLinks } = await call<{ guestLinks: Sent<GuestLink>[] }>('GET', '/guest-links', { signal })

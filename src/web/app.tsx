@@ -16,6 +16,7 @@ import { LandingPage } from './pages/landing.tsx'
 import { LoginPage } from './pages/login.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { SettingsPage } from './pages/settings.tsx'
+import { TrashPage } from './pages/trash.tsx'
 import { UploadPage } from './pages/upload.tsx'
 import { navigate, useLocation } from './router.tsx'
 import { matchRoute, safeNext, type Match, type PageName } from './routes.ts'
@@ -41,6 +42,7 @@ const PAGES: Record<
   builds: BuildsPage,
   build: BuildPage,
   settings: SettingsPage,
+  trash: TrashPage,
   information: InformationPage,
 }
 

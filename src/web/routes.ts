@@ -8,6 +8,7 @@ const ROUTES = {
   '/files/:id/edit': { page: 'file-edit', isPublic: false },
   '/files/:id/downloads': { page: 'file-downloads', isPublic: false },
   '/files/:id/confirm-delete': { page: 'file-delete', isPublic: false },
+  '/trash': { page: 'trash', isPublic: false },
   '/guest-links': { page: 'guest-links', isPublic: false },
   '/guest-links/new': { page: 'guest-link-new', isPublic: false },
   '/builds': { page: 'builds', isPublic: false },

@@ -5,6 +5,8 @@ export interface Toast {
   id: number
   text: string
   kind: 'good' | 'bad'
+  /** What the reader may do about it, or null. */
+  action: { label: string; run: () => void } | null
 }
 
 const SHOWN_MS = { good: 4000, bad: 9000 }
@@ -14,10 +16,11 @@ export const toasts = new Store<readonly Toast[]>([])
 export const announcement = new Store('')
 let nextId = 1
 
-export function toast(text: string, kind: Toast['kind'] = 'good'): void {
+/** One with an action stays longer: there is something to decide. */
+export function toast(text: string, kind: Toast['kind'] = 'good', action: Toast['action'] = null): void {
   const id = nextId++
-  toasts.set([...toasts.get(), { id, text, kind }])
-  setTimeout(() => dismissToast(id), SHOWN_MS[kind])
+  toasts.set([...toasts.get(), { id, text, kind, action }])
+  setTimeout(() => dismissToast(id), action === null ? SHOWN_MS[kind] : SHOWN_MS.bad)
 }
 
 export function dismissToast(id: number): void {

@@ -100,8 +100,22 @@ export interface SystemInfo {
   availableForUploadsBytes: number
   maxFileSizeBytes: number | null
   files: { count: number; totalBytes: number }
+  trash: { count: number; totalBytes: number }
   memoryBytes: number
   uploads: ActiveUpload[]
+}
+
+export interface TrashedFile extends SharedFile {
+  deletedAt: string
+  reason: 'deleted' | 'expired'
+  /** Uptime of the server until it is removed for good. */
+  purgeInSeconds: number
+}
+
+export interface TrashList {
+  files: TrashedFile[]
+  total: number
+  totalBytes: number
 }
 
 /** What a token may do; `manage` is everything. */

@@ -133,7 +133,7 @@ describe('the page', { skip: NO_BROWSER }, () => {
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByRole('heading', { name: 'after.txt' }).waitFor()
     await page.goto(`${server.url}/files/${file.id}/confirm-delete`)
-    await page.getByRole('button', { name: 'Delete for good' }).click()
+    await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await page.waitForURL(`${server.url}/files`)
     assert.equal((await server.guest(`/-${file.id}`)).status, 404)
   })

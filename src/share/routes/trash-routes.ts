@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import { formatTime, invalid, parseExpiration } from '../fields.ts'
 import type { Files } from '../files.ts'
 import type { Trash } from '../trash.ts'
@@ -34,9 +34,9 @@ const trashAnswer = z.object({
   totalBytes: z.int(),
 })
 
-const restoreBody = z
-  .object({ expiration: z.string().nullish().describe('RFC 3339; null is never; an expired file needs it') })
-  .nullish()
+const restoreBody = closedObject({
+  expiration: z.string().nullish().describe('RFC 3339; null is never; an expired file needs it'),
+}).nullish()
 
 export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: TrashRoutesDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()

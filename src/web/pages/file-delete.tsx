@@ -1,4 +1,5 @@
-import { deleteFile } from '../api.ts'
+import { deleteFile, restoreFile } from '../api.ts'
+import { asApiError } from '../api-error.ts'
 import { formatBytes } from '../format.ts'
 import { navigate } from '../router.tsx'
 import { toast } from '../toasts.ts'
@@ -15,16 +16,25 @@ export function FileDeletePage({ id }: { id: string }) {
 }
 
 function DeleteForm({ file: { id, filename, sizeBytes } }: { file: SharedFile }) {
+  const undo = async () => {
+    try {
+      await restoreFile(id, false)
+      toast(`${visibleName(filename)} is back.`)
+      navigate(`/files/${id}/info`)
+    } catch (error) {
+      toast(asApiError(error).message, 'bad')
+    }
+  }
   const remove = async () => {
     await deleteFile(id)
-    toast(`${visibleName(filename)} is deleted.`)
+    toast(`${visibleName(filename)} is in the trash.`, 'good', { label: 'Undo', run: () => void undo() })
     navigate('/files')
   }
   return (
     <Page
       title="Delete this file?"
       width="narrow"
-      lead={`Its link stops working at once, and ${formatBytes(sizeBytes)} become free. It cannot be brought back.`}
+      lead={`Its link stops working at once, and its ${formatBytes(sizeBytes)} go to the trash, where it can be brought back for a while.`}
     >
       <p class="subject">
         <Name text={filename} />
@@ -33,7 +43,7 @@ function DeleteForm({ file: { id, filename, sizeBytes } }: { file: SharedFile })
         {(isBusy) => (
           <div class="actions">
             <Button type="submit" kind="danger" icon="trash" isBusy={isBusy}>
-              Delete for good
+              Delete
             </Button>
             <ButtonLink href={`/files/${id}/info`}>Keep it</ButtonLink>
           </div>

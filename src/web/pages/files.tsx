@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { listFiles } from '../api.ts'
 import { formatBytes, formatCount, plural } from '../format.ts'
-import { navigate, useLocation } from '../router.tsx'
+import { Link, navigate, useLocation } from '../router.tsx'
 import type { FileList } from '../types.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
 import { Select } from '../ui/field.tsx'
@@ -36,6 +36,9 @@ export function FilesPage() {
             <Empty icon="files" title="No files yet">
               <p>What you upload appears here, with its link, its expiry and who has downloaded it.</p>
               {add}
+              <p>
+                <Link href="/trash">Trash</Link>
+              </p>
             </Empty>
           ) : (
             <FilesList view={view} list={list} isLoading={files.isLoading} />
@@ -53,7 +56,7 @@ function FilesList({ view, list, isLoading }: { view: FilesView; list: FileList;
         <SearchBox view={view} />
         <SortSelect view={view} />
         <p class="muted toolbar-count" role="status">
-          {plural(list.total, 'file')}, {formatBytes(list.totalBytes)}
+          {plural(list.total, 'file')}, {formatBytes(list.totalBytes)} · <Link href="/trash">Trash</Link>
         </p>
       </div>
       {list.files.length === 0 ? <NothingFound view={view} /> : <FilesTable view={view} files={list.files} />}

@@ -9,10 +9,22 @@ export function Toaster() {
   return (
     <>
       <div class="toasts" role="status" aria-live="polite">
-        {shown.map(({ id, text: message, kind }) => (
+        {shown.map(({ id, text: message, kind, action }) => (
           <div key={id} class={`toast ${kind}`}>
             <Icon name={kind === 'good' ? 'check' : 'alert'} />
             <span>{message}</span>
+            {action !== null && (
+              <button
+                type="button"
+                class="toast-action"
+                onClick={() => {
+                  dismissToast(id)
+                  action.run()
+                }}
+              >
+                {action.label}
+              </button>
+            )}
             <IconButton icon="close" label="Dismiss" onClick={() => dismissToast(id)} />
           </div>
         ))}
