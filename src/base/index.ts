@@ -13,6 +13,17 @@ export { createLog, type Log } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Metrics } from './metrics.ts'
 export { OPTIONS, type Option } from './options.ts'
 export { modulePath, packagePath } from './package-root.ts'
+export {
+  IDENTITY_NAME,
+  identityName,
+  isNear,
+  isSelf,
+  liveness,
+  livenessOfName,
+  PLACE,
+  SELF,
+  type ProcessIdentity,
+} from './process-identity.ts'
 export { parseProcessStat, readProcessStat } from './process-stat.ts'
 export { createGuard, type Guard, type GuardOptions } from './retry.ts'
 export { Secret } from './secret.ts'

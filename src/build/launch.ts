@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError, messageOf, randomId } from '../base/index.ts'
+import { HoldfastError, messageOf, PLACE, randomId } from '../base/index.ts'
 import { hidingScript } from './hiding.ts'
 import { CLEANUP_GRACE_MS, type ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
@@ -22,8 +22,9 @@ import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
  * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.
  */
 const WRAPPER = `trap : HUP INT TERM
-folder=$1; last=$2; shift 2
+folder=$1; last=$2; place=$3; shift 3
 read -r stat </proc/self/stat || exit
+stat="$stat $place"
 begin() {
   echo "$stat" >>"$folder/process" && read -r first <"$folder/process" && [ "$first" = "$stat" ] || exit
   exec "$@" 3<&-
@@ -61,7 +62,7 @@ export async function launch(
   const script = openUnlinked(join(run.path, 'hide'), `/${last}$/Q\n${hidingScript(secrets)}`)
   try {
     const tmpdir = makeTempFolder(run, env, cwd)
-    const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, last, ...command], {
+    const child = spawn('/bin/sh', ['-c', WRAPPER, 'holdfast-build', run.path, last, PLACE, ...command], {
       detached: true,
       stdio: ['ignore', output, output, script],
       cwd,

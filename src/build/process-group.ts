@@ -2,9 +2,9 @@
  * The processes of one run of Packer: a group of their own, named by the pid and the start time of its first process, so
  * that a pid which the system gave to somebody else in the meantime is never taken for ours. See proc(5).
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseProcessStat, readProcessStat, systemErrorCode } from '../base/index.ts'
+import { parseProcessStat, PLACE, readProcessStat, systemErrorCode } from '../base/index.ts'
 
 export interface ProcessGroup {
   /** Of its first process, and of the group. */
@@ -17,16 +17,17 @@ export interface ProcessGroup {
 export const CLEANUP_GRACE_MS = 120_000
 const POLL_MS = 50
 
-/** The group whose first process has this line in its /proc/PID/stat. */
+/** The group whose first process has this line in its /proc/PID/stat, with its `PLACE` behind unless that is ours. */
 export function groupOf(statLine: string): ProcessGroup | null {
   const stat = parseProcessStat(statLine)
-  return stat && { pid: stat.pid, startedAt: `${place()}.${stat.started}` }
+  const place = /[ ]([0-9a-f]*\.\d*)\n?$/.exec(statLine)?.[1] ?? PLACE
+  return stat && { pid: stat.pid, startedAt: `${place}.${stat.started}` }
 }
 
 /** Pids of the group that live. Zombies do not; nor does, to us, what another boot or container started. */
 export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
   const started = Number(startedAt.slice(startedAt.lastIndexOf('.') + 1))
-  if (!startedAt.startsWith(`${place()}.`) || !canSignal(-pid)) return []
+  if (!startedAt.startsWith(`${PLACE}.`) || !canSignal(-pid)) return []
   const leader = readProcessStat(pid)
   if (leader && leader.started !== started) return []
   return readdirSync('/proc')
@@ -39,7 +40,7 @@ export function membersOf({ pid, startedAt }: ProcessGroup): number[] {
 
 /** Whether any process of the group lives. */
 export function isAlive(group: ProcessGroup): boolean {
-  const leader = group.startedAt.startsWith(`${place()}.`) ? readProcessStat(group.pid) : null
+  const leader = group.startedAt.startsWith(`${PLACE}.`) ? readProcessStat(group.pid) : null
   const isLeader = leader !== null && group.startedAt.endsWith(`.${leader.started}`) && !'ZX'.includes(leader.state)
   return isLeader || membersOf(group).length > 0
 }
@@ -67,12 +68,6 @@ export async function endGroup(group: ProcessGroup, graceMs: number, kill?: Abor
     if (performance.now() >= killAt || kill?.aborted) signalGroup(group, 'SIGKILL')
     await sleep(POLL_MS)
   }
-}
-
-/** What makes a pid and a start time mean something: this boot, this namespace. */
-function place(): string {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
-  return `${boot}.${readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '')}`
 }
 
 function canSignal(pid: number): boolean {

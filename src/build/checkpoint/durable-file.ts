@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { identityName } from '../../base/index.ts'
 
 /** Waits until the file's bytes, or a folder's names, are on the disk. */
 export function syncFile(path: string): void {
@@ -13,7 +14,7 @@ export function syncFile(path: string): void {
 
 /** Writes a small file whole or not at all. When it returns, it and all renames in its folder before are on the disk. */
 export function writeDurably(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.part`
+  const temporary = `${path}.${identityName()}.part`
   try {
     writeFileSync(temporary, text, { mode: 0o600, flush: true })
     renameSync(temporary, path)

@@ -9,7 +9,15 @@ import { createHash } from 'node:crypto'
 import { createReadStream, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { HoldfastError, messageOf, randomId, systemErrorCode } from '../../base/index.ts'
+import {
+  HoldfastError,
+  IDENTITY_NAME,
+  identityName,
+  livenessOfName,
+  messageOf,
+  randomId,
+  systemErrorCode,
+} from '../../base/index.ts'
 import { makeFolder } from '../../storage/index.ts'
 import { syncFile, writeDurably } from './durable-file.ts'
 import { formatLayer, parseLayer, type Layer } from './layer.ts'
@@ -20,6 +28,9 @@ const ID_LENGTH = 8
 const NO_LINKS = ['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK']
 /** An image gets its name a moment before its JSON file has it; after this long nobody is between the two. */
 const ORPHAN_AGE_MS = 60_000
+/** Nobody writes one image for so long without a change to it. */
+const UNKNOWN_MAKER_MS = 24 * 60 * 60 * 1000
+const DRAFT = new RegExp(String.raw`\.(${IDENTITY_NAME})\.part$`)
 
 /** An image in the making. */
 export interface LayerDraft {
@@ -111,7 +122,7 @@ export class LayerStore {
   draft(key: string): LayerDraft {
     makeFolder(this.#folder)
     const name = `${key}-${randomId(ID_LENGTH)}`
-    return { name, key, path: join(this.#folder, `${name}.${process.pid}.part`) }
+    return { name, key, path: join(this.#folder, `${name}.${identityName()}.part`) }
   }
 
   /** Makes a layer of a finished draft. Durable when it returns; a crash before leaves no layer. */
@@ -148,8 +159,11 @@ export class LayerStore {
     const names = new Set(layers.map(({ name }) => name))
     return this.#files()
       .filter((file) => {
-        const maker = /\.(\d+)\.part$/.exec(file)?.[1]
-        return maker ? !isAlive(Number(maker)) : !names.has(parse(file).name) && isOld(join(this.#folder, file))
+        const path = join(this.#folder, file)
+        const maker = DRAFT.exec(file)?.[1]
+        if (maker === undefined) return !names.has(parse(file).name) && isOld(path, ORPHAN_AGE_MS)
+        const alive = livenessOfName(maker)
+        return alive === 'dead' || (alive === 'unknown' && isOld(path, UNKNOWN_MAKER_MS))
       })
       .map((file) => join(this.#folder, file))
   }
@@ -222,16 +236,7 @@ async function hashFile(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-function isOld(path: string): boolean {
+function isOld(path: string, ageMs: number): boolean {
   const changed = statSync(path, { throwIfNoEntry: false })?.ctimeMs
-  return changed !== undefined && changed < Date.now() - ORPHAN_AGE_MS
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemErrorCode(error) !== 'ESRCH'
-  }
+  return changed !== undefined && changed < Date.now() - ageMs
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { systemErrorCode } from '../../base/index.ts'
+import { identityName, systemErrorCode } from '../../base/index.ts'
 
 const uploadRecord = z.object({
   /** The upload on the share, as long as it is unfinished. */
@@ -38,7 +38,7 @@ export class UploadRecords {
   /** Atomic: a crash leaves the old record or the new one. */
   async save(artifact: { path: string; sha256: string }, share: URL, record: UploadRecord): Promise<void> {
     const path = this.#path(artifact, share)
-    const temporary = `${path}.${process.pid}.tmp`
+    const temporary = `${path}.${identityName()}.tmp`
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     await writeFile(temporary, JSON.stringify(record), { mode: 0o600 })
     await rename(temporary, path)

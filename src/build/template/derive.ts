@@ -1,12 +1,15 @@
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError, messageOf } from '../../base/index.ts'
-import { derivedName, pidOfDerivedName } from './derived-name.ts'
+import { HoldfastError, livenessOfName, messageOf, SELF, type ProcessIdentity } from '../../base/index.ts'
+import { derivedName, ownerOfDerivedName } from './derived-name.ts'
 import { deriveHcl } from './hcl/derive-hcl.ts'
 import { deriveJson } from './json/derive-json.ts'
 import { sourceOf } from './select.ts'
 import type { LoadedTemplate } from './load.ts'
 import type { DeriveOptions, TemplateSource } from './template.ts'
+
+/** After this a template whose owner cannot be seen from here is a leftover. */
+const UNKNOWN_OWNER_MS = 24 * 60 * 60 * 1000
 
 /** The text of a run's template. */
 export interface DerivedText {
@@ -48,15 +51,15 @@ export class DerivedFile implements AsyncDisposable {
   }
 
   /**
-   * Writes it under a hidden name that holds `pid`: the process for as long as which it is needed, by default this one.
+   * Writes it under a hidden name that holds `owner`: it is needed as long as that process lives, by default this one.
    * @throws TEMPLATE_INVALID when the folder cannot be written.
    */
   static async write(
     folder: string,
     derived: Pick<DerivedText, 'text' | 'suffix'>,
-    pid: number = process.pid,
+    owner: ProcessIdentity = SELF,
   ): Promise<DerivedFile> {
-    const path = join(folder, derivedName(pid, derived.suffix))
+    const path = join(folder, derivedName(owner, derived.suffix))
     try {
       // For the owner alone: a template may hold secrets, and this is a copy that nobody thinks of.
       await writeFile(path, derived.text, { flag: 'wx', mode: 0o600, flush: true })
@@ -88,20 +91,19 @@ export class DerivedFile implements AsyncDisposable {
 export async function sweepDerivedFiles(folder: string, keep: readonly string[] = []): Promise<string[]> {
   const removed: string[] = []
   for (const name of await readdir(folder)) {
-    const pid = pidOfDerivedName(name)
+    const owner = ownerOfDerivedName(name)
     const path = join(folder, name)
-    if (pid === null || keep.includes(path) || isAlive(pid)) continue
+    if (owner === null || keep.includes(path) || (await isNeeded(path, owner))) continue
     await rm(path, { force: true })
     removed.push(path)
   }
   return removed
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: alive, and somebody else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+/** Whether the template may be in use: a process of another container or machine has read its own within a day. */
+async function isNeeded(path: string, owner: string): Promise<boolean> {
+  const alive = livenessOfName(owner)
+  if (alive !== 'unknown') return alive === 'alive'
+  const found = await stat(path).catch(() => null)
+  return found !== null && Date.now() - found.mtimeMs < UNKNOWN_OWNER_MS
 }

@@ -5,10 +5,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { LazyStatement, rowOf } from '../../storage/index.ts'
-import { HoldfastError } from '../../base/index.ts'
+import { HoldfastError, isSelf, liveness, SELF, type ProcessIdentity } from '../../base/index.ts'
 import type { LockInfo, LockStatus } from '../lock-info.ts'
 import type { LockRequest } from '../lock-store.ts'
-import { isSelf, liveness, SELF, type Owner } from './owner.ts'
 
 /** A lock's row stays when it is free, so that taking and releasing one writes a single page. */
 export const SCHEMA = `
@@ -31,7 +30,7 @@ export interface Claim {
   ttlMs: number
   tokenAbove: number
   isDetached: boolean
-  owner: Owner
+  owner: ProcessIdentity
 }
 
 /** A lock's row, checked and parsed. */

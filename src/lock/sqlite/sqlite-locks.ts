@@ -4,7 +4,7 @@
  * token, is kept by those who check it.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { HoldfastError, messageOf } from '../../base/index.ts'
+import { HoldfastError, isNear, messageOf, SELF } from '../../base/index.ts'
 import {
   isBusy,
   isCorrupt,
@@ -28,7 +28,6 @@ import {
   type HeldEntry,
   type LockEntry,
 } from './lock-table.ts'
-import { isNear, SELF } from './owner.ts'
 
 /** How often one who waits looks whether the holder has died or a ring got lost; twice that at most, at random. */
 const LOOK_EVERY_MS = 150

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { SELF } from '../../../src/base/index.ts'
 import {
   DerivedFile,
   deriveTemplate,
@@ -275,9 +276,17 @@ describe('files of derived templates', () => {
     await once(dead, 'exit')
     const derived = { text: 'x', suffix: '.pkr.hcl' } as const
     const mine = await DerivedFile.write(path, derived)
-    const left = await DerivedFile.write(path, derived, dead.pid)
-    const kept = await DerivedFile.write(path, derived, dead.pid)
-    assert.deepEqual(await sweepDerivedFiles(path, [kept.path]), [left.path])
+    const owner = { ...SELF, pid: dead.pid ?? assert.fail(), started: '1' }
+    const left = await DerivedFile.write(path, derived, owner)
+    const kept = await DerivedFile.write(path, derived, owner)
+    const elsewhere = await DerivedFile.write(path, derived, { ...owner, namespace: '1' })
+    const old = join(path, `.holdfast-${dead.pid}-abc.pkr.hcl`)
+    writeFileSync(old, 'x')
+    const removed = await sweepDerivedFiles(path, [kept.path])
+    assert.deepEqual(new Set(removed), new Set([left.path, old]))
+    assert.ok(existsSync(elsewhere.path))
+    utimesSync(elsewhere.path, 1, 1)
+    assert.deepEqual(await sweepDerivedFiles(path, [kept.path]), [elsewhere.path])
     assert.ok(existsSync(mine.path) && existsSync(kept.path) && !existsSync(left.path))
     await mine.remove()
     await mine.remove()
