@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createGuard, HoldfastError } from '../../base/index.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { isBusy, isTransientFailure } from './sqlite-errors.ts'
+import { connectUnwritable, isWritable } from './unwritable-file.ts'
 
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
@@ -29,6 +30,7 @@ export interface SqliteFileOptions {
 
 /**
  * A connection in WAL mode that never blocks on another one (a busy database is an error at once, see WriteQueue).
+ * A file that this user may not write is opened for reading only.
  * Waits while other processes open or recover the same file. @throws whatever node:sqlite says.
  */
 export async function openSqliteFile(path: string, options: SqliteFileOptions): Promise<DatabaseSync> {
@@ -64,9 +66,18 @@ export async function openInPlace(
 
 function connect(
   path: string,
-  { durability, readOnly = false, pageBytes = 4096, logBytes = 3_200_000, canShrink = true, schema }: SqliteFileOptions,
+  {
+    durability,
+    readOnly: wantsReadOnly = false,
+    pageBytes = 4096,
+    logBytes = 3_200_000,
+    canShrink = true,
+    schema,
+  }: SqliteFileOptions,
 ): DatabaseSync {
-  const connection = new DatabaseSync(path, { readOnly, timeout: 0 })
+  const isUnwritable = !isWritable(path)
+  const readOnly = wantsReadOnly || isUnwritable
+  const connection = isUnwritable ? connectUnwritable(path) : new DatabaseSync(path, { readOnly, timeout: 0 })
   try {
     if (!readOnly) {
       const vacuum = canShrink ? 'INCREMENTAL' : 'NONE'
