@@ -1,4 +1,5 @@
 /** Reads a multipart form with one file in it (RFC 7578), storing the file while it arrives. */
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { describeUnknownName, HoldfastError } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
@@ -102,7 +103,12 @@ class FormParts {
         if (length > MAX_FIELD_BYTES) throw invalid(name, `it is longer than ${MAX_FIELD_BYTES} bytes`)
         pieces.push(Buffer.from(bytes))
       },
-      end: () => void this.#fields.set(name, Buffer.concat(pieces).toString()),
+      end: () => {
+        const value = Buffer.concat(pieces)
+        // Replaced characters would make another passphrase of it.
+        if (!isUtf8(value)) throw invalid(name, 'it is not UTF-8')
+        this.#fields.set(name, value.toString())
+      },
     }
   }
 }

@@ -95,6 +95,7 @@ describe('a form', () => {
         at,
       )
       const note = Buffer.from((rest[0]?.content ?? '') as Uint8Array)
+      // A note that is one of PicoShare's forbidden words or tags would be refused too; random bytes are neither.
       const isWhole = rest.length === 0 || (rest.length === 1 && rest.every(isField) && isUtf8(note))
       if (isWhole) assert.deepEqual(await stored(connection), content)
       else assert.deepEqual(connection.statuses, [400], connection.received)

@@ -84,10 +84,12 @@ describe('a watcher', () => {
     const { text, headers } = await server.guest('/api/uploads/came-late/events')
     assert.match(headers.get('content-type') ?? '', /^text\/event-stream/)
     assert.match(text, /^event: complete\ndata: \{.*"bytes":4,/)
-    assert.equal((await server.owner('/api/files/a?upload=failed-12', { method: 'PUT', body: '' })).status, 400)
+    const wrong = { 'content-md5': Buffer.alloc(16).toString('base64') }
+    const failed = await server.owner('/api/files/a?upload=failed-12', { method: 'PUT', body: 'x', headers: wrong })
+    assert.equal(failed.status, 400)
     assert.match(
       (await server.guest('/api/uploads/failed-12/events')).text,
-      /^event: failed\ndata: .*"INVALID_REQUEST"/,
+      /^event: failed\ndata: .*"DIGEST_MISMATCH"/,
     )
   })
 
