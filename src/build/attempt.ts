@@ -2,7 +2,7 @@
  * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the run's
  * folder counts, so that both are the same.
  */
-import { rmSync, statfsSync } from 'node:fs'
+import { existsSync, rmSync, statfsSync } from 'node:fs'
 import { HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { madeFiles, measure, type Measured } from './artifacts.ts'
@@ -134,7 +134,13 @@ class RunReader {
     const said = this.#report.errors.at(-1)
     if (isDiskFull) return { status: 'interrupted', error: DISK_FULL, exitStatus: null }
     if (stop.aborted) return { status: 'interrupted', error: 'it was stopped', exitStatus: null }
-    if (exitStatus === null) return { status: 'interrupted', error: 'its processes were killed', exitStatus: null }
+    if (exitStatus === null) {
+      const { path } = this.#terms.run
+      const why = existsSync(path)
+        ? 'its processes were killed'
+        : `the folder of its run, ${path}, was removed meanwhile`
+      return { status: 'interrupted', error: why, exitStatus: null }
+    }
     if (said === undefined || exitStatus === 0) {
       const how =
         exitStatus > 128 ? `was killed by signal ${exitStatus - 128}` : `ended early (exit status ${exitStatus})`
@@ -190,6 +196,7 @@ export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise
 
 /** Too little is left for a line of events: a step's marker then fails although Packer's log still had room. */
 function isFull(folder: string): boolean {
+  if (!existsSync(folder)) return false
   const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize < FULL_BYTES
 }

@@ -122,7 +122,11 @@ async function buildLoaded(
   const sources = selectSources(template, request)
   const { except } = request
   const options = { packer, ...request.input, hashMemoryFile: hashMemoryFile(dataFolder), except }
-  const wanted = await Promise.all(sources.map((source) => want(template, source, options)))
+  const wanted = await Promise.all(sources.map((source) => want(template, source, options))).catch(async (error) => {
+    // Of a template that Packer rejects it evaluates nothing: then its own words are what matters.
+    if (isWithoutValue(error)) await validateTemplate(packer, template, request)
+    throw error
+  })
   const names = wanted.map(({ name }) => name)
   await requireSameTemplate(manager, templatePath(template), names)
   listener.begin(names)
@@ -144,6 +148,10 @@ async function buildLoaded(
   } finally {
     await letGo(lock)
   }
+}
+
+function isWithoutValue(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'TEMPLATE_INVALID' && 'variable' in error.details
 }
 
 async function want(template: LoadedTemplate, source: TemplateSource, options: FingerprintOptions): Promise<Wanted> {

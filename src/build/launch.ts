@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, messageOf, PLACE, randomId } from '../base/index.ts'
 import { hidingScript } from './hiding.ts'
+import { packerEnvironment } from './packer.ts'
 import { CLEANUP_GRACE_MS, type ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
 import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
@@ -66,8 +67,7 @@ export async function launch(
       detached: true,
       stdio: ['ignore', output, output, script],
       cwd,
-      // Without it Packer asks the network for a newer version first.
-      env: { ...env, TMPDIR: tmpdir, CHECKPOINT_DISABLE: '1' },
+      env: { ...packerEnvironment(env), TMPDIR: tmpdir },
     })
     await once(child, 'spawn')
     child.unref()

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { HoldfastError, messageOf, randomId } from '../base/index.ts'
+import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
 
 export interface Packer {
   /** Absolute, or as HOLDFAST_PACKER gives it. */
@@ -48,7 +48,11 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   const { stdout, stderr } = await runPacker(path, ['version'], '', { cwd: process.cwd(), env })
   const version = /Packer v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
   if (version === undefined) {
-    const said = firstLine(stdout + stderr)
+    const said = (stdout + stderr)
+      .trim()
+      .split(/\s*\n\s*/)
+      .slice(0, TELLING_LINES)
+      .join(' ')
     throw new HoldfastError(
       'PACKER_MISSING',
       `${path} does not answer as HashiCorp's Packer does: 'packer version' says '${said}'.`,
@@ -59,6 +63,9 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   }
   return { path, version }
 }
+
+/** Of what a program says that is not Packer. */
+const TELLING_LINES = 3
 
 const HOW_TO_INSTALL =
   'Install Packer: on Debian and Ubuntu `apt-get install packer`, elsewhere from https://developer.hashicorp.com/packer/install; ' +
@@ -234,14 +241,35 @@ function reason(text: string): string {
   return telling.slice(0, 3).join(' ').replace(/\.+$/, '') || 'Packer gives no reason'
 }
 
-function firstLine(text: string): string {
-  return text.trim().split('\n')[0] ?? ''
-}
-
 interface Ran {
   stdout: string
   stderr: string
   failed: boolean
+}
+
+/** What every Packer gets: from 1.7 on it needs a HOME, which services and cron jobs may lack. */
+export function packerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const home = (env['HOME'] ?? '') === '' ? { HOME: homeFolder() } : {}
+  // Without it Packer asks the network for a newer version first.
+  return { ...env, ...home, CHECKPOINT_DISABLE: '1' }
+}
+
+/** As the system has it; a user of a container may not be known to it. */
+function homeFolder(): string {
+  try {
+    return userInfo().homedir
+  } catch {
+    return '/'
+  }
+}
+
+/** For what could not be made in a folder for temporary files that is not there. */
+export function missingTempFolder(folder: string, cause: unknown): unknown {
+  if (systemErrorCode(cause) !== 'ENOENT') return cause
+  return new HoldfastError('PACKER_FAILED', `the folder for temporary files, ${folder}, does not exist`, {
+    hint: 'Make it, or set TMPDIR to another one.',
+    cause,
+  })
 }
 
 /**
@@ -261,8 +289,7 @@ export async function runPacker(
     using stderr = new AnswerFile()
     const child = spawn(path, args, {
       cwd,
-      // Without CHECKPOINT_DISABLE it asks the network for a newer version first.
-      env: { ...env, CHECKPOINT_DISABLE: '1', PACKER_LOG: '' },
+      env: { ...packerEnvironment(env), PACKER_LOG: '' },
       timeout: ANSWER_TIMEOUT_MS,
       // Ctrl-C is for us: half an answer would be taken for Packer's.
       detached: true,
@@ -285,7 +312,11 @@ class AnswerFile implements Disposable {
 
   constructor() {
     const path = join(tmpdir(), `holdfast-answer-${randomId(10)}`)
-    this.fd = openSync(path, 'wx+', 0o600)
+    try {
+      this.fd = openSync(path, 'wx+', 0o600)
+    } catch (error) {
+      throw missingTempFolder(tmpdir(), error)
+    }
     rmSync(path)
   }
 

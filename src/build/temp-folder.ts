@@ -4,8 +4,9 @@
  * it is made, so that whoever comes later can remove it.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { isId, randomId, systemErrorCode } from '../base/index.ts'
+import { missingTempFolder } from './packer.ts'
 import type { RunFolder } from './run-folder.ts'
 
 const PREFIX = 'holdfast-run-'
@@ -19,7 +20,11 @@ export function makeTempFolder(run: RunFolder, env: NodeJS.ProcessEnv, cwd: stri
   const wanted = resolve(cwd, tmpdirOf(env) || '/tmp', name)
   const path = Buffer.byteLength(wanted) <= MAX_PATH ? wanted : join('/tmp', name)
   writeFileSync(run.temp, path, { mode: 0o600 })
-  mkdirSync(path, { mode: 0o700 })
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    throw missingTempFolder(dirname(path), error)
+  }
   return path
 }
 

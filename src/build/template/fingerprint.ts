@@ -176,6 +176,7 @@ function noValue(template: LoadedTemplate, name: string, error: string): Holdfas
   }
   return new HoldfastError('TEMPLATE_INVALID', `The variable ${name} of ${template.path} has no value: ${error}.`, {
     hint: `Give it with -var ${name}=value, in a -var-file or as PKR_VAR_${name}.`,
+    details: { variable: name },
   })
 }
 
