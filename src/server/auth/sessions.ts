@@ -10,7 +10,6 @@ export const SESSION_MS = 30 * 86_400_000
 const MAX_SESSIONS = 1000
 
 const ID_LENGTH = 10
-const CLOCK_TOLERANCE_MS = 86_400_000
 /** A session's last use is noted no more often than this. */
 const NOTE_USE_EVERY_MS = 60_000
 const MAX_USER_AGENT_LENGTH = 500
@@ -49,12 +48,11 @@ export class Sessions {
   async find(token: string): Promise<string | null> {
     const row = await this.#db
       .selectFrom('sessions')
-      .select(['id', 'created_at', 'expires_at', 'last_used_at'])
+      .select(['id', 'expires_at', 'last_used_at'])
       .where('token_hash', '=', this.#hash(token))
       .executeTakeFirst()
     const now = this.#clock.now()
-    // One that was begun in the future was begun by a wrong clock, and would last for as long as that was wrong.
-    if (!row || row.expires_at <= now || (row.created_at ?? 0) > now + CLOCK_TOLERANCE_MS) return null
+    if (!row || row.expires_at <= now) return null
     if (now - (row.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
       const noted = this.#db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', row.id).execute()
       // A courtesy: on a full disk it must not keep anybody out.
