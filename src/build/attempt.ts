@@ -13,8 +13,18 @@ import { metadataOf } from './record.ts'
 import type { Recorder } from './recorder.ts'
 import { exitStatusOf, wasDiskFull, type RunFolder } from './run-folder.ts'
 import { StepOutput } from './step-output.ts'
-import { afterEvent, completed, ended, runningStep, withOutput, type Failure } from './steps.ts'
+import {
+  afterEvent,
+  completed,
+  continuedFailure,
+  ended,
+  runningStep,
+  withContinued,
+  withOutput,
+  type Failure,
+} from './steps.ts'
 import { removeTempFolder } from './temp-folder.ts'
+import { MARKER_LINE } from './template/index.ts'
 
 /** How long what a dead Packer left behind may take to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
@@ -101,6 +111,9 @@ class RunReader {
   readonly #terms: AttemptTerms
   readonly #report = new PackerReport()
   readonly #output = new StepOutput()
+  /** Of steps with `continue_on_error`, by their index. */
+  readonly #continued = new Map<number, Pick<Failure, 'error' | 'exitStatus'>>()
+  #step = 0
   #hasRead = false
 
   constructor(terms: AttemptTerms) {
@@ -113,9 +126,14 @@ class RunReader {
       this.#hasRead = true
       await onRead()
     }
+    for (const line of lines) this.#noteContinued(line.data[1] ?? '')
     const versions: Build[] = []
     const newest = () => versions.at(-1) ?? recorder.build
-    for (const event of events) versions.push(...afterEvent(newest(), event))
+    for (const event of events) {
+      versions.push(...afterEvent(newest(), event).map((build) => withContinued(build, this.#continued)))
+    }
+    const known = withContinued(newest(), this.#continued)
+    if (known !== newest()) versions.push(known)
     for (const line of lines) {
       this.#report.add(line)
       const text = textForPeople(line)
@@ -124,6 +142,13 @@ class RunReader {
       if (finished) versions.push(withOutput(newest(), finished.step, finished.output))
     }
     if (versions.length > 0) await recorder.record(...versions)
+  }
+
+  #noteContinued(text: string): void {
+    const marker = MARKER_LINE.exec(text)?.groups
+    if (marker?.['event'] === 'start') this.#step = Number(marker['step'])
+    const failure = continuedFailure(text)
+    if (failure) this.#continued.set(this.#step, failure)
   }
 
   /** How a run with this exit status failed, or null when it did not. */

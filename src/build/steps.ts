@@ -26,6 +26,37 @@ export function afterEvent(build: Build, { event, step: index, at }: StepEvent):
   return [withStep({ ...build, status: 'provisioning' }, index, running)]
 }
 
+/** What Packer says of a step that failed and has `continue_on_error`. */
+const CONTINUED = /: Warning: Provisioner failed with (?<error>".*"), but continue_on_error is set/s
+
+/** The failure that a line of Packer's tells of, when the build goes on all the same; otherwise null. */
+export function continuedFailure(text: string): Pick<Failure, 'error' | 'exitStatus'> | null {
+  const error = CONTINUED.exec(text)?.groups?.['error']?.slice(1, -1)
+  if (error === undefined) return null
+  const told = /exit status:? (\d+)/.exec(error)?.[1]
+  return { error, exitStatus: told === undefined ? null : Number(told) }
+}
+
+/** With these failures, by step. Such a step is complete, and has an error. */
+export function withContinued(
+  build: Build,
+  failures: ReadonlyMap<number, Pick<Failure, 'error' | 'exitStatus'>>,
+): Build {
+  let known = build
+  for (const [index, { error, exitStatus }] of failures) {
+    const step = known.provisioners[index]
+    if (step?.status !== 'complete' || step.error !== null) continue
+    const { exitStatus: _status, ...rest } = step
+    known = withStep(known, index, { ...rest, error, ...(exitStatus !== null && { exitStatus }) })
+  }
+  return known
+}
+
+/** The status of a step, for people. */
+export function describeStatus({ status, error }: Provisioner): string {
+  return status === 'complete' && error !== null ? 'failed (continued)' : status
+}
+
 /** The end of what a provisioner printed, kept to its last 4 kB. */
 export function withOutput(build: Build, index: number, output: string): Build {
   const step = build.provisioners[index]

@@ -1,7 +1,7 @@
 /** Shows builds while they run: lines for logs and pipes, a line a source that moves for a terminal. */
 import type { Writable } from 'node:stream'
 import { formatDuration } from '../base/index.ts'
-import type { BuildListener, SourceOutcome } from '../build/index.ts'
+import { describeStatus, type BuildListener, type SourceOutcome } from '../build/index.ts'
 import type { LockInfo } from '../lock/index.ts'
 import type { Build, Provisioner } from '../state/index.ts'
 
@@ -131,7 +131,9 @@ export function durationOf(
 
 function describeStep(step: Provisioner): string | null {
   if (step.status === 'running') return step.attempts !== undefined && step.attempts > 1 ? 'begins again' : 'begins'
-  if (step.status === 'complete') return `complete (${durationOf(step) ?? '?'})`
+  if (step.status === 'complete') {
+    return `${describeStatus(step)} (${durationOf(step) ?? '?'})${step.error === null ? '' : `: ${step.error}`}`
+  }
   if (step.status === 'failed') return `FAILED: ${step.error}`
   if (step.status === 'skipped') return step.error === null ? 'skipped' : `skipped: ${step.error}`
   return null
@@ -149,8 +151,14 @@ function describeOutcome({ name, status, build, error }: SourceOutcome): string[
   if (status === 'up to date') return [`${name}: up to date`, ...(error ? [`${name}: ${error.message}`] : [])]
   if (status === 'complete') {
     const files = build.artifacts.map(({ path, url }) => `    ${path}${url === null ? '' : `  ${url}`}`)
+    const continued = build.provisioners.flatMap((step, index) =>
+      step.status === 'complete' && step.error !== null
+        ? [`${name}: step ${index + 1} (${oneLine(step.name)}) ${describeStatus(step)}: ${step.error}`]
+        : [],
+    )
     return [
       `${name}: complete (${durationOf(build)})`,
+      ...continued,
       ...files,
       ...(error ? [`${name}: not published: ${error.message}`] : []),
     ]

@@ -2,7 +2,7 @@
 import { log } from 'node:console'
 import type { Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
-import { metadataOf, pruneBuilds, QemuLayers } from '../build/index.ts'
+import { describeStatus, metadataOf, pruneBuilds, QemuLayers } from '../build/index.ts'
 import type { Build, StateManager } from '../state/index.ts'
 import { durationOf } from './build-progress.ts'
 import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
@@ -92,7 +92,7 @@ function showBuild(build: Build): void {
   const rows = build.provisioners.map((step, index) => [
     String(index + 1),
     step.name,
-    step.status,
+    describeStatus(step),
     step.endedAt === null ? '' : (durationOf(step) ?? ''),
     step.exitStatus === undefined ? '' : String(step.exitStatus),
     String(step.attempts ?? 0),
@@ -110,7 +110,9 @@ function showBuild(build: Build): void {
 
 /** `2/3`: complete steps of all. */
 function progressOf({ provisioners }: Build): string {
-  return `${provisioners.filter(({ status }) => status === 'complete').length}/${provisioners.length}`
+  const complete = provisioners.filter(({ status }) => status === 'complete')
+  const failed = complete.filter(({ error }) => error !== null).length
+  return `${complete.length}/${provisioners.length}${failed > 0 ? `, ${failed} failed (continued)` : ''}`
 }
 
 function isOver({ endedAt }: Build): boolean {

@@ -5,7 +5,15 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { endGroup, groupOf, isAlive, membersOf } from '../../src/build/process-group.ts'
-import { afterEvent, completed, ended, pendingStep } from '../../src/build/steps.ts'
+import {
+  afterEvent,
+  completed,
+  continuedFailure,
+  describeStatus,
+  ended,
+  pendingStep,
+  withContinued,
+} from '../../src/build/steps.ts'
 import { transientReason } from '../../src/build/transient.ts'
 import { createBuild, type Build } from '../../src/state/index.ts'
 import { withTwoDashes } from '../../src/cli/packer-flags.ts'
@@ -55,6 +63,30 @@ describe('an end', () => {
     const build = completed(fresh(), AT, { artifacts: [], instance: null, metadata: {} })
     assert.deepEqual(statuses(build), ['skipped', 'skipped', 'skipped'])
     assert.match(build.provisioners[0]?.error ?? '', /ran no provisioner/)
+  })
+})
+
+describe('a step with continue_on_error', () => {
+  it('is told from one that went well, by what Packer 1.16 says', () => {
+    const text =
+      '==> null.a: Warning: Provisioner failed with "Script exited with non-zero exit status: 9. ' +
+      'Allowed exit codes are: [0]", but continue_on_error is set; continuing the build.'
+    const failure = continuedFailure(text) ?? assert.fail()
+    assert.equal(failure.exitStatus, 9)
+    assert.equal(continuedFailure('==> null.a: but continue_on_error is set'), null)
+    const step = { status: 'complete', error: null, startedAt: null, endedAt: null, exitStatus: 0 } as const
+    const build = createBuild({
+      name: 'b',
+      source: 'null.a',
+      provisioners: [
+        { ...step, name: 'one' },
+        { ...step, name: 'two' },
+      ],
+    })
+    const [one, two] = withContinued(build, new Map([[0, failure]])).provisioners
+    assert.ok(one && two)
+    assert.deepEqual([one.exitStatus, one.error, describeStatus(one)], [9, failure.error, 'failed (continued)'])
+    assert.deepEqual([two, describeStatus(two)], [{ ...step, name: 'two' }, 'complete'])
   })
 })
 

@@ -1,4 +1,4 @@
-import type { Build, BuildStatus, StepStatus } from '../types.ts'
+import type { Build, BuildStatus, BuildStep, StepStatus } from '../types.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
 import { isAbandoned } from './times.ts'
 
@@ -17,12 +17,18 @@ export const BUILD_LOOKS: Record<BuildStatus, Look> = {
   interrupted: { label: 'Interrupted', icon: 'pause', kind: 'warn' },
 }
 
-export const STEP_LOOKS: Record<StepStatus, Look> = {
+const STEP_LOOKS: Record<StepStatus, Look> = {
   pending: { label: 'Pending', icon: 'clock', kind: 'off' },
   running: { label: 'Running', icon: 'play', kind: 'live' },
   complete: { label: 'Complete', icon: 'check', kind: 'good' },
   failed: { label: 'Failed', icon: 'close', kind: 'bad' },
   skipped: { label: 'Skipped', icon: 'skip', kind: 'off' },
+}
+
+const CONTINUED: Look = { label: 'Failed (continued)', icon: 'alert', kind: 'warn' }
+
+export function lookOfStep({ status, error }: Pick<BuildStep, 'status' | 'error'>): Look {
+  return status === 'complete' && error !== null ? CONTINUED : STEP_LOOKS[status]
 }
 
 const ABANDONED: Look = { label: 'Abandoned', icon: 'alert', kind: 'warn' }

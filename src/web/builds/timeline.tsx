@@ -1,7 +1,7 @@
 import type { Build, BuildStep } from '../types.ts'
 import { Icon } from '../ui/icon.tsx'
 import { useNow } from './live.ts'
-import { STEP_LOOKS, StatusBadge } from './status.tsx'
+import { lookOfStep, StatusBadge } from './status.tsx'
 import { barOf, formatTook, isKept, isLive, spanOf, stepTook, type Span } from './times.ts'
 
 /** The steps of a build, one below the other, each with a bar for when it ran. */
@@ -59,7 +59,7 @@ function Step({ step, span, now, isKept: kept }: StepProps) {
 function StepRow({ step, span, now, isKept: kept }: StepProps) {
   const took = stepTook(step, now)
   const bar = span && barOf(step, span, now)
-  const look = STEP_LOOKS[step.status]
+  const look = lookOfStep(step)
   return (
     <>
       <StatusBadge look={look} />
@@ -77,10 +77,13 @@ function StepRow({ step, span, now, isKept: kept }: StepProps) {
   )
 }
 
-function StepNotes({ step: { attempts, exitStatus, status }, isKept: kept }: Pick<StepProps, 'step' | 'isKept'>) {
+function StepNotes({
+  step: { attempts, exitStatus, status, error },
+  isKept: kept,
+}: Pick<StepProps, 'step' | 'isKept'>) {
   const notes = [
     kept ? 'kept from an earlier run' : '',
-    status === 'failed' && exitStatus !== null ? `exit status ${exitStatus}` : '',
+    (status === 'failed' || error !== null) && exitStatus !== null ? `exit status ${exitStatus}` : '',
     attempts !== null && attempts > 1 ? `${attempts} attempts` : '',
   ].filter((note) => note !== '')
   return notes.length > 0 ? <span class="muted"> {notes.join(', ')}</span> : null
