@@ -72,7 +72,7 @@ describe('holdfast verify', () => {
 
     assert.ok(readdirSync(join(server.dataFolder, 'files', 'ab')).includes(orphan), 'changes nothing')
     for (const name of ['missing', 'flipped', 'truncated'])
-      await server.owner(`/api/entry/${files[name]?.id}`, { method: 'DELETE' })
+      await server.owner(`/api/entry/${files[name]?.id}?purge=true`, { method: 'DELETE' })
     assert.equal((await verify()).code, 0, 'an orphan alone is no damage')
   })
 
