@@ -130,7 +130,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
       ],
     )
     // The failed step is open; the keyboard closes it.
-    const output = page.getByText('<b>the end of its output</b>')
+    const output = page.getByLabel('End of the output of two')
     await output.waitFor()
     await page.locator('summary.step').focus()
     await page.keyboard.press('Enter')

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { goOnCommand } from '../../src/web/builds/command.ts'
+import { headlineOf } from '../../src/web/builds/headline.ts'
 import { appendLog, MAX_CHARACTERS } from '../../src/web/builds/log-text.ts'
 import {
   barOf,
@@ -123,10 +124,24 @@ describe('addresses', () => {
 })
 
 it('the command to go on is one that a shell understands', () => {
-  assert.equal(goOnCommand({ template: '/a/b.pkr.hcl', state: 'default' }), 'holdfast build /a/b.pkr.hcl')
   assert.equal(
-    goOnCommand({ template: "/it's $HOME", state: 'prod' }),
-    String.raw`holdfast build --state prod '/it'\''s $HOME'`,
+    goOnCommand({ template: '/a/b.pkr.hcl', state: 'default', source: 'null.a' }),
+    'holdfast build /a/b.pkr.hcl --only null.a',
   )
-  assert.equal(goOnCommand({ template: null, state: 'prod' }), null)
+  assert.equal(
+    goOnCommand({ template: "/it's $HOME", state: 'prod', source: 'a b' }),
+    String.raw`holdfast build --state prod '/it'\''s $HOME' --only 'a b'`,
+  )
+  assert.equal(goOnCommand({ template: null, state: 'prod', source: 'a' }), null)
+})
+
+it('the headline of a failed build is the last line that its step printed', () => {
+  const ran = { name: 's', startedAt: null, endedAt: null, error: 'exit status 3', exitStatus: 3, attempts: 1 }
+  const steps = [
+    { ...ran, status: 'complete' as const, output: 'fine' },
+    { ...ran, status: 'failed' as const, output: 'begins\nno licence found\n' },
+  ]
+  assert.equal(headlineOf({ status: 'failed', steps }), 'no licence found')
+  assert.equal(headlineOf({ status: 'interrupted', steps }), null)
+  assert.equal(headlineOf({ status: 'failed', steps: [{ ...ran, status: 'failed', output: null }] }), null)
 })

@@ -5,6 +5,7 @@ import { History } from '../builds/history.tsx'
 import { useLiveBuild, useNow, type LiveBuild } from '../builds/live.ts'
 import { LogTail } from '../builds/log.tsx'
 import { goOnCommand } from '../builds/command.ts'
+import { headlineOf } from '../builds/headline.ts'
 import { lookOf, StatusBadge } from '../builds/status.tsx'
 import { Timeline } from '../builds/timeline.tsx'
 import { durationOf, formatTook, isAbandoned, isLive } from '../builds/times.ts'
@@ -79,12 +80,18 @@ function Lead({ build, isConnected }: { build: Build; isConnected: boolean }) {
 
 function Notices({ build }: { build: Build }) {
   const { error, note } = build
+  const headline = headlineOf(build)
   const goesOn = tellGoOn(build)
   const command = goesOn === null ? null : goOnCommand(build)
   return (
     <>
       {error !== null && (
         <Notice kind="bad" icon="alert">
+          {headline !== null && (
+            <p class="lines-kept">
+              <strong>{headline}</strong>
+            </p>
+          )}
           <p class="lines-kept">{error}</p>
         </Notice>
       )}
