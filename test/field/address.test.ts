@@ -82,6 +82,13 @@ describe('behind a trusted proxy', () => {
     }
   })
 
+  it('a cookie of another app at the root does not shut the owner out of a path', async () => {
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/share' }
+    const [, token = ''] = server.cookie.split('=')
+    const cookie = `__Host-sharedSecret=of-another-app; sharedSecret=${token}`
+    assert.equal((await server.guest('/api/files', { headers: { ...headers, cookie } })).status, 200)
+  })
+
   it('guesses are slowed down whatever port they come from', async () => {
     const guess = (port: number) =>
       server.guest('/api/auth', {

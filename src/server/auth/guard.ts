@@ -54,8 +54,10 @@ function bearerToken(request: FastifyRequest): string | null {
 }
 
 async function scopesOfSession(request: FastifyRequest, sessions: Sessions): Promise<Scope[] | null> {
-  const token = request.cookies[HOST_SESSION_COOKIE] ?? request.cookies[SESSION_COOKIE]
-  request.sessionId = token === undefined ? null : await sessions.find(token)
+  const { [HOST_SESSION_COOKIE]: ofHost, [SESSION_COOKIE]: plain } = request.cookies
+  // Under a path, that of the host may belong to another app at the root.
+  const given = (usesHostCookie(request) ? (ofHost ?? plain) : (plain ?? ofHost)) ?? null
+  request.sessionId = given === null ? null : await sessions.find(given)
   return request.sessionId === null ? null : ['manage']
 }
 
