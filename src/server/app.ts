@@ -63,7 +63,12 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
     requestTimeout: 0,
     connectionTimeout: config.idleTimeout,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      // client-view.ts looks at Host, so that a missing one gets an error of the documented form.
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     forceCloseConnections: true,
     frameworkErrors: refuseUnroutable,

@@ -80,11 +80,15 @@ function ownScheme({ socket }: IncomingMessage, behindProxy: boolean): ClientVie
 }
 
 /** RFC 9112, section 3.2: one Host, valid. A client of HTTP/1.0 may send none. */
-function hostOf({ rawHeaders, headers, socket }: IncomingMessage): { host: string; problem: string | null } {
+function hostOf({ rawHeaders, headers, httpVersion, socket }: IncomingMessage): {
+  host: string
+  problem: string | null
+} {
   const listening = isIPv6(socket.localAddress ?? '') ? `[${socket.localAddress}]` : socket.localAddress
   const own = `${listening ?? '127.0.0.1'}:${socket.localPort ?? 0}`
   const count = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length
   if (count > 1) return { host: own, problem: 'the request has more than one Host header' }
+  if (count === 0 && httpVersion === '1.1') return { host: own, problem: 'the request has no Host header' }
   const { host = '' } = headers
   if (host === '') return { host: own, problem: null }
   if (HOST.test(host)) return { host, problem: null }

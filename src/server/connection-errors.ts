@@ -1,4 +1,5 @@
 /** Answers what the HTTP parser refuses, which no route and no hook gets to see. */
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError } from 'fastify'
 import { ERROR_CODES, systemErrorCode, type ErrorCode } from '../base/index.ts'
@@ -20,7 +21,7 @@ const MALFORMED = { code: 'INVALID_REQUEST', status: 'Bad Request', message: 'th
 
 /** @param error with what had come of the request, as Node gives it. */
 export function answerConnectionError(error: ConnectionError, socket: Socket): void {
-  if (systemErrorCode(error) === 'ECONNRESET' || !socket.writable) {
+  if (systemErrorCode(error) === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy()
     return
   }
@@ -38,4 +39,10 @@ export function answerConnectionError(error: ConnectionError, socket: Socket): v
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end(`HTTP/1.1 ${ERROR_CODES[code].http} ${status}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Whether an answer has begun: what is written now would lie among its bytes. Node's own handler asks in the same way. */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }
+  return response?.headersSent ?? false
 }

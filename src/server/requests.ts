@@ -79,6 +79,8 @@ function holdBack100Continue(app: FastifyInstance): void {
     Object.assign(request, { waitsFor100: () => response.writeContinue() })
     app.server.emit('request', request, response)
   })
+  // Other expectations may be ignored.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('preParsing', async (request) => {
     if (!request.routeOptions.config.streamsBody) request.acceptBody()
   })

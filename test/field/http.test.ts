@@ -55,6 +55,38 @@ describe('what the parser refuses', () => {
   }
 })
 
+describe('a request that cannot be read, behind a download', () => {
+  it('leaves the bytes of the file alone', async () => {
+    const { id } = await server.put('big.bin', 'a'.repeat(30_000_000))
+    const socket = connect({ port: server.port, host: '127.0.0.1' })
+    socket.on('error', () => {})
+    socket.write(`GET /-${id} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    await once(socket, 'readable')
+    socket.write('NONSENSE\r\n\r\n')
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).resume()
+    await once(socket, 'close')
+    const received = Buffer.concat(chunks)
+    const body = received.subarray(received.indexOf('\r\n\r\n') + 4).toString('latin1')
+    assert.match(received.toString('latin1', 0, 20), /^HTTP\/1\.1 200 OK/)
+    assert.match(body, /^a*$/)
+  })
+})
+
+describe('what Node would answer by itself', () => {
+  it('has the form of all errors: no Host', async () => {
+    const answer = await exchange('GET /api/health HTTP/1.1\r\nAccept: application/json\r\nConnection: close\r\n\r\n')
+    assert.match(answer, /^HTTP\/1\.1 400 /)
+    assert.match(answer, /x-content-type-options: nosniff/i)
+    assert.match(answer, /"code":"INVALID_REQUEST","message":"the request has no Host header"/)
+  })
+
+  it('is answered as if it had not been there: an unknown Expect', async () => {
+    const request = 'GET /api/health HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nConnection: close\r\n\r\n'
+    assert.match(await exchange(request), /^HTTP\/1\.1 200 OK\r\n/)
+  })
+})
+
 describe('scripts and styles', () => {
   it('go compressed to those who take it', async () => {
     const page = await server.guest('/')
