@@ -154,6 +154,6 @@ build {
     shop.env = { TMPDIR: join(shop.folder, 'nowhere') }
     const missing = await shop.build('--force', 'steps.pkr.hcl')
     assert.equal(missing.status, 69)
-    assert.match(missing.err, /could not be run: .*no such file.*nowhere/)
+    assert.match(missing.err, /the folder for temporary files, .*nowhere, does not exist/)
   })
 })
