@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { freePort } from '../../src/lab/machines/free-port.ts'
 import { NO_BROWSER, openPage } from '../support/browser.ts'
 import { encodeForm, formHeaders } from '../support/forms.ts'
 import {
@@ -16,14 +17,6 @@ import {
   type FileView,
   type TestServer,
 } from '../support/server.ts'
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  return port
-}
 
 /** Sends a request byte by byte. @returns all that comes back. */
 async function raw(server: TestServer, text: string): Promise<string> {

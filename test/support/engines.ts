@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { freePort } from '../../src/lab/machines/free-port.ts'
 import { temporaryFolder, eventually } from './server.ts'
 
 const FIREFOX = '/usr/bin/firefox-esr'
@@ -197,15 +197,6 @@ async function openWebKit(): Promise<Engine> {
   const capabilities = { alwaysMatch: { 'webkitgtk:browserOptions': options } }
   const { sessionId } = await command<{ sessionId: string }>(`${base}/session`, { capabilities })
   return new WebKit([child, screen.child], `${base}/session/${sessionId}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 async function command<T>(url: string, body?: unknown): Promise<T> {
