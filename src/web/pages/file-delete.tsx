@@ -1,5 +1,5 @@
 import { deleteFile, restoreFile } from '../api.ts'
-import { asApiError } from '../api-error.ts'
+import { attempt } from '../attempt.ts'
 import { formatBytes } from '../format.ts'
 import { navigate } from '../router.tsx'
 import { toast } from '../toasts.ts'
@@ -17,13 +17,8 @@ export function FileDeletePage({ id }: { id: string }) {
 
 function DeleteForm({ file: { id, filename, sizeBytes } }: { file: SharedFile }) {
   const undo = async () => {
-    try {
-      await restoreFile(id, false)
-      toast(`${visibleName(filename)} is back.`)
-      navigate(`/files/${id}/info`)
-    } catch (error) {
-      toast(asApiError(error).message, 'bad')
-    }
+    const isBack = await attempt(async () => restoreFile(id, false), `${visibleName(filename)} is back.`)
+    if (isBack) navigate(`/files/${id}/info`)
   }
   const remove = async () => {
     await deleteFile(id)

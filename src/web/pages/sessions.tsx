@@ -1,6 +1,5 @@
 import { endOtherSessions, endSession, listSessions } from '../api.ts'
-import { asApiError } from '../api-error.ts'
-import { toast } from '../toasts.ts'
+import { attempt } from '../attempt.ts'
 import type { Session } from '../types.ts'
 import { Button } from '../ui/button.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
@@ -21,12 +20,7 @@ export function Sessions() {
 
 function SessionList({ sessions, onChange }: { sessions: readonly Session[]; onChange: () => void }) {
   const run = async (act: () => Promise<unknown>, done: string) => {
-    try {
-      await act()
-      toast(done)
-    } catch (error) {
-      toast(asApiError(error).message, 'bad')
-    }
+    await attempt(act, done)
     onChange()
   }
   const end = (session: Session) => void run(async () => endSession(session.id), 'The login has ended.')

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { deleteFile, emptyTrash, listTrash, restoreFile } from '../api.ts'
-import { asApiError } from '../api-error.ts'
+import { attempt } from '../attempt.ts'
 import { formatBytes, formatDuration, plural } from '../format.ts'
 import { toast } from '../toasts.ts'
 import type { TrashedFile, TrashList } from '../types.ts'
@@ -73,12 +73,7 @@ function Contents({ list, onChange }: { list: TrashList; onChange: () => void })
 
 function Trashed({ file, onChange }: { file: TrashedFile; onChange: () => void }) {
   const run = async (act: () => Promise<unknown>, done: string) => {
-    try {
-      await act()
-      toast(done)
-    } catch (error) {
-      toast(asApiError(error).message, 'bad')
-    }
+    await attempt(act, done)
     onChange()
   }
   const name = visibleName(file.filename)
