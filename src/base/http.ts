@@ -10,6 +10,11 @@ export function prefersHtml({ headers }: Pick<IncomingMessage, 'headers'>): bool
 /** Who may call a route: anyone, or only the owner by session cookie or API token. */
 export type Access = 'public' | 'owner'
 
+/** Whether the client asks for JSON; others get a line of text. */
+export function prefersJson({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.accept?.includes('application/json') ?? false
+}
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Default `owner`: a route that says nothing is closed. */

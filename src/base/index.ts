@@ -7,7 +7,7 @@ export { describeConfig, loadConfig, parseConfig, type Config } from './config.t
 export { formatDuration, formatGoDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, HoldfastError, messageOf, systemErrorCode, type ErrorCode, type ErrorOptions } from './errors.ts'
 export { beginEvents } from './event-stream.ts'
-export { prefersHtml, type Access } from './http.ts'
+export { prefersHtml, prefersJson, type Access } from './http.ts'
 export { ID_ALPHABET, isId, randomId, randomSecret } from './ids.ts'
 export { createLog, type Log } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Metrics } from './metrics.ts'

@@ -1,6 +1,6 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ERROR_CODES, HoldfastError, prefersHtml } from '../base/index.ts'
+import { ERROR_CODES, HoldfastError, prefersHtml, prefersJson } from '../base/index.ts'
 import { sendRecipientError } from '../share/index.ts'
 import { diskError } from '../storage/index.ts'
 import type { Page } from './pages.ts'
@@ -90,7 +90,7 @@ function answer(request: FastifyRequest, reply: FastifyReply, error: HoldfastErr
   reply.code(status).header('cache-control', 'no-store')
   const isLink = /^\/[-!]/.test(request.url)
   if (isLink && prefersHtml(request)) return sendRecipientError(reply, error, status)
-  if (!request.headers.accept?.includes('application/json')) {
+  if (!prefersJson(request)) {
     return reply.type('text/plain; charset=utf-8').send(`${error.message}\n`)
   }
   const { code, message, hint } = error

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { closedObject, type Clock } from '../../base/index.ts'
+import { closedObject, prefersJson, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration, parsePassphrase, parsePercentEncoded } from '../fields.ts'
 import type { FileRow, Files, NewFile } from '../files.ts'
 import type { GuestLinks } from '../guest-links.ts'
@@ -114,7 +114,7 @@ function rawRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
       const file = await receiveRawUpload(deps, request, request.params['*'])
       const view = viewFile(await requireFile(deps.files, file.id), request.baseUrl)
       reply.code(201).header('location', view.url)
-      return wantsJson(request) ? view : reply.type('text/plain; charset=utf-8').send(`${view.url}\r\n`)
+      return prefersJson(request) ? view : reply.type('text/plain; charset=utf-8').send(`${view.url}\r\n`)
     },
   )
 }
@@ -143,7 +143,7 @@ function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
         describe: async ({ fields, ...given }) =>
           guestsFile({ ...given, expiresAt, note: request.query.note || fields.get('note') }, link),
       })
-      if (wantsJson(request)) return { id: file.id }
+      if (prefersJson(request)) return { id: file.id }
       return reply.type('text/plain; charset=utf-8').send(`${request.baseUrl}/-${file.id}\r\n`)
     },
   )
@@ -222,8 +222,4 @@ function passphraseHeader(request: FastifyRequest): string | null {
   if (given === undefined) return null
   if (given === '') throw invalid(PASSPHRASE_HEADER, 'it is empty; leave it out for a file without a passphrase')
   return parsePassphrase(parsePercentEncoded(PASSPHRASE_HEADER, String(given)))
-}
-
-function wantsJson(request: FastifyRequest): boolean {
-  return request.headers.accept?.includes('application/json') ?? false
 }
