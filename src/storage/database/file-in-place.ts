@@ -25,9 +25,10 @@ export class FileInPlace {
     return new FileInPlace(path, stat.ino)
   }
 
-  /** Whether the file has lost all of its content. Not to be asked before something has been written to a new one. */
-  isCutShort(): boolean {
-    return statSync(this.path, { throwIfNoEntry: false })?.size === 0
+  /** In place, and not cut to nothing. Not to be asked before something has been written to a new file. */
+  isIntact(): boolean {
+    const stat = statSync(this.path, { throwIfNoEntry: false })
+    return stat?.ino === this.#inode && stat.size > 0
   }
 
   isInPlace(): boolean {

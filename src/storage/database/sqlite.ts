@@ -87,7 +87,7 @@ function writeBack(connection: DatabaseSync): void {
 
 /** What is written to a file that nobody will open again is lost. @throws DATA_FOLDER_UNUSABLE */
 function requireInPlace(file: FileInPlace): void {
-  if (file.isInPlace() && !file.isCutShort()) return
+  if (file.isIntact()) return
   throw new HoldfastError('DATA_FOLDER_UNUSABLE', 'the database was removed or replaced while the server runs', {
     hint: 'Stop the server, put holdfast.db back in its place, and start it again; do not delete anything until then.',
     retryable: true,
