@@ -15,7 +15,8 @@ export class Readiness {
   #last: { at: number; checks: Promise<Checks> } | null = null
   /** Probes that a hung disk has not answered. */
   readonly #running = new Map<string, Promise<unknown>>()
-  #told = ''
+  /** The reason that the log has last been told, by part; none for a part that works. */
+  readonly #told = new Map<string, string>()
 
   constructor(parts: { database: Database; blobs: BlobStore; share: Share; log: Log }) {
     this.#parts = parts
@@ -46,6 +47,7 @@ export class Readiness {
       this.#running.set(part, running)
       running.finally(() => this.#running.delete(part)).catch(() => {})
       await Promise.race([running, afterDeadline()])
+      this.#told.delete(part)
       return 'ok'
     } catch (error) {
       this.#tell(part, error)
@@ -53,11 +55,11 @@ export class Readiness {
     }
   }
 
-  /** Once for each reason, not for each question. */
+  /** Once for each failure of a part, not for each question. */
   #tell(part: string, error: unknown): void {
-    const reason = `${part}: ${messageOf(error)}`
-    if (reason === this.#told) return
-    this.#told = reason
+    const reason = messageOf(error)
+    if (this.#told.get(part) === reason) return
+    this.#told.set(part, reason)
     this.#parts.log.error({ err: error, part }, 'not ready')
   }
 }
