@@ -1,15 +1,14 @@
 /** Tokens for scripts: shown once when made; only their hash is kept. */
 import { createHash } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
-import { HoldfastError, randomId, randomSecret, type Clock } from '../../base/index.ts'
+import { randomId, randomSecret, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
+import { noteUse } from './last-use.ts'
 import { parseScopes, type Scope } from './scopes.ts'
 import type { AuthTables } from './tables.ts'
 
 /** A prefix by which secret scanners and people recognise one. */
 const PREFIX = 'hf_'
-/** A token's last use is noted no more often than this, so that a busy script does not write all the time. */
-const NOTE_USE_EVERY_MS = 60_000
 
 export type ApiToken = Omit<Selectable<AuthTables['api_tokens']>, 'token_hash'>
 
@@ -55,13 +54,9 @@ export class ApiTokens {
       .executeTakeFirst()
     const now = this.#clock.now()
     if (!found || (found.expires_at !== null && found.expires_at <= now)) return null
-    if (now - (found.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
-      const noted = this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute()
-      // A courtesy: on a full disk it must not keep anybody out.
-      await noted.catch((error: unknown) => {
-        if (!(error instanceof HoldfastError)) throw error
-      })
-    }
+    await noteUse(found.last_used_at, now, async () =>
+      this.#db.updateTable('api_tokens').set({ last_used_at: now }).where('id', '=', found.id).execute(),
+    )
     return parseScopes(found.scopes)
   }
 }

@@ -1,8 +1,9 @@
 /** Logins: a random token in a cookie, its keyed hash in the database. */
 import { createHmac } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
-import { HoldfastError, randomId, randomSecret, type Clock, type Secret } from '../../base/index.ts'
+import { randomId, randomSecret, type Clock, type Secret } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
+import { noteUse } from './last-use.ts'
 import type { AuthTables } from './tables.ts'
 
 export const SESSION_MS = 30 * 86_400_000
@@ -10,8 +11,6 @@ export const SESSION_MS = 30 * 86_400_000
 const MAX_SESSIONS = 1000
 
 const ID_LENGTH = 10
-/** A session's last use is noted no more often than this. */
-const NOTE_USE_EVERY_MS = 60_000
 const MAX_USER_AGENT_LENGTH = 500
 
 export type Session = Omit<Selectable<AuthTables['sessions']>, 'token_hash'>
@@ -53,13 +52,9 @@ export class Sessions {
       .executeTakeFirst()
     const now = this.#clock.now()
     if (!row || row.expires_at <= now) return null
-    if (now - (row.last_used_at ?? 0) > NOTE_USE_EVERY_MS) {
-      const noted = this.#db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', row.id).execute()
-      // A courtesy: on a full disk it must not keep anybody out.
-      await noted.catch((error: unknown) => {
-        if (!(error instanceof HoldfastError)) throw error
-      })
-    }
+    await noteUse(row.last_used_at, now, async () =>
+      this.#db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', row.id).execute(),
+    )
     return row.id
   }
 
