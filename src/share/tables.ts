@@ -95,8 +95,6 @@ export interface ResumableUploadsTable {
   concat: string | null
   /** The final upload that a partial one has become part of. From then on its bytes belong to that one. */
   final_id: string | null
-  /** SHA-256 that the whole must have, lower-case hex, or null when the client did not say. */
-  expected_sha256: string | null
   /** Upload-Metadata as the client gave it, without its secrets. */
   metadata: string
   /** What becomes of it: a NewFile as JSON. */
@@ -268,7 +266,6 @@ async function createPartialUploads(db: Kysely<unknown>): Promise<void> {
     .addColumn('offset_bytes', 'bigint', (column) => column.notNull())
     .addColumn('concat', 'text')
     .addColumn('final_id', 'text', (column) => column.references('resumable_uploads.id').onDelete('cascade'))
-    .addColumn('expected_sha256', 'text')
     .addColumn('metadata', 'text', (column) => column.notNull())
     .addColumn('new_file', 'text', (column) => column.notNull())
     .addColumn('guest_link_id', 'text', (column) => column.references('guest_links.id').onDelete('cascade'))

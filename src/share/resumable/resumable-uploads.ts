@@ -339,7 +339,6 @@ function newUpload(given: NewUpload, expiresAt: number): Omit<ResumableRow, 'blo
     offset_bytes: 0,
     concat: given.isPartial ? 'partial' : null,
     final_id: null,
-    expected_sha256: null,
     metadata: given.metadata,
     new_file: JSON.stringify(given.file),
     guest_link_id: given.file.guestLinkId,
