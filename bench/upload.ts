@@ -1,8 +1,8 @@
 /**
- * Uploads and downloads by curl, Holdfast against a peer on the same filesystem, interleaved: speed as a ratio, CPU time,
- * peak memory. Twice: `page cache`, where neither waits for the disk (Holdfast with --fsync false), and `durable`. The
- * peer is nginx, which does not hash and whose file sync(1) flushes in its time, or with --peer another checkout of
- * Holdfast, compiled by `npm run build`: whether a change made uploads slower or larger.
+ * Uploads and downloads by curl, Holdfast against a peer on the same filesystem, interleaved: speed as a ratio, CPU
+ * time, peak memory. Twice: `page cache`, where neither waits for the disk (Holdfast with --fsync false), and
+ * `durable`. The peer is nginx, which does not hash and whose file sync(1) flushes in its time, or with --peer another
+ * checkout of Holdfast, compiled by `npm run build`: whether a change made uploads slower or larger.
  *
  *   npm run bench:upload -- [--sizes 100M,1G,5G] [--rounds 5] [--dir FOLDER] [--peer CHECKOUT]
  */

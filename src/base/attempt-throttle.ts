@@ -16,8 +16,8 @@ interface Attempts {
 }
 
 /**
- * Slows down guessing of secrets: after five wrong guesses an address waits 1 s, 2 s, 4 s ... up to 15 minutes. Each secret
- * counts by itself, so that a right guess of one does not forgive wrong ones of another.
+ * Slows down guessing of secrets: after five wrong guesses an address waits 1 s, 2 s, 4 s ... up to 15 minutes. Each
+ * secret counts by itself, so that a right guess of one does not forgive wrong ones of another.
  */
 export class AttemptThrottle {
   readonly #clock: Clock
@@ -28,7 +28,8 @@ export class AttemptThrottle {
   }
 
   /**
-   * Counts a guess of a secret, as a wrong one until {@link succeeded} says otherwise, so that guesses side by side all count.
+   * Counts a guess of a secret, as a wrong one until {@link succeeded} says otherwise, so that guesses side by side all
+   * count.
    * @throws TOO_MANY_ATTEMPTS with `details.retryAfterSeconds`; the guess must not be looked at then.
    */
   attempt(address: string, secret = ''): void {

@@ -140,7 +140,8 @@ function unknownVariables(env: NonNullable<ConfigSources['env']>): ConfigIssue[]
 
 /**
  * Whether Kubernetes has made a variable for a Service whose name begins with `holdfast`, such as
- * `HOLDFAST_PORT=tcp://10.0.0.1:80` (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ * `HOLDFAST_PORT=tcp://10.0.0.1:80`
+ * (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
  */
 function isOfKubernetes(name: string, value = ''): boolean {
   if (/^HOLDFAST(_\w+)?_SERVICE_(HOST|PORT(_\w+)?)$/.test(name)) return true

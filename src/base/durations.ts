@@ -32,7 +32,10 @@ export function formatDuration(ms: number): string {
   return text
 }
 
-/** Milliseconds as Go's `time.Duration` prints them from a second up, as PicoShare's clients expect: `168h0m0s`, `1m30.5s`. */
+/**
+ * Milliseconds as Go's `time.Duration` prints them from a second up, as PicoShare's clients expect: `168h0m0s`,
+ * `1m30.5s`.
+ */
 export function formatGoDuration(ms: number): string {
   const hours = Math.floor(ms / 3_600_000)
   const minutes = Math.floor((ms % 3_600_000) / 60_000)

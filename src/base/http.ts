@@ -35,7 +35,10 @@ declare module 'fastify' {
     sessionId: string | null
     /** Scheme, host and base path as the client sees them, without a slash at the end: `https://example.org/share`. */
     baseUrl: string
-    /** The path under which the client sees the app, `/share`; empty where that is the root. Cookies and redirects need it. */
+    /**
+     * The path under which the client sees the app, `/share`; empty where that is the root. Cookies and redirects need
+     * it.
+     */
     basePath: string
     /** Tells a client that sent `Expect: 100-continue` to go on. Does nothing for others. */
     acceptBody(): void

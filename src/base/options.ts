@@ -54,7 +54,7 @@ export const OPTIONS = {
     summary: 'Passphrase of the owner. Without one, the first start makes one and keeps it in the data folder.',
     allowed: 'a non-empty text',
     default: null,
-    // Files of variables and mounted secrets often end in a line break that nobody typed.
+    // Environment files and mounted secrets often end in a stray line break.
     parse: (given) => (given.trimEnd() === '' ? null : new Secret(given.replace(/[\r\n]+$/, ''))),
     format: (value) => (value ? '***' : ''),
   } satisfies Option<Secret | null> as Option<Secret | null>,

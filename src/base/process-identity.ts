@@ -1,6 +1,6 @@
 /**
- * Which process something belongs to, so exactly that another one can tell whether it still lives: the system gives a pid
- * alone to another process soon, and each container counts its own.
+ * Which process something belongs to, so exactly that another one can tell whether it still lives: the system gives a
+ * pid alone to another process soon, and each container counts its own.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Values of sensitive variables that were given with -var. They go to Packer in a file for the owner alone: its command line
- * can be seen by every user of the machine.
+ * Values of sensitive variables that were given with -var. They go to Packer in a file for the owner alone: its command
+ * line can be seen by every user of the machine.
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -17,7 +17,10 @@ import {
 } from './template/index.ts'
 
 export class GivenSecrets implements AsyncDisposable {
-  /** What the user gave, with the file in the place of these variables: the last of all files, so that it wins over them. */
+  /**
+   * What the user gave, with the file in the place of these variables: the last of all files, so that it wins over
+   * them.
+   */
   readonly input: PackerInput
   /** Values as they were given, as far as they can be read without Packer. */
   readonly texts: readonly string[]

@@ -10,9 +10,10 @@ const BASE64_DIGIT = '[A-Za-z0-9+/_-]?'
 const HEAD = '[0-9]*,[^,]*,(ui,[a-z-]*,|[^,]*,)'
 
 /**
- * A script for `sed -E` that hides these secrets in Packer's machine-readable lines for people, and in lines of any other form.
- * It leaves what Holdfast reads: the heads of lines, artifacts' paths and ids, counts, markers, the line at the end.
- * Packer's plugins may print whatever they like, so a line is left only where the whole of it has the expected form.
+ * A script for `sed -E` that hides these secrets in Packer's machine-readable lines for people, and in lines of any
+ * other form. It leaves what Holdfast reads: the heads of lines, artifacts' paths and ids, counts, markers, the line at
+ * the end. Packer's plugins may print whatever they like, so a line is left only where the whole of it has the expected
+ * form.
  */
 export function hidingScript(secrets: readonly string[]): string {
   const pattern = patternOf(secrets, escaped)

@@ -15,9 +15,10 @@ import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
  * Runs Packer and leaves its exit status. Signals to the group are Packer's business: this shell outlives all but KILL.
  * A script for sed that hides secrets is open as file 3, and nowhere else.
  *
- * Packer's output goes through a pipe. A full disk ends its reader, not Packer, which would wait for ever on a log that it
- * cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on without a log;
- * what has not ended in time is killed. The reader ends at a last line, not with the pipe: what a step leaves running holds that.
+ * Packer's output goes through a pipe. A full disk ends its reader, not Packer, which would wait for ever on a log that
+ * it cannot write: the reader then frees the reserve, whose size of 0 tells of it, asks Packer to end, and reads on
+ * without a log; what has not ended in time is killed. The reader ends at a last line, not with the pipe: what a step
+ * leaves running holds that.
  *
  * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see `processOf`).
  * Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none is lost on the shell.

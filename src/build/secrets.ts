@@ -1,6 +1,7 @@
 /**
- * The secrets of a build: values of sensitive variables and locals, and what the template computes from them. Packer hides some
- * of them in what it prints for people, and none in its machine-readable output. Holdfast hides all, or does not begin.
+ * The secrets of a build: values of sensitive variables and locals, and what the template computes from them. Packer
+ * hides some of them in what it prints for people, and none in its machine-readable output. Holdfast hides all, or does
+ * not begin.
  */
 import { HoldfastError } from '../base/index.ts'
 import type { Evaluated } from './packer.ts'
@@ -38,8 +39,8 @@ type Evaluate = (expressions: readonly string[]) => Promise<Evaluated[]>
 type Leaf = { readonly text: string } | { readonly fault: string }
 
 /**
- * What a template computes from secrets. Results that are too short say little. What only a run can compute is a fault where it
- * would not have its secrets in it; within a loop that was computed as a whole it is known.
+ * What a template computes from secrets. Results that are too short say little. What only a run can compute is a fault
+ * where it would not have its secrets in it; within a loop that was computed as a whole it is known.
  */
 async function derivedLeaves(derived: readonly Derived[], evaluate: Evaluate): Promise<Leaf[]> {
   const expressions = [...new Set(derived.flatMap(({ expression }) => expression ?? []))]
@@ -59,8 +60,8 @@ async function derivedLeaves(derived: readonly Derived[], evaluate: Evaluate): P
 }
 
 /**
- * Packer itself replaces a secret of one character in all that its console says, which leaves nothing readable, of other
- * secrets neither. Whether a text is short can be asked with an answer of one word.
+ * Packer itself replaces a secret of one character in all that its console says, which leaves nothing readable, of
+ * other secrets neither. Whether a text is short can be asked with an answer of one word.
  */
 async function shortAmong(
   { format }: LoadedTemplate,

@@ -1,6 +1,6 @@
 /**
- * Where the client thinks it is: scheme, host, base path, and its own address. The one place that reads Host, X-Forwarded-*
- * and the public URL of the configuration. Everything else asks the request: `baseUrl`, `basePath`, `ip`.
+ * Where the client thinks it is: scheme, host, base path, and its own address. The one place that reads Host,
+ * X-Forwarded-* and the public URL of the configuration. Everything else asks the request: `baseUrl`, `basePath`, `ip`.
  */
 import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv6 } from 'node:net'
@@ -14,7 +14,7 @@ export interface ClientView {
   basePath: string
   /** The client's address without port and brackets. */
   ip: string
-  /** What is wrong with the request's Host, or null. */
+  /** Describes an invalid Host header; null when it is valid. */
   problem: string | null
   /** Whether a proxy says that the client came without TLS, though nothing says that this is meant. */
   isPlainBehindProxy: boolean
@@ -74,7 +74,7 @@ function schemeOf({ protocol }: URL): ClientView['scheme'] {
   return protocol === 'https:' ? 'https' : 'http'
 }
 
-/** A proxy that says nothing of the scheme is taken for one that ends TLS, as PicoShare takes it. */
+/** A trusted proxy that names no scheme is assumed to end TLS, as PicoShare assumes. */
 function ownScheme({ socket }: IncomingMessage, behindProxy: boolean): ClientView['scheme'] {
   return behindProxy || (socket as TLSSocket).encrypted ? 'https' : 'http'
 }

@@ -41,7 +41,9 @@ export function answerConnectionError(error: ConnectionError, socket: Socket): v
   socket.end(`HTTP/1.1 ${ERROR_CODES[code].http} ${status}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** Whether an answer has begun: what is written now would lie among its bytes. Node's own handler asks in the same way. */
+/**
+ * Whether an answer has begun: what is written now would lie among its bytes. Node's own handler asks in the same way.
+ */
 function isAnswering(socket: Socket): boolean {
   const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }
   return response?.headersSent ?? false

@@ -1,4 +1,7 @@
-/** The app's one HTML page as a client gets it: with the addresses that it needs, and with what its reader sees without a script. */
+/**
+ * The app's one HTML page as a client gets it: with the addresses that it needs, and with what its reader sees without
+ * a script.
+ */
 export interface Reader {
   /** The path under which the client sees the app; empty where that is the root. */
   basePath: string

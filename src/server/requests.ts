@@ -22,8 +22,8 @@ const HSTS = 'max-age=31536000'
 const views = new WeakMap<IncomingMessage, ClientView>()
 
 /**
- * Runs before the router: notes how the client sees the server and takes the base path off. The framework reads forwarded
- * headers by itself, so it finds there what has been decided.
+ * Runs before the router: notes how the client sees the server and takes the base path off. The framework reads
+ * forwarded headers by itself, so it finds there what has been decided.
  */
 export function rewriteUrl(request: IncomingMessage, options: ClientViewOptions): string {
   const view = viewOf(request, options)

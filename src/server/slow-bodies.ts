@@ -1,6 +1,6 @@
 /**
- * Ends bodies that come too slowly to be meant. A body that is read into memory has a deadline; an upload has a lowest rate
- * over a window, which a bad connection of a phone reaches and a client that holds connections open does not.
+ * Ends bodies that come too slowly to be meant. A body that is read into memory has a deadline; an upload has a lowest
+ * rate over a window, which a bad connection of a phone reaches and a client that holds connections open does not.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HoldfastError } from '../base/index.ts'
@@ -31,7 +31,7 @@ function endBelowRate(request: FastifyRequest, minBytesPerSecond: number): void 
   const timer = setInterval(() => {
     const received = socket.bytesRead - before
     before = socket.bytesRead
-    // A client that is held back, or waits for 100 Continue, is not slow.
+    // Backpressure and a wait for 100 Continue do not make a client slow.
     if (request.raw.readableFlowing !== true || received >= (minBytesPerSecond * WINDOW_MS) / 1000) return
     end(request, `the upload came with less than ${minBytesPerSecond} bytes a second`)
   }, WINDOW_MS)

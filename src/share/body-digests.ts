@@ -7,7 +7,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../base/index.ts'
 import { invalid } from './fields.ts'
 
-/** Names of RFC 9530 and RFC 3230 in lower case, each with Node's name and the bytes of a digest. Others are ignored. */
+/**
+ * Names of RFC 9530 and RFC 3230 in lower case, each with Node's name and the bytes of a digest. Others are ignored.
+ */
 const ALGORITHMS: Readonly<Record<string, { hash: string; bytes: number }>> = {
   md5: { hash: 'md5', bytes: 16 },
   sha: { hash: 'sha1', bytes: 20 },

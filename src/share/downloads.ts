@@ -58,7 +58,9 @@ interface Client {
 export interface Transfer {
   /** Notes bytes that the socket has taken. */
   sent(range: ByteRange): void
-  /** To be called when the transfer ends. @param isCut whether the client went away: what was on its way may be lost. */
+  /**
+   * To be called when the transfer ends. @param isCut whether the client went away: what was on its way may be lost.
+   */
   end(isCut: boolean): Promise<void>
   /** To be called when the connection is reset after the end: what the client had not read is lost. */
   lost(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * A strict reader of multipart/form-data (RFC 7578, RFC 2046 section 5.1). It takes a body in chunks of any size, keeps at
- * most one part's headers in memory, and refuses what a lenient parser drops in silence.
+ * A strict reader of multipart/form-data (RFC 7578, RFC 2046 section 5.1). It takes a body in chunks of any size, keeps
+ * at most one part's headers in memory, and refuses what a lenient parser drops in silence.
  */
 import { invalid } from './fields.ts'
 import { parsePartHeaders, type PartHeaders } from './part-headers.ts'
@@ -32,7 +32,9 @@ export class MultipartReader {
     this.#onPart = onPart
   }
 
-  /** Reads the next bytes of the body. @throws INVALID_REQUEST when they are not a form; what `onPart` and sinks throw. */
+  /**
+   * Reads the next bytes of the body. @throws INVALID_REQUEST when they are not a form; what `onPart` and sinks throw.
+   */
   push(chunk: Buffer): void {
     let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
     for (let before: State | null = null; before !== this.#state && rest.length > 0;) {

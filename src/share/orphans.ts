@@ -33,7 +33,10 @@ export class Orphans {
     this.#db = deps.database.tables<ShareTables>()
   }
 
-  /** Puts blobs without a row into quarantine, takes back those that have one again. @returns how many were removed in the end. */
+  /**
+   * Puts blobs without a row into quarantine, takes back those that have one again. @returns how many were removed in
+   * the end.
+   */
   async sweep(): Promise<number> {
     const { blobs, files } = this.#deps
     let removed = 0

@@ -35,7 +35,10 @@ const NAMES = [
   'W3C_Validator',
 ]
 const NAMED = new RegExp(NAMES.map((name) => name.replaceAll(/[.+]/g, String.raw`\$&`)).join('|'), 'i')
-/** Slackbot-LinkExpanding, Discordbot/2.0, TelegramBot, Twitterbot, LinkedInBot, Googlebot and all that name themselves so. */
+/**
+ * Slackbot-LinkExpanding, Discordbot/2.0, TelegramBot, Twitterbot, LinkedInBot, Googlebot and all that name themselves
+ * so.
+ */
 const GENERIC = /(?<!cu)bot\b|crawler|spider|link-?preview|linkexpand|urlpreview|unfurl/i
 
 export function isPreviewer(userAgent: string): boolean {

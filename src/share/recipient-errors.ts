@@ -1,4 +1,4 @@
-/** What people read who follow a link that does not give them a file. */
+/** Pages for people whose link gives them no file. */
 import type { FastifyReply } from 'fastify'
 import type { HoldfastError } from '../base/index.ts'
 import { paragraph, sendRecipientPage } from './recipient-page.ts'

@@ -1,6 +1,6 @@
 /**
- * The pages that people see who follow a link: plain HTML in the look of the app, so that they work without scripts, on a
- * phone and in a terminal browser.
+ * The pages that people see who follow a link: plain HTML in the look of the app, so that they work without scripts, on
+ * a phone and in a terminal browser.
  */
 import { createHash } from 'node:crypto'
 import type { FastifyReply } from 'fastify'

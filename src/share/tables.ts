@@ -77,8 +77,8 @@ export interface ShareSettingsTable {
 }
 
 /**
- * Uploads that go on over several requests. The bytes of one are with the blob store under `blob_key` from the beginning;
- * a partial upload whose bytes were joined to those of its final upload has the key of that one.
+ * Uploads that go on over several requests. The bytes of one are with the blob store under `blob_key` from the
+ * beginning; a partial upload whose bytes were joined to those of its final upload has the key of that one.
  */
 export interface ResumableUploadsTable {
   id: string
@@ -91,7 +91,9 @@ export interface ResumableUploadsTable {
   max_bytes: number | null
   /** So many bytes have been acknowledged and are durable; less than the length of a file until the file is there. */
   offset_bytes: number
-  /** `partial` for a part of a file, `final;` and the parts' ids for a file made of parts, null for a file by itself. */
+  /**
+   * `partial` for a part of a file, `final;` and the parts' ids for a file made of parts, null for a file by itself.
+   */
   concat: string | null
   /** The final upload that a partial one has become part of. From then on its bytes belong to that one. */
   final_id: string | null

@@ -1,6 +1,7 @@
 /**
- * The trash: files that were deleted or have expired. They are hidden at once; their bytes go after a quarantine that is
- * counted in uptime, or when an upload needs the room. A file that had expired only by a wrong clock comes back by itself.
+ * The trash: files that were deleted or have expired. They are hidden at once; their bytes go after a quarantine that
+ * is counted in uptime, or when an upload needs the room. A file that had expired only by a wrong clock comes back by
+ * itself.
  */
 import { sql, type DeleteQueryBuilder, type DeleteResult, type Kysely } from 'kysely'
 import { Gauge, type Clock, type Metrics } from '../base/index.ts'
@@ -62,7 +63,10 @@ export class Trash {
     return (await this.#hidden().where('files.id', '=', id).executeTakeFirst()) ?? null
   }
 
-  /** Shows a file again. @param expiresAt its new expiration; undefined keeps the one it has. @returns false when it is gone. */
+  /**
+   * Shows a file again. @param expiresAt its new expiration; undefined keeps the one it has. @returns false when it is
+   * gone.
+   */
   async restore(id: string, expiresAt: number | null | undefined): Promise<boolean> {
     const shown = { deleted_at: null, hidden_since: null, ...(expiresAt !== undefined && { expires_at: expiresAt }) }
     const result = await this.#db.updateTable('files').set(shown).where('id', '=', id).executeTakeFirst()
@@ -98,7 +102,10 @@ export class Trash {
     return (await sums(await this.#removable())).totalBytes
   }
 
-  /** Removes the file that room is made of first: what was deleted, then what has expired, the oldest first. @returns whether there was one. */
+  /**
+   * Removes the file that room is made of first: what was deleted, then what has expired, the oldest first. @returns
+   * whether there was one.
+   */
   async removeOldest(): Promise<boolean> {
     const oldest = await (
       await this.#removable()
@@ -118,8 +125,8 @@ export class Trash {
   }
 
   /**
-   * Moves the times of files that were uploaded in a year that cannot have been, by as much as the clock was wrong: their
-   * lifetime was counted from then, so that all of them would be over now.
+   * Moves the times of files that were uploaded in a year that cannot have been, by as much as the clock was wrong:
+   * their lifetime was counted from then, so that all of them would be over now.
    */
   async correctTimes(wrongByMs: number): Promise<void> {
     const now = this.#deps.clock.now()
@@ -131,7 +138,9 @@ export class Trash {
     await impossible.set({ uploaded_at: sql`min(uploaded_at + ${wrongByMs}, ${now})` }).execute()
   }
 
-  /** Begins the quarantine of files that have expired, and ends that of files that have not, by the clock as it is now. */
+  /**
+   * Begins the quarantine of files that have expired, and ends that of files that have not, by the clock as it is now.
+   */
   async followClock(): Promise<void> {
     const now = this.#deps.clock.now()
     const expired = this.#db.updateTable('files').where('expires_at', '<=', now)
@@ -175,7 +184,9 @@ export class Trash {
     )
   }
 
-  /** Removes the row first, then the bytes: a crash between the two leaves an orphan for the sweeper, not a broken file. */
+  /**
+   * Removes the row first, then the bytes: a crash between the two leaves an orphan for the sweeper, not a broken file.
+   */
   async #finish(removal: DeleteQueryBuilder<ShareTables, 'files', DeleteResult>): Promise<void> {
     const row = await removal.returning('blob_key').executeTakeFirst()
     if (row) await this.#deps.blobs.delete(row.blob_key)

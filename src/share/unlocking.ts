@@ -28,8 +28,8 @@ export class Unlocking {
   }
 
   /**
-   * Whether the request may have the file: by its cookie, by `Authorization: Basic` with the passphrase as the password and
-   * any user name, or by `X-Download-Passphrase`, percent-encoded.
+   * Whether the request may have the file: by its cookie, by `Authorization: Basic` with the passphrase as the password
+   * and any user name, or by `X-Download-Passphrase`, percent-encoded.
    * @throws WRONG_SECRET for a wrong passphrase, TOO_MANY_ATTEMPTS
    */
   async isUnlocked(file: FileRow, request: FastifyRequest): Promise<boolean> {

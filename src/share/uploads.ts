@@ -48,8 +48,8 @@ export class Uploads {
   }
 
   /**
-   * @returns the stored file; it survives a crash from here on.
-   * @throws NO_SPACE, TOO_LARGE, INVALID_REQUEST, DIGEST_MISMATCH, UPLOAD_INTERRUPTED; nothing of the upload is left then.
+   * @returns the stored file; it survives a crash from here on. @throws NO_SPACE, TOO_LARGE, INVALID_REQUEST,
+   * DIGEST_MISMATCH, UPLOAD_INTERRUPTED; nothing of the upload is left then.
    */
   async receive(plan: UploadPlan): Promise<FileRow> {
     const digests = new BodyDigests(plan.request.headers)

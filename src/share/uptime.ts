@@ -1,6 +1,6 @@
 /**
- * How long the server has run in all, across restarts. What is irreversible waits by it and never by the wall clock, which
- * may be years wrong.
+ * How long the server has run in all, across restarts. What is irreversible waits by it and never by the wall clock,
+ * which may be years wrong.
  */
 import type { Kysely } from 'kysely'
 import type { Database } from '../storage/index.ts'

@@ -11,8 +11,8 @@ const SCRIPTABLE_TEXT = /html|xml|xsl|x-component|manifest/
 const SHOWN = /^((image|video|audio|font)\/[\w.-]+(\+(?!xml$)\w+)?|application\/(pdf|json|ogg)|text\/.*)$/
 
 /**
- * The Content-Security-Policy of a file's answer. A sandbox makes the origin opaque, which Chromium's and WebKit's players
- * do not bear, so only what can hold script gets one: html, svg, xml and everything unknown.
+ * The Content-Security-Policy of a file's answer. A sandbox makes the origin opaque, which Chromium's and WebKit's
+ * players do not bear, so only what can hold script gets one: html, svg, xml and everything unknown.
  */
 export function policyFor(type: string): string {
   const kind = essence(type)

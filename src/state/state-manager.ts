@@ -308,8 +308,8 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * Makes the state hold these builds and no others, or these and the others with `keepOthers`. @returns the new serial.
-   * @throws WRONG_LINEAGE when builds would be replaced and they are `from` a document of another lineage, or of a lower
-   * serial; as `update`, and what `builds` throws, with nothing changed.
+   * @throws WRONG_LINEAGE when builds would be replaced and they are `from` a document of another lineage, or of a
+   * lower serial; as `update`, and what `builds` throws, with nothing changed.
    */
   async replace(builds: readonly Build[], options: UpdateOptions & ReplaceOptions = {}): Promise<number> {
     const { keepOthers = false, from } = options

@@ -1,6 +1,6 @@
 /**
- * A file whose only purpose is its space: where other programs have filled the disk, giving it up lets the database write
- * what frees space again.
+ * A file whose only purpose is its space: where other programs have filled the disk, giving it up lets the database
+ * write what frees space again.
  */
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 

@@ -1,4 +1,6 @@
-/** Builds where something that Packer counts on is missing: a home, a folder for temporary files, the folder of the run. */
+/**
+ * Builds where something that Packer counts on is missing: a home, a folder for temporary files, the folder of the run.
+ */
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** What cannot be undone does not happen at once: not by a clock that is wrong, not by a mistake, not by a lost database. */
+/**
+ * What cannot be undone does not happen at once: not by a clock that is wrong, not by a mistake, not by a lost
+ * database.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * Firefox and WebKit, Debian's, as far as a smoke test needs them: Firefox by WebDriver BiDi, which it speaks itself, and
- * WebKit's MiniBrowser by WebKitWebDriver on a screen of Xvfb. What a page does is read by expressions.
+ * Firefox and WebKit, Debian's, as far as a smoke test needs them: Firefox by WebDriver BiDi, which it speaks itself,
+ * and WebKit's MiniBrowser by WebKitWebDriver on a screen of Xvfb. What a page does is read by expressions.
  */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'

@@ -24,7 +24,10 @@ export async function requireVariables(
   throw new HoldfastError('TEMPLATE_INVALID', `${template.path} needs a value for: ${missing.join(', ')}.`, { hint })
 }
 
-/** Whether `var.NAME` or `local.NAME` has a value at all: a variable without one is never used, or Packer refuses the template. */
+/**
+ * Whether `var.NAME` or `local.NAME` has a value at all: a variable without one is never used, or Packer refuses the
+ * template.
+ */
 export async function isGiven(template: LoadedTemplate, name: string, input: PackerInput): Promise<boolean> {
   const [root, own = ''] = name.split('.')
   if (root !== 'var') return true

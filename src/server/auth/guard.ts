@@ -10,7 +10,9 @@ export const SESSION_COOKIE = 'sharedSecret'
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
-/** Of a page with TLS at the root, which is all that the prefix allows: no other host can set it (RFC 6265bis, 4.1.3.2). */
+/**
+ * Of a page with TLS at the root, which is all that the prefix allows: no other host can set it (RFC 6265bis, 4.1.3.2).
+ */
 export const HOST_SESSION_COOKIE = `__Host-${SESSION_COOKIE}`
 
 export function guard(app: FastifyInstance, sessions: Sessions, tokens: ApiTokens): void {
@@ -55,16 +57,16 @@ function bearerToken(request: FastifyRequest): string | null {
 
 async function scopesOfSession(request: FastifyRequest, sessions: Sessions): Promise<Scope[] | null> {
   const { [HOST_SESSION_COOKIE]: ofHost, [SESSION_COOKIE]: plain } = request.cookies
-  // Under a path, that of the host may belong to another app at the root.
+  // Under a path, the host's cookie may belong to another app at the root.
   const given = (usesHostCookie(request) ? (ofHost ?? plain) : (plain ?? ofHost)) ?? null
   request.sessionId = given === null ? null : await sessions.find(given)
   return request.sessionId === null ? null : ['manage']
 }
 
 /**
- * Closes cross-site request forgery: a browser names the page that a request comes from, and only our own may use a session's
- * authority. Where the URL itself is the authority, as with guest links, any page may post. Programs that are no browsers
- * send neither header.
+ * Closes cross-site request forgery: a browser names the page that a request comes from, and only our own may use a
+ * session's authority. Where the URL itself is the authority, as with guest links, any page may post. Programs that are
+ * no browsers send neither header.
  * @throws FORBIDDEN_ORIGIN
  */
 function refuseOtherSites(request: FastifyRequest): void {
@@ -79,7 +81,10 @@ function refuseOtherSites(request: FastifyRequest): void {
   })
 }
 
-/** By host alone: a proxy may end TLS without saying so. Older browsers, and pages without TLS, do not say where they are. */
+/**
+ * By host alone: a proxy may end TLS without saying so. Older browsers, and pages without TLS, do not say where they
+ * are.
+ */
 function isOwnOrigin(origin: string, request: FastifyRequest): boolean {
   if (!URL.canParse(origin)) return false
   const { host, hostname } = new URL(origin)

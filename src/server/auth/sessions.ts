@@ -58,7 +58,7 @@ export class Sessions {
     return row.id
   }
 
-  /** Those that are valid, the last used first. */
+  /** Valid sessions, the last used first. */
   async list(): Promise<Session[]> {
     return await this.#db
       .selectFrom('sessions')

@@ -1,8 +1,8 @@
 /**
- * Final uploads: files made of partial ones. The bytes of the second part and all behind it are copied to the end of the
- * first, part by part, and each is removed as soon as its copy is durable and noted; so a file needs no more room than its
- * largest part besides itself. Until the file is there its parts remember whose they are, and whoever asks for the same file
- * again goes on with it, after a crash too.
+ * Final uploads: files made of partial ones. The bytes of the second part and all behind it are copied to the end of
+ * the first, part by part, and each is removed as soon as its copy is durable and noted; so a file needs no more room
+ * than its largest part besides itself. Until the file is there its parts remember whose they are, and whoever asks for
+ * the same file again goes on with it, after a crash too.
  */
 import { HoldfastError, type Clock } from '../../base/index.ts'
 import type { BlobStore, ResumableWriter } from '../../storage/index.ts'

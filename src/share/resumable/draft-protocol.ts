@@ -1,4 +1,7 @@
-/** Requests and answers of the IETF draft of resumable uploads: draft-ietf-httpbis-resumable-upload, from its third version. */
+/**
+ * Requests and answers of the IETF draft of resumable uploads: draft-ietf-httpbis-resumable-upload, from its third
+ * version.
+ */
 import type { IncomingHttpHeaders } from 'node:http'
 import { parse } from 'content-disposition'
 import { HoldfastError } from '../../base/index.ts'

@@ -1,4 +1,7 @@
-/** Uploads that guests began and gave up: they leave nothing behind, but each has cost files, rows and waits for the disk. */
+/**
+ * Uploads that guests began and gave up: they leave nothing behind, but each has cost files, rows and waits for the
+ * disk.
+ */
 import { HoldfastError, type Clock } from '../../base/index.ts'
 
 /** Far more than a person gives up through one link. */

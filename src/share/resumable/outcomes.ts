@@ -60,8 +60,8 @@ export class Outcomes {
 
   /**
    * Makes the file of an upload whose bytes have all been taken.
-   * @throws GUEST_LINK_INACTIVE, after which the upload is gone. After any other failure its blob stays, and who sends the
-   * last part again takes it back.
+   * @throws GUEST_LINK_INACTIVE, after which the upload is gone. After any other failure its blob stays, and who sends
+   * the last part again takes it back.
    */
   async complete(row: ResumableRow, writer: ResumableWriter): Promise<ResumableRow> {
     const { rows, files } = this.#deps
@@ -92,7 +92,9 @@ export class Outcomes {
     this.#end(row.id, { error: new HoldfastError('UPLOAD_INTERRUPTED', why) })
   }
 
-  /** Notes how far an upload has come, and puts its end off. A file's last step is not noted but made: see `complete`. */
+  /**
+   * Notes how far an upload has come, and puts its end off. A file's last step is not noted but made: see `complete`.
+   */
   async note(row: ResumableRow, offsetBytes: number, expiresAt: number): Promise<ResumableRow> {
     const change = { offset_bytes: offsetBytes, expires_at: expiresAt }
     if (offsetBytes !== row.length_bytes || row.concat === 'partial') await this.#deps.rows.change(row.id, change)

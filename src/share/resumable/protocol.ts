@@ -31,7 +31,10 @@ export interface Protocol {
   requireVersion(headers: IncomingHttpHeaders): void
   /** Headers of every answer. */
   sign(headers: IncomingHttpHeaders): Record<string, string>
-  /** The answer in between that tells the client where its upload is, but for that place; null when it would not understand. */
+  /**
+   * The answer in between that tells the client where its upload is, but for that place; null when it would not
+   * understand.
+   */
   announceBy(headers: IncomingHttpHeaders): { status: number; headers: Record<string, string> } | null
   /** @throws INVALID_REQUEST, TUS_VERSION */
   readCreation(headers: IncomingHttpHeaders): Creation

@@ -16,7 +16,9 @@ export class ResumableRows {
     this.#clock = clock
   }
 
-  /** @throws TOO_MANY_UPLOADS when its guest link has no room for it; GUEST_LINK_INACTIVE when that is used up or gone. */
+  /**
+   * @throws TOO_MANY_UPLOADS when its guest link has no room for it; GUEST_LINK_INACTIVE when that is used up or gone.
+   */
   async add(row: ResumableRow): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       await requireRoom(transaction, row, this.#clock.now())
@@ -97,7 +99,10 @@ export class ResumableRows {
     })
   }
 
-  /** Notes that a part's bytes are durable behind those of its final upload, `offsetBytes` in all: its own are not needed. */
+  /**
+   * Notes that a part's bytes are durable behind those of its final upload, `offsetBytes` in all: its own are not
+   * needed.
+   */
   async noteJoined(part: ResumableRow, final: ResumableRow, offsetBytes: number): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       await transaction
@@ -134,8 +139,8 @@ export class ResumableRows {
   }
 
   /**
-   * Those whose time has been over for `quarantineMs` of uptime, finished ones included; asked on each sweep. A clock that was
-   * wrong meanwhile, and is right again, ends the wait.
+   * Those whose time has been over for `quarantineMs` of uptime, finished ones included; asked on each sweep. A clock
+   * that was wrong meanwhile, and is right again, ends the wait.
    */
   async overdue(uptimeMs: number, quarantineMs: number): Promise<ResumableRow[]> {
     const now = this.#clock.now()
@@ -159,7 +164,10 @@ export function noSuchUpload(id: string): HoldfastError {
   )
 }
 
-/** Whether all bytes are there; a file is made in the same moment, so that only parts and empty files rest in this state. */
+/**
+ * Whether all bytes are there; a file is made in the same moment, so that only parts and empty files rest in this
+ * state.
+ */
 export function isWhole(row: Pick<ResumableRow, 'offset_bytes' | 'length_bytes'>): boolean {
   return row.offset_bytes === row.length_bytes
 }

@@ -88,8 +88,8 @@ export class ResumableUploads {
 
   /**
    * Begins an upload. An empty file is whole at once.
-   * @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE, CONFLICT when the client's id is in
-   * use.
+   * @throws INVALID_REQUEST, TOO_LARGE, NO_SPACE, TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE, CONFLICT when the client's id
+   * is in use.
    */
   async create(given: NewUpload): Promise<ResumableRow> {
     const { lengthBytes, maxBytes } = given
@@ -101,8 +101,8 @@ export class ResumableUploads {
   }
 
   /**
-   * Makes one file of partial uploads, which are gone then but for the memory of them. Asked for the same again, it goes on
-   * where it was, and names the file that is there.
+   * Makes one file of partial uploads, which are gone then but for the memory of them. Asked for the same again, it
+   * goes on where it was, and names the file that is there.
    * @throws NOT_FOUND, CONFLICT, INVALID_REQUEST for uploads that are not parts, or not whole; TOO_LARGE, NO_SPACE,
    * TOO_MANY_UPLOADS, GUEST_LINK_INACTIVE; when it fails in the middle, asking again goes on.
    */
@@ -119,10 +119,10 @@ export class ResumableUploads {
   /**
    * Appends the body of a request. The last part makes the file.
    * @param guestLinkId the link through which the request came, or null for the owner.
-   * @returns the upload as it is now; `file_id` is set when it is a file.
-   * @throws NOT_FOUND; UPLOAD_BUSY; CONFLICT for another offset than ours; INVALID_REQUEST for another length; FINAL_UPLOAD;
-   * TOO_LARGE, NO_SPACE and UPLOAD_INTERRUPTED, after which the upload goes on behind what had arrived; CHECKSUM_MISMATCH,
-   * after which it goes on where it was; GUEST_LINK_INACTIVE, after which it is gone.
+   * @returns the upload as it is now; `file_id` is set when it is a file. @throws NOT_FOUND; UPLOAD_BUSY; CONFLICT for
+   * another offset than ours; INVALID_REQUEST for another length; FINAL_UPLOAD; TOO_LARGE, NO_SPACE and
+   * UPLOAD_INTERRUPTED, after which the upload goes on behind what had arrived; CHECKSUM_MISMATCH, after which it goes
+   * on where it was; GUEST_LINK_INACTIVE, after which it is gone.
    */
   async receive(id: string, guestLinkId: string | null, part: Part): Promise<ResumableRow> {
     using turn = await this.#turns.take(id, part.request)
@@ -158,7 +158,10 @@ export class ResumableUploads {
     }
   }
 
-  /** Gives an upload up; of a finished one only the memory of it goes. Absent is no error. @throws CONFLICT for a part in use. */
+  /**
+   * Gives an upload up; of a finished one only the memory of it goes. Absent is no error. @throws CONFLICT for a part
+   * in use.
+   */
   async terminate(id: string): Promise<void> {
     using _ = await this.#turns.seize(id)
     const row = await this.#deps.rows.find(id)
@@ -209,7 +212,8 @@ export class ResumableUploads {
     const linkId = upload.guest_link_id
     if (linkId === null) return
     this.#givenUp.requireFew(linkId)
-    // The owner may promise more than there is, and gets NO_SPACE in the middle; guests could lock everybody out with that.
+    // The owner may promise more than there is, and gets NO_SPACE in the middle; guests could lock everybody out with
+    // that.
     const available = await freeSpace.available()
     if (available !== null && (await rows.pendingBytes()) > available) {
       throw new HoldfastError('NO_SPACE', 'the uploads that have begun need all the space that is left')
@@ -246,7 +250,9 @@ export class ResumableUploads {
     return await this.#outcomes.complete({ ...row, expires_at: this.#expiry() }, writer)
   }
 
-  /** Remembers a length that has become known, but for one that is reached already: that is noted when the file is made. */
+  /**
+   * Remembers a length that has become known, but for one that is reached already: that is noted when the file is made.
+   */
   async #noteLength(known: ResumableRow, row: ResumableRow): Promise<void> {
     if (known.length_bytes === row.length_bytes || (isWhole(row) && row.concat !== 'partial')) return
     await this.#deps.rows.change(row.id, { length_bytes: row.length_bytes })
@@ -348,7 +354,9 @@ function newUpload(given: NewUpload, expiresAt: number): Omit<ResumableRow, 'blo
   }
 }
 
-/** The upload with its length, if that is known by now. @throws INVALID_REQUEST for a length that cannot be, TOO_LARGE. */
+/**
+ * The upload with its length, if that is known by now. @throws INVALID_REQUEST for a length that cannot be, TOO_LARGE.
+ */
 function agreeOnLength(row: ResumableRow, { lengthBytes }: Part): ResumableRow {
   if (lengthBytes === null || lengthBytes === row.length_bytes) return row
   if (row.length_bytes !== null) {

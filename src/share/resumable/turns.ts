@@ -10,7 +10,10 @@ const STALE_AFTER_MS = 10_000
  * often heard before its reset, and before the bytes that it had sent ahead of that.
  */
 const SETTLE_MS = 1000
-/** How long a request that came on a new connection may take to be seen, when one on an old connection is seen before it. */
+/**
+ * How long a request that came on a new connection may take to be seen, when one on an old connection is seen before
+ * it.
+ */
 const ARRIVAL_MS = 20
 
 export class Turn implements Disposable {

@@ -49,8 +49,8 @@ export function parseMetadata(given: Header): Map<string, string> {
 }
 
 /**
- * Upload-Concat: `partial`, or `final;` and the addresses of the parts, absolute or not. Where they are does not matter:
- * their ids cannot be guessed, and whose they are is asked elsewhere.
+ * Upload-Concat: `partial`, or `final;` and the addresses of the parts, absolute or not. Where they are does not
+ * matter: their ids cannot be guessed, and whose they are is asked elsewhere.
  * @returns the ids of the parts; null for a partial upload. @throws INVALID_REQUEST
  */
 export function parseConcat(given: Header): string[] | null {
@@ -75,7 +75,10 @@ export function isPartType(contentType: string | undefined, type: string): boole
   return contentType?.split(';')[0]?.trim().toLowerCase() === type
 }
 
-/** Upload-Length, or null where Upload-Defer-Length says that it comes later. @throws INVALID_REQUEST when neither is right. */
+/**
+ * Upload-Length, or null where Upload-Defer-Length says that it comes later. @throws INVALID_REQUEST when neither is
+ * right.
+ */
 export function parseLength(length: Header, deferLength: Header): number | null {
   if (deferLength === undefined) return parseBytesHeader('Upload-Length', length)
   if (deferLength !== '1') throw invalid('Upload-Defer-Length', `${JSON.stringify(deferLength)} is not 1`)

@@ -151,7 +151,9 @@ async function send(
 /** The last transfer of each connection: a next request shows that its client has had the answer. */
 const lastTransfers = new WeakMap<Socket, Transfer>()
 
-/** A client that goes away before it has read its answer resets the connection; what the kernel had taken is lost then. */
+/**
+ * A client that goes away before it has read its answer resets the connection; what the kernel had taken is lost then.
+ */
 function watchForReset(socket: Socket, transfer: Transfer): void {
   if (!lastTransfers.has(socket)) {
     socket.once('close', (hadError) => {

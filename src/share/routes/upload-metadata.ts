@@ -1,4 +1,6 @@
-/** What the metadata of a resumable upload say of the file. Clients send keys of their own, which stay without effect. */
+/**
+ * What the metadata of a resumable upload say of the file. Clients send keys of their own, which stay without effect.
+ */
 import { closest, type Clock } from '../../base/index.ts'
 import { invalid, parsePassphrase } from '../fields.ts'
 import type { NewFile } from '../files.ts'

@@ -341,7 +341,9 @@ async function ifThere<Found, Otherwise>(task: () => Promise<Found>, otherwise: 
   }
 }
 
-/** Only this one: where `files/` itself is gone, a new one would lie on another disk. @returns whether it was missing. */
+/**
+ * Only this one: where `files/` itself is gone, a new one would lie on another disk. @returns whether it was missing.
+ */
 async function makeOne(folder: string): Promise<boolean> {
   try {
     await mkdir(folder, { mode: 0o700 })

@@ -28,7 +28,9 @@ export interface SqliteOptions {
   migrations: Migrations
   /** Open without writing or migrating; the file must exist. Default false. */
   readOnly?: boolean
-  /** Path of a file that is given up when the disk is full, so that the database can write; see Ballast. Default none. */
+  /**
+   * Path of a file that is given up when the disk is full, so that the database can write; see Ballast. Default none.
+   */
   ballastPath?: string
   /** Told what was wrong when indexes were damaged and have been made anew. */
   onMended?: (problem: string) => void
@@ -217,7 +219,10 @@ function adaptStatement(
   }
 }
 
-/** On a full disk: once more without the ballast. Within a transaction SQLite has undone all of it: its caller has to repeat it. */
+/**
+ * On a full disk: once more without the ballast. Within a transaction SQLite has undone all of it: its caller has to
+ * repeat it.
+ */
 function withBallast<T>(connection: DatabaseSync, ballast: Ballast | null, write: () => T): T {
   const isWithin = connection.isTransaction
   try {

@@ -180,7 +180,10 @@ export function nodesOf(node: Node, type: string): Node[] {
   return node.descendantsOfType(type)
 }
 
-/** A text as an HCL string. JSON's escapes are HCL's but for two; what would start an interpolation is written as a number. */
+/**
+ * A text as an HCL string. JSON's escapes are HCL's but for two; what would start an interpolation is written as a
+ * number.
+ */
 export function hclString(text: string): string {
   return JSON.stringify(text)
     .replaceAll(/\\[bf\\]/g, (mark) => ({ '\\b': String.raw`\u0008`, '\\f': String.raw`\u000c` })[mark] ?? mark)
