@@ -20,7 +20,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     reason: 'the stress suite tries locks and states as their users do, and nothing above them',
   },
   share: { mayImport: ['base', 'storage'], reason: 'the share, the builds and the lab can each be lifted out' },
-  build: {
+  builds: {
     mayImport: ['base', 'storage', 'lock', 'state'],
     reason: 'the share, the builds and the lab can each be lifted out',
     // The routes by themselves, so that a server does not load what builds with Packer.
@@ -28,11 +28,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   lab: { mayImport: ['base', 'storage', 'lock'], reason: 'to the lab every server is a black box with a URL' },
   server: {
-    mayImport: ['base', 'storage', 'lock', 'state', 'share', 'build'],
+    mayImport: ['base', 'storage', 'lock', 'state', 'share', 'builds'],
     reason: 'the server composes the rooms below it; the command line starts it',
   },
   cli: {
-    mayImport: ['base', 'storage', 'lock', 'state', 'stress', 'share', 'build', 'lab', 'server'],
+    mayImport: ['base', 'storage', 'lock', 'state', 'stress', 'share', 'builds', 'lab', 'server'],
     reason: 'the command line is the roof: nothing imports it',
   },
   web: { mayImport: [], reason: 'the browser app talks to the server over its public HTTP API only' },

@@ -4,8 +4,8 @@ import { defineConfig } from 'rolldown'
 export default defineConfig({
   input: {
     'cli/main': 'src/cli/main.ts',
-    'storage/blobs/write-worker': 'src/storage/blobs/write-worker.ts',
-    'build/checkpoint/command': 'src/build/checkpoint/command.ts',
+    'storage/blobs/filesystem/write-worker': 'src/storage/blobs/filesystem/write-worker.ts',
+    'builds/checkpoint/command': 'src/builds/checkpoint/command.ts',
     'stress/worker': 'src/stress/worker.ts',
     // The libraries: `import { StateManager } from 'holdfast/state'`.
     'state/index': 'src/state/index.ts',

@@ -12,7 +12,7 @@ export function packagePath(path: string): string {
   return join(PACKAGE_ROOT, path)
 }
 
-/** The file of a module that is loaded by path, such as a worker: `storage/blobs/write-worker`. */
+/** The file of a module that is loaded by path, such as a worker: `storage/blobs/filesystem/write-worker`. */
 export function modulePath(name: string): string {
   return packagePath(RUNS_FROM_SOURCE ? `src/${name}.ts` : `dist/${name}.js`)
 }

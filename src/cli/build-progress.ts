@@ -1,7 +1,7 @@
 /** Shows builds while they run: lines for logs and pipes, a line a source that moves for a terminal. */
 import type { Writable } from 'node:stream'
 import { formatDuration } from '../base/index.ts'
-import { describeStatus, type BuildListener, type SourceOutcome } from '../build/index.ts'
+import { describeStatus, type BuildListener, type SourceOutcome } from '../builds/index.ts'
 import type { LockInfo } from '../lock/index.ts'
 import type { Build, Provisioner } from '../state/index.ts'
 

@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
-import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../build/index.ts'
+import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../builds/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { publisherTo } from './publish.ts'

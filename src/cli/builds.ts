@@ -2,7 +2,7 @@
 import { log } from 'node:console'
 import type { Command } from 'commander'
 import { formatBytes, HoldfastError } from '../base/index.ts'
-import { describeStatus, metadataOf, pruneBuilds, QemuLayers } from '../build/index.ts'
+import { describeStatus, metadataOf, pruneBuilds, QemuLayers } from '../builds/index.ts'
 import type { Build, StateManager } from '../state/index.ts'
 import { durationOf } from './build-progress.ts'
 import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'

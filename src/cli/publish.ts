@@ -1,7 +1,7 @@
 /** Where `holdfast build --publish` brings artifacts: the share's address, the token, the progress. */
 import { join } from 'node:path'
 import { formatBytes, HoldfastError, loadConfig } from '../base/index.ts'
-import { publishArtifacts, type BuildRequest } from '../build/index.ts'
+import { publishArtifacts, type BuildRequest } from '../builds/index.ts'
 
 export interface PublishTerms {
   url: string

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { RunFolder, makePlan, readResults, usingFolder } from '../../src/lab/index.ts'
-import { stepGroups, stepKey } from '../../src/lab/run/plan.ts'
+import { stepGroups, stepKey } from '../../src/lab/plan.ts'
 import { FAKE_SERVER, fakeFlags, Workplace } from './support/lab-run.ts'
 
 const wanted = {

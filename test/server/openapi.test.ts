@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
-import { record } from '../build/recorded.ts'
+import { record } from '../builds/recorded.ts'
 import { encodeForm, formHeaders, NEVER } from '../support/forms.ts'
 import { postJson, putJson, startServer, type RequestOptions, type TestServer } from '../support/server.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
-import { logOf, metadataOf, record, stepOn } from '../build/recorded.ts'
+import { logOf, metadataOf, record, stepOn } from '../builds/recorded.ts'
 import { NO_BROWSER, openPage } from '../support/browser.ts'
 import { eventually, startServer, type TestServer } from '../support/server.ts'
 

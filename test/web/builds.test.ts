@@ -1,9 +1,9 @@
 /** What the pages of builds compute: durations, bars of the timeline, the held end of a log, addresses, commands. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { goOnCommand } from '../../src/web/builds/command.ts'
-import { headlineOf } from '../../src/web/builds/headline.ts'
-import { appendLog, MAX_CHARACTERS } from '../../src/web/builds/log-text.ts'
+import { goOnCommand } from '../../src/web/build-view/command.ts'
+import { headlineOf } from '../../src/web/build-view/headline.ts'
+import { appendLog, MAX_CHARACTERS } from '../../src/web/build-view/log-text.ts'
 import {
   barOf,
   durationOf,
@@ -13,7 +13,7 @@ import {
   isLive,
   spanOf,
   stepTook,
-} from '../../src/web/builds/times.ts'
+} from '../../src/web/build-view/times.ts'
 import { buildHref, buildsHref, countBuilds, readBuildsView } from '../../src/web/pages/builds-query.ts'
 import { matchRoute } from '../../src/web/routes.ts'
 import type { Build, BuildStep, StepStatus } from '../../src/web/types.ts'

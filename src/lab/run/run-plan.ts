@@ -12,7 +12,7 @@ import { environment } from './host.ts'
 import { checkUnchanged, identityOf, UNKNOWN, type Identity } from './identity.ts'
 import { runIteration } from './iteration.ts'
 import type { LabSession } from './lab-session.ts'
-import { cellKey, stepGroups, stepKey, type Plan, type Step } from './plan.ts'
+import { cellKey, stepGroups, stepKey, type Plan, type Step } from '../plan.ts'
 import type { Presenter } from './presenter.ts'
 import { secondsLeft, stepTime, type StepTime } from './time-left.ts'
 

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
-import { lookOf, StatusBadge } from '../builds/status.tsx'
-import { durationOf, formatTook, isLive } from '../builds/times.ts'
+import { lookOf, StatusBadge } from '../build-view/status.tsx'
+import { durationOf, formatTook, isLive } from '../build-view/times.ts'
 import { Link } from '../router.tsx'
 import type { BuildSummary } from '../types.ts'
 import { Ago } from '../ui/time.tsx'

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks'
 import { listBuilds } from '../api.ts'
-import { BUILD_LOOKS } from '../builds/status.tsx'
+import { BUILD_LOOKS } from '../build-view/status.tsx'
 import { formatCount, plural } from '../format.ts'
 import { navigate, useLocation } from '../router.tsx'
 import type { BuildList, BuildQuery, BuildState } from '../types.ts'

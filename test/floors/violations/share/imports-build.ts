@@ -1,2 +1,0 @@
-import { build } from '../build/index.ts'
-export const wrong = build

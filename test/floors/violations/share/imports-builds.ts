@@ -1,0 +1,2 @@
+import { build } from '../builds/index.ts'
+export const wrong = build
