@@ -25,6 +25,7 @@ export {
   type ProcessIdentity,
 } from './process-identity.ts'
 export { parseProcessStat, readProcessStat } from './process-stat.ts'
-export { createGuard, type Guard, type GuardOptions } from './retry.ts'
+export { createRetry, type Retry } from './retry.ts'
 export { Secret } from './secret.ts'
 export { VERSION } from './version.ts'
+export { createGuard, type Guard, type GuardOptions } from './guard.ts'

@@ -1,23 +1,8 @@
-/**
- * What to do when a thing fails that may well succeed in a moment: try again, each time after a longer and random wait,
- * and stop asking altogether when it keeps failing. Which failures those are is the caller's knowledge, not this file's.
- */
-import {
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  ExponentialBackoff,
-  handleWhen,
-  isBrokenCircuitError,
-  retry,
-  wrap,
-} from 'cockatiel'
-import { HoldfastError } from './errors.ts'
+/** Tries again what may well succeed in a moment, each time after a longer and random wait. */
+import { ExponentialBackoff, handleWhen, retry, type RetryPolicy } from 'cockatiel'
 
-export interface GuardOptions {
-  /** What is guarded, for the message when the circuit is open: `the state database`. */
-  subject: string
-  /** Whether an error may go away by itself. Others are thrown at once and do not count towards the circuit. */
+export interface RetryOptions {
+  /** Whether an error may go away by itself. Others are thrown at once. */
   isTransient(error: unknown): boolean
   /** Tries after the first one. Default 6. */
   retries?: number
@@ -25,80 +10,27 @@ export interface GuardOptions {
   initialDelayMs?: number
   /** Longest wait between two tries. Default 500 ms. */
   maxDelayMs?: number
-  /** Failed tries in a row that open the circuit. Default 20. */
-  breakAfter?: number
-  /** How long an open circuit refuses before it lets one try through. Default 5 s. */
-  resetAfterMs?: number
   onRetry?: (error: unknown) => void
-  /** Called when the circuit opens (true) and when it closes again (false). */
-  onCircuit?: (isOpen: boolean) => void
 }
 
-export interface Guard {
-  /**
-   * Runs `task`, again after transient failures: it must be safe to repeat. An abort of `signal` ends the waits.
-   * @throws CIRCUIT_OPEN without running it while the circuit is open; what `task` threw last.
-   */
-  run<T>(task: () => T | Promise<T>, signal?: AbortSignal): Promise<T>
-  readonly isOpen: boolean
+/**
+ * Runs a task, again after transient failures: it must be safe to repeat. An abort of `signal` ends the waits.
+ * @throws what the task threw last.
+ */
+export type Retry = <T>(task: () => T | Promise<T>, signal?: AbortSignal) => Promise<T>
+
+export function createRetry(options: RetryOptions): Retry {
+  const policy = retryPolicy(options)
+  return async (task, signal) => policy.execute(task, signal)
 }
 
-/** A retry with exponential backoff and jitter round a circuit breaker. Safe for any number of callers at once. */
-export function createGuard(options: GuardOptions): Guard {
-  const { subject, retries = 6, initialDelayMs = 5, maxDelayMs = 500, breakAfter = 20, resetAfterMs = 5000 } = options
-  const transient = handleWhen((error) => options.isTransient(error))
-  const retrying = retry(transient, {
-    maxAttempts: retries,
-    backoff: new ExponentialBackoff({ initialDelay: initialDelayMs, maxDelay: maxDelayMs }),
-  })
-  const breaker = circuitBreaker(transient, {
-    breaker: new ConsecutiveBreaker(breakAfter),
-    halfOpenAfter: resetAfterMs,
-  })
-  retrying.onRetry((reason) => options.onRetry?.('error' in reason ? reason.error : reason.value))
-  breaker.onBreak(() => options.onCircuit?.(true))
-  breaker.onReset(() => options.onCircuit?.(false))
-  const policy = wrap(retrying, breaker)
-  // While all goes well the policies have nothing to do, and tasks may be shorter than what they cost.
-  let isCalm = true
-  return {
-    get isOpen() {
-      return breaker.state === CircuitState.Open
-    },
-    async run(task, signal) {
-      let failure: { error: unknown } | null = null
-      if (isCalm) {
-        try {
-          return await task()
-        } catch (error) {
-          if (!options.isTransient(error)) throw error
-          failure = { error }
-          isCalm = false
-        }
-      }
-      const tryAgain = () => {
-        if (!failure) return task()
-        const { error } = failure
-        failure = null
-        // The policies hear of the failed try as of their own first one.
-        throw error
-      }
-      try {
-        const result = await policy.execute(tryAgain, signal)
-        isCalm = true
-        return result
-      } catch (error) {
-        if (!isBrokenCircuitError(error)) throw error
-        throw new HoldfastError(
-          'CIRCUIT_OPEN',
-          `${subject} has failed ${breakAfter} times in a row and is left alone`,
-          {
-            hint: `See the log for the failures; the next try is at most ${resetAfterMs / 1000} s away.`,
-            retryable: true,
-            cause: error,
-          },
-        )
-      }
-    },
-  }
+export function retryPolicy(options: RetryOptions): RetryPolicy {
+  const { retries = 6, initialDelayMs = 5, maxDelayMs = 500, onRetry } = options
+  const backoff = new ExponentialBackoff({ initialDelay: initialDelayMs, maxDelay: maxDelayMs })
+  const policy = retry(
+    handleWhen((error) => options.isTransient(error)),
+    { maxAttempts: retries, backoff },
+  )
+  policy.onRetry((reason) => onRetry?.('error' in reason ? reason.error : reason.value))
+  return policy
 }

@@ -3,7 +3,7 @@
  * sends it: what the share has is never sent again, be it a whole file or the first part of one.
  */
 import { stat } from 'node:fs/promises'
-import { createGuard, formatBytes, HoldfastError, messageOf, type Guard, type Secret } from '../base/index.ts'
+import { createRetry, formatBytes, HoldfastError, messageOf, type Retry, type Secret } from '../base/index.ts'
 import { TusClient, type StoredFile } from './publish/tus-client.ts'
 import { UploadRecords } from './publish/upload-records.ts'
 
@@ -72,7 +72,7 @@ class Publisher {
   readonly #client: TusClient
   readonly #options: PublishOptions
   readonly #records: UploadRecords
-  readonly #guard: Guard
+  readonly #retry: Retry
   /** Where the share was seen to stand with the file that is being sent, bytes. */
   #furthest = 0
 
@@ -80,13 +80,11 @@ class Publisher {
     this.#client = client
     this.#options = options
     this.#records = new UploadRecords(options.resumeFolder)
-    this.#guard = createGuard({
-      subject: `the share at ${client.share.origin}`,
+    this.#retry = createRetry({
       isTransient: (error) => error instanceof HoldfastError && error.retryable,
       retries: options.retries ?? 8,
       initialDelayMs: options.initialDelayMs ?? 500,
       maxDelayMs: MAX_DELAY_MS,
-      breakAfter: Number.MAX_SAFE_INTEGER,
     })
   }
 
@@ -162,7 +160,7 @@ class Publisher {
   async #retrying<T>(task: () => Promise<T>): Promise<T> {
     const { signal } = this.#options
     try {
-      return await this.#guard.run(task, signal)
+      return await this.#retry(task, signal)
     } catch (error) {
       signal.throwIfAborted()
       throw error

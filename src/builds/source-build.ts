@@ -1,5 +1,5 @@
 /** The build of one source: finishes what its last run left, plans, runs Packer, tries again what may pass. */
-import { createGuard, HoldfastError } from '../base/index.ts'
+import { createRetry, HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'
 import { DISK_FULL, endLeftovers, followToEnd, noSpace } from './attempt.ts'
 import { finishLastRun, type LastRun } from './last-run.ts'
@@ -55,12 +55,10 @@ class SourceBuild {
   async run(why: string, followed: LastRun['followed']): Promise<SourceResult> {
     const { signals, retries, retryDelayMs, recorder, onNote } = this.#terms
     let retry = 0
-    const guard = createGuard({
-      subject: recorder.build.name,
+    const untilDone = createRetry({
       retries,
       initialDelayMs: retryDelayMs,
       maxDelayMs: MAX_RETRY_DELAY_MS,
-      breakAfter: Infinity,
       isTransient: (error) => isBuildFailure(error) && error.retryable && !signals.stop.aborted,
       onRetry: (error) => {
         retry += 1
@@ -76,7 +74,7 @@ class SourceBuild {
       if (failure) throw this.#failed(failure)
     }
     try {
-      await guard.run(attempt, signals.stop)
+      await untilDone(attempt, signals.stop)
       return { status: 'complete' }
     } catch (error) {
       const { status } = recorder.build

@@ -1,5 +1,5 @@
 /** One held lock: it renews itself until it is released, and says when it is lost. */
-import { createGuard, HoldfastError, messageOf, type Guard, type Log } from '../base/index.ts'
+import { createRetry, HoldfastError, messageOf, type Log } from '../base/index.ts'
 import { LockLostError } from './errors.ts'
 import type { LockInfo } from './lock-info.ts'
 import type { LockStore } from './lock-store.ts'
@@ -114,7 +114,7 @@ export class Lock implements AsyncDisposable {
     try {
       return await release().catch((error: unknown) => {
         if (!mayPass(error)) throw error
-        return retrying(`the lock ${this.name}`).run(release)
+        return retrying(release)
       })
     } catch (error) {
       this.#onEnd(this, null)
@@ -157,12 +157,4 @@ function mayPass(error: unknown): boolean {
   return !(error instanceof HoldfastError) || error.retryable
 }
 
-function retrying(subject: string): Guard {
-  return createGuard({
-    subject,
-    isTransient: mayPass,
-    retries: RELEASE_RETRIES,
-    breakAfter: Infinity,
-    maxDelayMs: 1000,
-  })
-}
+const retrying = createRetry({ isTransient: mayPass, retries: RELEASE_RETRIES, maxDelayMs: 1000 })

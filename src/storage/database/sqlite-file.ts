@@ -1,6 +1,6 @@
 /** Opens a SQLite file that several processes share, for rooms that need more of SQLite than a query builder gives. */
 import { DatabaseSync } from 'node:sqlite'
-import { createGuard, HoldfastError } from '../../base/index.ts'
+import { createRetry, HoldfastError } from '../../base/index.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { isBusy, isTransientFailure } from './sqlite-errors.ts'
 import { connectUnwritable, isWritable } from './unwritable-file.ts'
@@ -35,14 +35,12 @@ export interface SqliteFileOptions {
  */
 export async function openSqliteFile(path: string, options: SqliteFileOptions): Promise<DatabaseSync> {
   assertSafeVersion()
-  const guard = createGuard({
-    subject: path,
+  const retrying = createRetry({
     isTransient: (error) => isBusy(error) || isTransientFailure(error),
     retries: 40,
-    breakAfter: 1000,
     maxDelayMs: 200,
   })
-  return guard.run(() => connect(path, options))
+  return retrying(() => connect(path, options))
 }
 
 /**
