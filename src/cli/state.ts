@@ -9,7 +9,7 @@ import { formatBytes, HoldfastError } from '../base/index.ts'
 import { LockManager } from '../lock/index.ts'
 import {
   BUILD_STATUSES,
-  listBackups,
+  openEngine,
   readDocument,
   restoreState,
   type BuildDiff,
@@ -18,15 +18,7 @@ import {
 } from '../state/index.ts'
 import { readWhole, writeNew } from './document-file.ts'
 import { countingNumber, stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
-import {
-  dataFolderOf,
-  existingDataFolder,
-  outerLocks,
-  printable,
-  printJson,
-  printTable,
-  shortTime,
-} from './state-output.ts'
+import { existingDataFolder, outerLocks, printable, printJson, printTable, shortTime } from './state-output.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -81,7 +73,7 @@ async function printEntriesAsJson(manager: StateManager, status: string | undefi
 async function showHead(manager: StateManager, options: StateOptions): Promise<void> {
   const { lineage, serial, buildCount } = await manager.head()
   const sizeBytes = await manager.sizeBytes()
-  const backups = await listBackups(dataFolderOf(options), options.state)
+  const backups = await manager.listBackups()
   if (options.json)
     return printJson({ name: manager.name, lineage, serial, buildCount, sizeBytes, backups: backups.length })
   log(`state    ${manager.name}\nlineage  ${lineage}\nserial   ${serial}\nbuilds   ${buildCount}`)
@@ -176,9 +168,9 @@ function registerCare(state: Command): void {
     })
   stateCommand(state, 'restore [file]', 'put a backup in the place of the state (default: the newest good one)').action(
     async (from: string | undefined, options: StateOptions) => {
-      const folder = existingDataFolder(options)
-      await using locks = await LockManager.open(folder, { within: outerLocks() })
-      const restored = await restoreState(folder, { name: options.state, locks, ...(from !== undefined && { from }) })
+      const engine = await openEngine(existingDataFolder(options))
+      await using locks = new LockManager(await engine.openLocks(), { within: outerLocks() })
+      const restored = await restoreState(engine, { name: options.state, locks, ...(from !== undefined && { from }) })
       if (options.json) return printJson(restored)
       log(`The state ${options.state} is that of ${restored.backup.path}; its serial is now ${restored.serial}.`)
       if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
@@ -187,7 +179,8 @@ function registerCare(state: Command): void {
 }
 
 async function printBackups(options: StateOptions): Promise<void> {
-  const backups = await listBackups(existingDataFolder(options), options.state)
+  const engine = await openEngine(existingDataFolder(options))
+  const backups = (await engine.backups?.list(options.state)) ?? []
   if (options.json) return printJson(backups)
   const rows = backups.map(({ serial, at, sizeBytes, path }) => [
     String(serial),

@@ -1,8 +1,7 @@
 /** `holdfast stress`: tries hard to break states and locks on this machine, and prints what it measured. */
 import { log } from 'node:console'
-import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
+import { Argument, InvalidArgumentError, type Command } from 'commander'
 import { HoldfastError } from '../base/index.ts'
-import { STATE_BACKENDS } from '../state/index.ts'
 import { runScenario, SCENARIOS, type Outcome } from '../stress/index.ts'
 import { printJson } from './state-output.ts'
 
@@ -19,7 +18,6 @@ export function registerStressCommand(program: Command): void {
     .command('stress')
     .description('try to break states and locks on this machine; exits 1 when something broke')
     .addArgument(new Argument('[suite]', 'which scenarios').choices(['state', 'lock', 'all']).default('all'))
-    .addOption(new Option('--backend <name>', 'which backend').choices(Object.keys(STATE_BACKENDS)).default('sqlite'))
     .option('--seconds <number>', 'how long scenarios that go by time take, 0.1 to 3600', between(0.1, 3600), 5)
     .option(
       '--scale <number>',

@@ -1,14 +1,13 @@
 /** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, MAX_TIMER_MS, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
-import { makeFolder } from '../storage/index.ts'
-import { LOCK_BACKENDS, type LockBackend } from './backends.ts'
 import { LockHeldError, LockTimeoutError } from './errors.ts'
 import type { HeldLock, LockInfo } from './lock-info.ts'
 import type { Grant, LockRequest, LockStore } from './lock-store.ts'
 import { Lock } from './lock.ts'
 import { findPlace, isOuterHeld, NestedStore, withinLock } from './nested-lock.ts'
 import { registerLockMetrics, type LockMetrics } from './metrics.ts'
+import { openSqliteLocks } from './sqlite/open-locks.ts'
 import { WHO } from './who.ts'
 
 const DEFAULT_TTL_MS = 30_000
@@ -85,9 +84,8 @@ export class LockManager implements AsyncDisposable {
    * The manager of a data folder's locks; makes the folder when it is missing.
    * @throws LOCK_DAMAGED when their file is no longer one; DATA_FOLDER_UNUSABLE when it may not be read or written.
    */
-  static async open(dataFolder: string, options: LockManagerOptions & { backend?: LockBackend } = {}) {
-    makeFolder(dataFolder)
-    return new LockManager(await LOCK_BACKENDS[options.backend ?? 'sqlite'](dataFolder), options)
+  static async open(dataFolder: string, options: LockManagerOptions = {}): Promise<LockManager> {
+    return new LockManager(await openSqliteLocks(dataFolder), options)
   }
 
   /**

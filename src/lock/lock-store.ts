@@ -27,8 +27,6 @@ export interface Grant {
 export interface LockStoreCapabilities {
   /** Shortest TTL that the engine can keep, ms. Shorter ones are raised to it. */
   minTtlMs: number
-  /** Whether the death of a holder's process is seen before its TTL is over. */
-  seesDeadHolders: boolean
 }
 
 /**

@@ -1,23 +1,20 @@
 /**
- * The states of the data folder: what other processes of this machine (builds, the command line) keep there. Their code is
- * loaded and their files are opened when somebody asks for them, so a mere file share pays nothing.
+ * The states of an engine, which builds and the command line keep there. Their code is loaded and their files are opened
+ * at the first request for them, so a server that only shares files pays nothing.
  */
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { HoldfastError, messageOf, type Log, type Metrics } from '../base/index.ts'
-import type { StateManager } from '../state/index.ts'
-
-const SUFFIX = '.db'
+import type { Engine, StateManager } from '../state/index.ts'
 
 export class OpenStates implements AsyncDisposable {
-  readonly #dataFolder: string
+  readonly #location: string
   readonly #metrics: Metrics
   readonly #log: Log
   readonly #open = new Map<string, Promise<StateManager>>()
+  #engine: Promise<Engine> | null = null
 
-  constructor(dataFolder: string, metrics: Metrics, log: Log) {
-    this.#dataFolder = dataFolder
+  /** @param location Of the engine: the data folder, or a URL. */
+  constructor(location: string, metrics: Metrics, log: Log) {
+    this.#location = location
     this.#metrics = metrics
     this.#log = log
   }
@@ -27,13 +24,15 @@ export class OpenStates implements AsyncDisposable {
     return [...this.#open.keys()]
   }
 
+  engine(): Promise<Engine> {
+    this.#engine ??= import('../state/index.ts').then(({ openEngine }) => openEngine(this.#location))
+    return this.#engine
+  }
+
   /** Of all that are there now, in order. */
   async names(): Promise<string[]> {
-    const folder = join(this.#dataFolder, 'states')
-    if (!existsSync(folder)) return []
-    const files = await readdir(folder)
-    const names = files.filter((name) => name.endsWith(SUFFIX)).map((name) => name.slice(0, -SUFFIX.length))
-    return names.toSorted()
+    const engine = await this.engine()
+    return engine.stateNames()
   }
 
   /**
@@ -54,6 +53,8 @@ export class OpenStates implements AsyncDisposable {
     for (const opened of await Promise.allSettled(this.#open.values())) {
       if (opened.status === 'fulfilled') await opened.value.close()
     }
+    const engine = await this.#engine
+    await engine?.close()
   }
 
   async #get(name: string): Promise<StateManager> {
@@ -69,7 +70,7 @@ export class OpenStates implements AsyncDisposable {
 
   async #openState(name: string): Promise<StateManager> {
     const { StateManager } = await import('../state/index.ts')
-    return StateManager.open(this.#dataFolder, { name, metrics: this.#metrics, log: this.#log })
+    return StateManager.open(await this.engine(), { name, metrics: this.#metrics, log: this.#log })
   }
 
   /** A restore puts another file in the place of the one that is open here; several readers may find that out. */

@@ -55,7 +55,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   if (isNewDatabase) await warnOfLostDatabase(blobs, log)
   const metrics = createMetrics()
   const states = opened.use(new OpenStates(folder.path, metrics, log))
-  const stateMetrics = opened.use(new StateMetrics(folder.path, states, metrics, log))
+  const stateMetrics = opened.use(new StateMetrics(states, metrics, log))
   const clock = systemClock
   const maxFileBytes = config.maxFileSize || null
   const share = new Share({

@@ -1,12 +1,9 @@
-/** The states and locks of the data folder in the server's metrics. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+/** The states and locks of the engine in the server's metrics. */
 import { Gauge, messageOf, type Log, type Metrics } from '../base/index.ts'
 import type { LockManager } from '../lock/index.ts'
 import type { OpenStates } from './open-states.ts'
 
 export class StateMetrics implements AsyncDisposable {
-  readonly #dataFolder: string
   readonly #states: OpenStates
   readonly #metrics: Metrics
   readonly #log: Log
@@ -14,8 +11,7 @@ export class StateMetrics implements AsyncDisposable {
   #current: Gauge | null = null
 
   /** @param states Opens them with the same `metrics`. */
-  constructor(dataFolder: string, states: OpenStates, metrics: Metrics, log: Log) {
-    this.#dataFolder = dataFolder
+  constructor(states: OpenStates, metrics: Metrics, log: Log) {
     this.#states = states
     this.#metrics = metrics
     this.#log = log
@@ -44,9 +40,10 @@ export class StateMetrics implements AsyncDisposable {
       await this.#locks.close()
       this.#locks = null
     }
-    if (this.#locks || !existsSync(join(this.#dataFolder, 'locks.db'))) return
+    const engine = await this.#states.engine()
+    if (this.#locks || !(await engine.hasLocks())) return
     const { LockManager } = await import('../lock/index.ts')
-    this.#locks = await LockManager.open(this.#dataFolder, { metrics: this.#metrics })
+    this.#locks = new LockManager(await engine.openLocks(), { metrics: this.#metrics })
     this.#current ??= new Gauge({
       name: 'holdfast_locks_current',
       help: 'Locks in the data folder that any process holds.',

@@ -1,6 +1,6 @@
 /** Turns updates into saves: runs them on drafts, one upon the other, and commits what they changed in one go. */
 import { randomUUID } from 'node:crypto'
-import { HoldfastError } from '../base/index.ts'
+import { formatBytes, HoldfastError } from '../base/index.ts'
 import { LockLostError, WHO, type Lock } from '../lock/index.ts'
 import type { Build } from './build.ts'
 import { BuildCache } from './cache.ts'
@@ -28,6 +28,8 @@ interface Applied {
   update: Update
   value: unknown
   changes: Changes
+  /** Null when it changed nothing. */
+  request: SaveRequest | null
 }
 
 /** Told only when the others are saved: until then all of them may be tried again. */
@@ -143,7 +145,7 @@ export class Committer {
         failed.push(result)
         continue
       }
-      if (result.changes.size > 0) chain.push(requestOf(update, result.changes))
+      if (result.request) chain.push(result.request)
       for (const [name, build] of result.changes) pending.set(name, build)
       applied.push({ ...result, serial: head.serial + chain.length })
     }
@@ -173,10 +175,34 @@ export class Committer {
     try {
       update.guard?.assertHeld()
       const value = await update.apply(draft)
-      return { update, value, changes: draft.changes }
+      const { changes } = draft
+      return { update, value, changes, request: changes.size > 0 ? this.#requestOf(update, changes) : null }
     } catch (error) {
       return { update, error }
     }
+  }
+
+  /** @throws INVALID_BUILD when a build is longer than the store can keep. */
+  #requestOf({ operation }: Update, changes: Changes): SaveRequest {
+    const put: SaveRequest['put'][number][] = []
+    const remove: string[] = []
+    for (const [name, build] of changes) {
+      if (!build) remove.push(name)
+      else put.push({ name, status: build.status, body: this.#bodyOf(build) })
+    }
+    return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }
+  }
+
+  #bodyOf(build: Build): string {
+    const body = takeText(build)
+    const { maxBuildBytes } = this.#store.capabilities
+    // A UTF-16 unit takes three bytes at most: few texts need to be counted.
+    if (body.length * 3 <= maxBuildBytes) return body
+    const sizeBytes = Buffer.byteLength(body)
+    if (sizeBytes <= maxBuildBytes) return body
+    throw new HoldfastError('INVALID_BUILD', `the build ${build.name} takes ${formatBytes(sizeBytes)} as JSON`, {
+      hint: `The state keeps builds of up to ${formatBytes(maxBuildBytes)}: keep large data in files, and their paths here.`,
+    })
   }
 
   async #forgetChanged(serial: number): Promise<void> {
@@ -212,16 +238,6 @@ export function buildOf(body: string): Build {
 /** Whether the error says that this lock is lost, or one that it is within. */
 export function isLossOf(lock: Lock, error: unknown): boolean {
   return error instanceof LockLostError && lock.fences.some((fence) => fence.lock === error.lock)
-}
-
-function requestOf({ operation }: Update, changes: Changes): SaveRequest {
-  const put: SaveRequest['put'][number][] = []
-  const remove: string[] = []
-  for (const [name, build] of changes) {
-    if (build) put.push({ name, status: build.status, body: takeText(build) })
-    else remove.push(name)
-  }
-  return { id: randomUUID(), put, remove, at: Date.now(), who: WHO, operation }
 }
 
 function fencesOf(lock: Lock, applied: readonly Applied[]): readonly Fence[] {

@@ -1,6 +1,4 @@
 /** States of builds: versioned, checksummed, safe for any number of savers and readers at once. */
-export { lockOfState, STATE_BACKENDS, statePath, type StateBackend } from './backends.ts'
-export { backupFolder, listBackups, type Backup } from './backup-files.ts'
 export type { BackupPolicy } from './backups.ts'
 export {
   BUILD_STATUSES,
@@ -15,18 +13,16 @@ export {
 export type { BuildDiff, FieldDiff } from './diff.ts'
 export { readDocument, type ImportedState } from './document.ts'
 export type { Draft } from './draft.ts'
+export type { Backup, BackupStore, Engine, OpenStateOptions, Restored } from './engine.ts'
+export { ENGINE_NAMES, openEngine } from './engines.ts'
 export { StaleStateError, StateDamagedError } from './errors.ts'
 export type { Json } from './json.ts'
 export { createBuild, parseBuild } from './parse-build.ts'
 export { registerStateMetrics, type StateMetrics } from './metrics.ts'
-export { restoreState, type Restored, type RestoreOptions } from './restore.ts'
-export {
-  StateManager,
-  type ReplaceOptions,
-  type StateLockOptions,
-  type StateManagerOptions,
-  type UpdateOptions,
-} from './state-manager.ts'
+export { lockOfState } from './names.ts'
+export { restoreState, type RestoreOptions } from './restore.ts'
+export { StateManager } from './state-manager.ts'
+export type { ReplaceOptions, StateLockOptions, StateManagerOptions, UpdateOptions } from './state-manager-options.ts'
 export type {
   BuildEntry,
   Damage,
@@ -39,5 +35,6 @@ export type {
   StateStoreCapabilities,
   StoredBuild,
 } from './state-store.ts'
+export { statePath } from './sqlite/state-paths.ts'
 export { State, STATE_VERSION } from './state.ts'
 export { BUILD_TRANSITIONS, PROVISIONER_TRANSITIONS } from './transitions.ts'

@@ -1,13 +1,14 @@
-/** The locks of a data folder, opened when one is needed for the first time: who only reads a state needs none. */
+/** An engine's locks, opened at the first need: readers of a state need none. */
 import { LockManager, type LockManagerOptions } from '../lock/index.ts'
+import type { Engine } from './engine.ts'
 
 export class LocksOnDemand {
-  readonly #dataFolder: string
+  readonly #engine: Engine
   readonly #options: LockManagerOptions
   #opening: Promise<LockManager> | null = null
 
-  constructor(dataFolder: string, options: LockManagerOptions) {
-    this.#dataFolder = dataFolder
+  constructor(engine: Engine, options: LockManagerOptions) {
+    this.#engine = engine
     this.#options = options
   }
 
@@ -22,11 +23,13 @@ export class LocksOnDemand {
     return this.get()
   }
 
-  #open(): Promise<LockManager> {
-    return LockManager.open(this.#dataFolder, this.#options).catch((error: unknown) => {
+  async #open(): Promise<LockManager> {
+    try {
+      return new LockManager(await this.#engine.openLocks(), this.#options)
+    } catch (error) {
       this.#opening = null
       throw error
-    })
+    }
   }
 
   /** Releases the locks that are held. Idempotent. */

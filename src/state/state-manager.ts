@@ -3,27 +3,27 @@
  * by the store itself when a later holder of the lock is at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError, MAX_TIMER_MS, type Log, type Metrics } from '../base/index.ts'
-import { LockTimeoutError, withinLock, type AcquireOptions, type HeldLock, type Lock } from '../lock/index.ts'
-import { lockOfState, STATE_BACKENDS, type StateBackend } from './backends.ts'
-import type { Backup } from './backup-files.ts'
-import { BackupKeeper, type BackupPolicy } from './backups.ts'
+import { HoldfastError, MAX_TIMER_MS } from '../base/index.ts'
+import type { HeldLock, Lock } from '../lock/index.ts'
+import { BackupKeeper } from './backups.ts'
 import type { Build } from './build.ts'
-import { buildOf, Committer, isLossOf, type WholeState } from './committer.ts'
+import { buildOf, Committer, type WholeState } from './committer.ts'
 import { diffBuilds, type BuildDiff } from './diff.ts'
 import { writeDocument, type ImportedState } from './document.ts'
 import type { Draft } from './draft.ts'
+import type { Backup, Engine } from './engine.ts'
 import { noSuchSerial, StaleStateError } from './errors.ts'
 import { LayeredMap } from './layered-map.ts'
-import { LocksOnDemand } from './locks-on-demand.ts'
 import { outcomeOf, registerStateMetrics, type StateMetrics } from './metrics.ts'
-import { restoreDamaged } from './restore.ts'
+import { openState, type OpenedState } from './open-state.ts'
+import { backupsOf } from './restore.ts'
+import { StateLock } from './state-lock.ts'
+import type { ReplaceOptions, StateLockOptions, StateManagerOptions, UpdateOptions } from './state-manager-options.ts'
 import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './state-store.ts'
 import { State } from './state.ts'
 import { Upkeep } from './upkeep.ts'
-import { UpdateQueue, type Turn, type Update } from './update-queue.ts'
+import { UpdateQueue, type Update } from './update-queue.ts'
 
-const DEFAULT_KEEP_SERIALS = 100
 const DEFAULT_WAIT_MS = 60_000
 /** Within this time a turn of ours with the lock ends when it is wanted, if no change that waits for something is in it. */
 const OWN_TURN_MS = 1000
@@ -31,53 +31,8 @@ const LIST_PAGE = 1000
 /** Old versions that are looked up together: each look goes through the saves since then. */
 const HISTORY_PAGE = 2000
 
-export interface StateManagerOptions {
-  /** Which state of the data folder. Default `default`. */
-  name?: string
-  backend?: StateBackend
-  /** Refuse to make the state when there is none. Default false. */
-  mustExist?: boolean
-  /** Old serials that are kept for history, diff and rollback. Default 100. */
-  keepSerials?: number
-  /** Automatic backups; false: none. Default: hourly at most, when there was a save, 10 kept. */
-  backups?: BackupPolicy | false
-  /** Restore the newest good backup when the state is found damaged at open. Default false. */
-  autoRestore?: boolean
-  log?: Log
-  /** As `LockManagerOptions.within`. */
-  within?: readonly string[]
-  /** Where to register the metrics of the state and of its locks. Default: they are not counted. */
-  metrics?: Metrics
-}
-
-export interface UpdateOptions {
-  /** What the save is for, shown in the history. Default `update`. */
-  operation?: string
-  /** How long to wait for the state's lock, ms. Default 60,000. `Infinity`: as long as it takes. */
-  waitMs?: number
-  /** Ends the wait. Has no effect once the commit has begun. */
-  signal?: AbortSignal
-  /**
-   * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state there is
-   * no wait; without it the manager takes that lock for the save, and keeps it for others that follow until somebody waits.
-   */
-  lock?: Lock
-}
-
-export interface ReplaceOptions {
-  /** Whether builds that are not given stay. Default false. */
-  keepOthers?: boolean
-  /** The document that the builds come from: then it must be of this state and no older. Default: it may be any. */
-  from?: Pick<ImportedState, 'lineage' | 'serial'>
-}
-
-export type StateLockOptions = Omit<AcquireOptions, 'tokenAbove' | 'isDetached'> & {
-  /** A part of the state that is locked by itself: a build's name, say. Default: the whole state. */
-  scope?: string
-}
-
 /**
- * One state of a data folder. One manager may be used by any number of callers at once, and any number of managers in any
+ * One state of an engine. One manager may be used by any number of callers at once, and any number of managers in any
  * number of processes may work on one state: no acknowledged save is lost, no reader sees half a save, savers get their
  * turns in the order in which they asked. A save is on the disk when its promise resolves.
  *
@@ -85,74 +40,50 @@ export type StateLockOptions = Omit<AcquireOptions, 'tokenAbove' | 'isDetached'>
  * commit, the error says so and the save may or may not be there.
  */
 export class StateManager implements AsyncDisposable {
-  readonly name: string
+  readonly #opened: OpenedState
   readonly #store: StateStore
-  readonly #locks: LocksOnDemand
   readonly #committer: Committer
-  readonly #log: Log | null
   readonly #metrics: StateMetrics | null
-  readonly #isWithin: boolean
-  readonly #backups: BackupKeeper
   readonly #upkeep: Upkeep
+  readonly #lock: StateLock
   readonly #free: UpdateQueue
   readonly #held = new WeakMap<Lock, UpdateQueue>()
   /** Queues that may have something to do. */
   readonly #atWork = new Set<UpdateQueue>()
   #closing: Promise<void> | null = null
 
-  private constructor(store: StateStore, locks: LocksOnDemand, backups: BackupKeeper, options: StateManagerOptions) {
-    this.name = options.name ?? 'default'
+  private constructor(opened: OpenedState, options: StateManagerOptions) {
+    const { name, engine, store, locks } = opened
+    const { backups = {}, log = null } = options
+    this.#opened = opened
     this.#store = store
-    this.#locks = locks
-    this.#log = options.log ?? null
     this.#metrics = options.metrics ? registerStateMetrics(options.metrics) : null
-    this.#metrics?.sources.set(store, this.name)
-    this.#isWithin = (options.within ?? []).length > 0
-    this.#backups = backups
-    this.#upkeep = new Upkeep({ name: this.name, store, backups, locks, log: this.#log, metrics: this.#metrics })
+    this.#metrics?.sources.set(store, name)
+    const keeper = new BackupKeeper(backups === false ? null : engine.backups, name, backups === false ? {} : backups)
+    this.#upkeep = new Upkeep({ name, store, backups: keeper, locks, log, metrics: this.#metrics })
     this.#committer = new Committer(store, (head, startedAtMs) => this.#saved(head, startedAtMs))
-    this.#free = new UpdateQueue((signal) => this.#enter(signal))
+    const isWithin = (options.within ?? []).length > 0
+    this.#lock = new StateLock({ name, store, locks, committer: this.#committer, isWithin, log })
+    this.#free = new UpdateQueue((signal) => this.#lock.enter(signal))
   }
 
   /**
-   * Opens a state, making it when there is none.
-   * @throws INVALID_REQUEST when no serial is to be kept; NOT_FOUND when it `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; DATA_FOLDER_UNUSABLE; NO_SPACE.
+   * Opens a state, creating it when it is missing.
+   * @param location An engine, or where one is: a data folder or a URL.
+   * @throws INVALID_REQUEST for a bad name or location, or when no serial is to be kept; NOT_FOUND when it `mustExist` and
+   * does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; DATA_FOLDER_UNUSABLE; NO_SPACE.
    */
-  static async open(dataFolder: string, options: StateManagerOptions = {}): Promise<StateManager> {
-    const { name = 'default', backend = 'sqlite', keepSerials = DEFAULT_KEEP_SERIALS, mustExist = false, log } = options
-    if (!(keepSerials >= 1)) {
-      throw new HoldfastError(
-        'INVALID_REQUEST',
-        `keepSerials is ${keepSerials}: the newest save is kept always, so give 1 or more`,
-      )
-    }
-    const locks = new LocksOnDemand(dataFolder, {
-      ...(log && { log }),
-      ...(options.metrics && { metrics: options.metrics }),
-      ...(options.within && { within: options.within }),
-    })
-    const metrics = options.metrics ? registerStateMetrics(options.metrics) : null
-    const watch = {
-      onRetry: () => metrics?.retries.inc({ state: name }),
-      onCircuit: (isOpen: boolean) => metrics?.circuitOpen.set({ state: name }, Number(isOpen)),
-    }
-    const open = () =>
-      STATE_BACKENDS[backend](dataFolder, name, { lock: lockOfState(name), keepSerials, watch, mustExist })
-    try {
-      const store = await open().catch(async (error: unknown) => {
-        if (!isDamage(error) || !options.autoRestore) throw error
-        const about = { name, locks: await locks.get(), ...(log && { log }) }
-        const restored = await restoreDamaged(dataFolder, about, () => isDamagedAtOpen(open))
-        if (restored)
-          log?.error({ err: error, restored }, 'the state was damaged; the newest good backup took its place')
-        return open()
-      })
-      const backups = new BackupKeeper(dataFolder, name, store, options.backups === undefined ? {} : options.backups)
-      return new StateManager(store, locks, backups, options)
-    } catch (error) {
-      await locks.close()
-      throw error
-    }
+  static async open(location: string | Engine, options: StateManagerOptions = {}): Promise<StateManager> {
+    return new StateManager(await openState(location, options), options)
+  }
+
+  get name(): string {
+    return this.#opened.name
+  }
+
+  /** Where the state is kept, for messages. */
+  get location(): string {
+    return this.#store.location
   }
 
   /** Where the state stands now. */
@@ -237,27 +168,16 @@ export class StateManager implements AsyncDisposable {
    * @throws as `LockManager.acquire`.
    */
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
-    const name = scope === undefined ? lockOfState(this.name) : `${lockOfState(this.name)}/${scope}`
     if (scope === undefined) await this.#ownTurnOver(options)
-    const tokenAbove = await this.#tokenAbove(name)
-    const locks = await this.#locks.get()
-    const lock = await locks.acquire(name, { waitMs: DEFAULT_WAIT_MS, ...options, tokenAbove })
-    try {
-      for (const fence of lock.fences) await this.#store.raiseFence(fence)
-      return lock
-    } catch (error) {
-      await lock.release()
-      throw error
-    }
+    return this.#lock.acquire(scope, { waitMs: DEFAULT_WAIT_MS, ...options })
   }
 
   /**
    * Who has the lock of the whole state, or had it and is gone; null when nobody does. Of those who have it within one another
    * the innermost. Holders of parts are not told.
    */
-  async holder(): Promise<HeldLock | null> {
-    const locks = await this.#locks.get()
-    return locks.readInnermost(lockOfState(this.name))
+  holder(): Promise<HeldLock | null> {
+    return this.#lock.holder()
   }
 
   /** The saves that are kept, newest first; only those that changed `build`, if given. */
@@ -336,7 +256,12 @@ export class StateManager implements AsyncDisposable {
 
   /** Makes a backup now, verified and on the disk when it resolves. Saves go on meanwhile. */
   backup(): Promise<Backup> {
-    return this.#backups.create()
+    return backupsOf(this.#opened.engine).create(this.name)
+  }
+
+  /** The state's backups, newest first; none where the engine keeps none. */
+  async listBackups(): Promise<Backup[]> {
+    return (await this.#opened.engine.backups?.list(this.name)) ?? []
   }
 
   /** Drops old serials beyond those to keep and packs the rest. Happens by itself every 256 saves. */
@@ -359,8 +284,9 @@ export class StateManager implements AsyncDisposable {
     for (const queue of this.#atWork) await queue.idle()
     await this.#upkeep.idle()
     this.#metrics?.sources.delete(this.#store)
-    await this.#locks.close()
+    await this.#opened.locks.close()
     await this.#store.close()
+    if (this.#opened.ownsEngine) await this.#opened.engine.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -376,7 +302,7 @@ export class StateManager implements AsyncDisposable {
     const { operation = 'update', waitMs = DEFAULT_WAIT_MS, signal, lock } = options
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()
-    const isWholeLock = lock?.name === lockOfState(this.name)
+    const isWholeLock = lock?.name === this.#lock.name
     const queue = lock && isWholeLock ? this.#queueOf(lock) : this.#free
     this.#atWork.add(queue)
     const onAbort = () => {
@@ -388,7 +314,7 @@ export class StateManager implements AsyncDisposable {
       isFree,
       guard: lock && !isWholeLock ? lock : null,
       deadlineMs: performance.now() + waitMs,
-      expire: () => void this.#timeoutOf(waitMs).then((error) => update.settle({ error })),
+      expire: () => void this.#lock.timeoutAfter(waitMs).then((error) => update.settle({ error })),
       settle: (outcome) => {
         signal?.removeEventListener('abort', onAbort)
         if ('value' in outcome) return resolve(outcome as { value: T; serial: number })
@@ -399,17 +325,6 @@ export class StateManager implements AsyncDisposable {
     signal?.addEventListener('abort', onAbort, { once: true })
     queue.push(update)
     return promise
-  }
-
-  /** What to tell one who waited in vain. */
-  async #timeoutOf(waitMs: number): Promise<unknown> {
-    const name = lockOfState(this.name)
-    try {
-      const locks = await this.#locks.get()
-      return new LockTimeoutError(name, waitMs, await locks.read(name))
-    } catch (error) {
-      return error
-    }
   }
 
   /** Our own saves may have the lock for a moment, also from who wants to wait for nobody. */
@@ -425,41 +340,10 @@ export class StateManager implements AsyncDisposable {
   #queueOf(lock: Lock): UpdateQueue {
     const existing = this.#held.get(lock)
     if (existing) return existing
-    const commit: Turn['commit'] = async (batch) => {
-      lock.assertHeld()
-      await this.#committer.commit(batch, lock)
-    }
-    const turn: Turn = { commit, isLost: () => false, isWanted: async () => false, leave: async () => {} }
-    const queue = new UpdateQueue(async () => turn)
+    const queue = new UpdateQueue(async () => this.#lock.turnOf(lock))
     this.#held.set(lock, queue)
     for (const other of this.#atWork) if (other.isIdle) this.#atWork.delete(other)
     return queue
-  }
-
-  /** The highest token that was seen with the lock, or, where we may be within it, with the one within. */
-  async #tokenAbove(name: string): Promise<number> {
-    const own = await this.#store.fenceOf(name)
-    return this.#isWithin ? Math.max(own, await this.#store.fenceOf(withinLock(name))) : own
-  }
-
-  /** A turn with the state's lock. */
-  async #enter(signal: AbortSignal): Promise<Turn> {
-    const name = lockOfState(this.name)
-    const tokenAbove = await this.#tokenAbove(name)
-    const locks = await this.#locks.get()
-    const lock = await locks.acquire(name, {
-      operation: 'save',
-      waitMs: Infinity,
-      signal,
-      tokenAbove,
-    })
-    return {
-      commit: (batch) => this.#committer.commit(batch, lock),
-      isLost: (error) => isLossOf(lock, error),
-      isWanted: () => lock.isWanted().catch(() => true),
-      // Lost or not, what was done under it is over, and the store has refused it if it was.
-      leave: () => lock.release().catch((error: unknown) => this.#log?.warn({ err: error }, 'a lock was not released')),
-    }
   }
 
   async #loadWhole(): Promise<WholeState> {
@@ -498,21 +382,6 @@ export class StateManager implements AsyncDisposable {
 
 function* pagesOf(names: readonly string[]): Iterable<string[]> {
   for (let at = 0; at < names.length; at += HISTORY_PAGE) yield names.slice(at, at + HISTORY_PAGE)
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === 'STATE_DAMAGED'
-}
-
-async function isDamagedAtOpen(open: () => Promise<StateStore>): Promise<boolean> {
-  try {
-    const store = await open()
-    await store.close()
-    return false
-  } catch (error) {
-    if (isDamage(error)) return true
-    throw error
-  }
 }
 
 function wrongLineage(given: string, own: string): HoldfastError {

@@ -1,6 +1,6 @@
 /**
  * The port for one state: versions of builds by name, under a serial that grows by one a save. Drivers stand in folders
- * beside this file; `test/state/laws.ts` holds them to it. A store keeps texts: what a build is, who may save when, and
+ * beside this file; `test/state/conformance.ts` holds them to it. A store keeps texts: what a build is, who may save when, and
  * what is cached are the manager's business.
  */
 import type { LockFence } from '../lock/index.ts'
@@ -63,10 +63,7 @@ export interface Damage {
 }
 
 export interface StateStoreCapabilities {
-  /** Whether `keepSerials` old serials are kept as they were (`kept`), or fewer as the engine likes (`window`). */
-  history: 'kept' | 'window'
-  /** Most builds that one save can change, and most bytes that a build can have. Infinity: no limit but the disk. */
-  maxChanges: number
+  /** Longest JSON text of one build, bytes of UTF-8. `StateManager` refuses longer ones. */
   maxBuildBytes: number
 }
 
@@ -113,13 +110,6 @@ export interface StateStore {
   getAt(serial: number, names: readonly string[]): Promise<Map<string, StoredBuild>>
   /** Reads everything and compares it with its checksums. @returns what is damaged, in words; nothing when all is well. */
   verify(): Promise<Damage[]>
-  /**
-   * Makes an empty save, with a serial of at least this: after a restore serials go on above all that were seen.
-   * @throws STALE_STATE, LOCK_LOST, NO_SPACE.
-   */
-  skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]): Promise<StateHead>
-  /** A copy of the state as one save left it, in a file that did not exist. Saves go on meanwhile. */
-  copyTo(path: string): Promise<void>
   /**
    * Removes what is kept for no serial any more and packs the rest. In steps short enough for the event loop.
    * @param isAtRest Whether to give back too what only further saves would need.

@@ -1,6 +1,6 @@
 /** The stress suite: everything that ever went wrong with states and locks, tried again. */
-import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError, messageOf } from '../base/index.ts'
@@ -26,28 +26,31 @@ export async function runScenario(
   scenario: Scenario,
   options: Omit<StressContext, 'folder'> & { parent?: string },
 ): Promise<Outcome> {
-  const folder = await makeFolder(options.parent ?? tmpdir())
+  let folder: string | null = null
   const end = (signal: NodeJS.Signals) => {
     try {
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     } finally {
       process.exit(128 + constants.signals[signal])
     }
   }
+  // Before there is a folder: a signal right after it was made must remove it too.
   for (const signal of SIGNALS) process.on(signal, end)
   try {
+    folder = makeFolder(options.parent ?? tmpdir())
     return await scenario.run({ folder, seconds: options.seconds, scale: options.scale })
   } catch (error) {
+    if (!folder) throw error
     return { figures: {}, failures: [`it ended with an error: ${messageOf(error)}`] }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    if (folder) await rm(folder, { recursive: true, force: true })
     for (const signal of SIGNALS) process.off(signal, end)
   }
 }
 
-async function makeFolder(parent: string): Promise<string> {
+function makeFolder(parent: string): string {
   try {
-    return await mkdtemp(join(parent, 'holdfast-stress-'))
+    return mkdtempSync(join(parent, 'holdfast-stress-'))
   } catch (error) {
     const what = `no folder can be made in ${parent}: ${messageOf(error)}`
     throw new HoldfastError('FILE_UNUSABLE', what, { hint: 'Say where with --folder.', cause: error })

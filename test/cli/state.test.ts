@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { listBackups, statePath } from '../../src/state/index.ts'
+import { statePath } from '../../src/state/index.ts'
+import { SqliteBackups } from '../../src/state/sqlite/sqlite-backups.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 
 const folder = tempFolder('cli-state')
@@ -89,7 +90,7 @@ describe('holdfast state', () => {
   it('says where the damage is, and restores by one command', async () => {
     const data = imported()
     assert.equal(holdfast(data, 'state', 'backup').status, 0)
-    assert.ok((await listBackups(data, 'default')).length > 0)
+    assert.ok((await new SqliteBackups(data).list('default')).length > 0)
     const path = statePath(data, 'default')
     writeFileSync(path, readFileSync(path).fill(1, 0, 200))
     const broken = holdfast(data, 'state', 'verify')
@@ -126,7 +127,7 @@ describe('holdfast state', () => {
       [empty, 'it is empty'],
       [foreign, 'no such table: meta'],
       [good, 'file is not a database'],
-      [folder, 'it is no regular file'],
+      [folder, 'it is not a regular file'],
     ] as const) {
       const before = file === folder ? null : readFileSync(file)
       const { status, err } = holdfast(data, 'state', 'restore', file)

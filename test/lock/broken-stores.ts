@@ -1,4 +1,4 @@
-/** Lock stores with one deliberate fault each, and the law that has to catch it. */
+/** Lock stores with one deliberate fault each, and the check that has to catch it. */
 import type { HeldLock, Grant, LockInfo, LockRequest, LockStore } from '../../src/lock/index.ts'
 
 /** Passes everything on; the faulty ones override one method. */
@@ -115,15 +115,15 @@ class HasOneLock extends Wrapped {
   }
 }
 
-export const BROKEN_STORES: readonly { fault: new (inner: LockStore) => LockStore; law: string }[] = [
-  { fault: LetsEverybodyIn, law: 'never has two holders' },
-  { fault: PushesIn, law: 'passes a lock on in the order of asking, over all handles' },
-  { fault: ForgetsTokens, law: 'gives ever greater fencing tokens, and greater ones than it is told of' },
-  { fault: BreaksForAnyId, law: 'breaks a lock for the id that read shows, and for no other' },
-  { fault: ReleasesForAnyId, law: 'frees a lock on release, once, and only under its id' },
-  { fault: AlwaysRenews, law: 'keeps a lock that is renewed, far beyond its time' },
-  { fault: NeverRenews, law: 'keeps a lock that is renewed, far beyond its time' },
-  { fault: NeverExpires, law: 'takes a lock over when its time is up, and says from whom' },
-  { fault: IgnoresAborts, law: 'lets one who waits give up, and forgets the place' },
-  { fault: HasOneLock, law: 'keeps locks with different names apart' },
+export const BROKEN_STORES: readonly { fault: new (inner: LockStore) => LockStore; check: string }[] = [
+  { fault: LetsEverybodyIn, check: 'never has two holders' },
+  { fault: PushesIn, check: 'passes a lock on in the order of asking, over all handles' },
+  { fault: ForgetsTokens, check: 'gives ever greater fencing tokens, and greater ones than it is told of' },
+  { fault: BreaksForAnyId, check: 'breaks a lock for the id that read shows, and for no other' },
+  { fault: ReleasesForAnyId, check: 'frees a lock on release, once, and only under its id' },
+  { fault: AlwaysRenews, check: 'keeps a lock that is renewed, far beyond its time' },
+  { fault: NeverRenews, check: 'keeps a lock that is renewed, far beyond its time' },
+  { fault: NeverExpires, check: 'takes a lock over when its time is up, and says from whom' },
+  { fault: IgnoresAborts, check: 'lets one who waits give up, and forgets the place' },
+  { fault: HasOneLock, check: 'keeps locks with different names apart' },
 ]

@@ -1,4 +1,4 @@
-/** What every LockStore must do, told with two handles to one store that were opened independently. */
+/** What every LockStore must do, checked with two independent handles to one store. */
 import assert from 'node:assert/strict'
 import { randomId } from '../../src/base/index.ts'
 import type { Grant, LockRequest, LockStore } from '../../src/lock/index.ts'
@@ -8,9 +8,9 @@ export interface Handles {
   b: LockStore
 }
 
-type Law = (handles: Handles) => Promise<void>
+type Check = (handles: Handles) => Promise<void>
 
-export const LOCK_STORE_LAWS: Readonly<Record<string, Law>> = {
+export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
   async 'gives a free lock at once and shows its holder to every handle'({ a, b }) {
     const request = ask('free', { operation: 'build', info: '{"why":"test"}' })
     const { fencingToken } = await granted(a, request)

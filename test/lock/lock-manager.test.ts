@@ -6,7 +6,7 @@ import { createMetrics, type Clock } from '../../src/base/index.ts'
 import { LockHeldError, LockLostError, LockManager, LockTimeoutError, type Lock } from '../../src/lock/index.ts'
 import { SqliteLocks } from '../../src/lock/sqlite/sqlite-locks.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
-import { until } from './laws.ts'
+import { until } from './conformance.ts'
 
 const folder = tempFolder('lock-manager')
 

@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
 import { createBuild, StateManager } from '../../src/state/index.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
-import { until } from './laws.ts'
+import { until } from './conformance.ts'
 
 const folder = tempFolder('nested-lock')
 const OPERATION = { operation: 'test' }

@@ -11,7 +11,7 @@ import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
 import { withSmallDisk } from '../helpers/small-disk.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
-import { until } from './laws.ts'
+import { until } from './conformance.ts'
 
 const folder = tempFolder('lock-processes')
 const HOLD = join(import.meta.dirname, 'programs/hold.ts')

@@ -1,52 +1,48 @@
-/** The laws, for every backend; and proof that they catch stores that break them. */
+/** The conformance suite of lock stores, for every engine; and proof that it catches stores that break it. */
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { LOCK_BACKENDS, type LockBackend, type LockStore } from '../../src/lock/index.ts'
-import { tempFolder } from '../helpers/temp-folder.ts'
+import type { LockStore } from '../../src/lock/index.ts'
+import { openEngine } from '../../src/state/index.ts'
+import { ENGINES } from '../helpers/engines.ts'
 import { BROKEN_STORES } from './broken-stores.ts'
-import { LOCK_STORE_LAWS, type Handles } from './laws.ts'
+import { LOCK_STORE_CHECKS, type Handles } from './conformance.ts'
 
-/** A law that has not ended by then is broken: it waits for what never comes. */
+/** A check that has not ended by then is broken: it waits for what never comes. */
 const PATIENCE_MS = 1500
-
-const folder = tempFolder('lock-laws')
-let stores = 0
 
 type Wrap = (store: LockStore) => LockStore
 
-async function withHandles(backend: LockBackend, wrap: Wrap, use: (handles: Handles) => Promise<void>): Promise<void> {
-  const data = join(folder, String(stores++))
-  mkdirSync(data)
-  const open = LOCK_BACKENDS[backend]
-  const a = wrap(await open(data))
-  const b = wrap(await open(data))
+async function withHandles(location: string, wrap: Wrap, use: (handles: Handles) => Promise<void>): Promise<void> {
+  const engines = [await openEngine(location), await openEngine(location)] as const
+  const [a, b] = await Promise.all(engines.map((engine) => engine.openLocks()))
+  assert.ok(a && b)
   try {
-    await use({ a, b })
+    await use({ a: wrap(a), b: wrap(b) })
   } finally {
-    await Promise.all([a.close(), b.close()])
+    for (const handle of [a, b, ...engines]) await handle.close()
   }
 }
 
-for (const backend of Object.keys(LOCK_BACKENDS) as LockBackend[]) {
-  describe(`lock store ${backend}`, () => {
-    for (const [name, law] of Object.entries(LOCK_STORE_LAWS)) {
-      it(name, () => withHandles(backend, (store) => store, law))
+for (const [engine, fresh] of Object.entries(ENGINES)) {
+  describe(`the lock store of ${engine}`, () => {
+    for (const [name, check] of Object.entries(LOCK_STORE_CHECKS)) {
+      it(name, () => withHandles(fresh(), (store) => store, check))
     }
   })
 }
 
-describe('the laws of lock stores', () => {
-  for (const { fault, law } of BROKEN_STORES) {
-    it(`catch a store that ${words(fault.name)}`, async () => {
-      const check = LOCK_STORE_LAWS[law]
-      assert.ok(check, `there is no law "${law}"`)
+describe('the conformance suite of lock stores', () => {
+  const fresh = ENGINES['sqlite']
+  assert.ok(fresh)
+  for (const { fault, check: name } of BROKEN_STORES) {
+    it(`catches a store that ${words(fault.name)}`, async () => {
+      const check = LOCK_STORE_CHECKS[name]
+      assert.ok(check, `there is no check "${name}"`)
       const broken = (store: LockStore) => new fault(store)
-      await withHandles('sqlite', broken, async (handles) => {
+      await withHandles(fresh(), broken, async (handles) => {
         const patience = Promise.withResolvers<never>()
         const timer = setTimeout(() => patience.reject(new Error('it hangs')), PATIENCE_MS)
-        // What hangs is rejected later, when the store is closed: nobody waits for that any more.
+        // A check that hangs is rejected later, when the store is closed: nothing waits for it any more.
         const running = check(handles)
         running.catch(() => {})
         await assert.rejects(Promise.race([running, patience.promise]))

@@ -17,8 +17,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it, mock } from 'node:test'
 import { HoldfastError, messageOf } from '../../src/base/index.ts'
 import { LockManager, type Lock } from '../../src/lock/index.ts'
-import { listBackups, restoreState, StateManager, statePath } from '../../src/state/index.ts'
-import { heightOfFile } from '../../src/state/backup-files.ts'
+import { restoreState, StateManager, statePath } from '../../src/state/index.ts'
+import { heightOfFile } from '../../src/state/sqlite/backup-files.ts'
+import { SqliteBackups } from '../../src/state/sqlite/sqlite-backups.ts'
 import { SqliteState } from '../../src/state/sqlite/sqlite-state.ts'
 import { turnedBits } from '../helpers/damaged-index.ts'
 import { startProgram } from '../helpers/program.ts'
@@ -106,7 +107,7 @@ describe('a damaged state', () => {
 
   it('passes over backups that are damaged too, and says so when none is good', async () => {
     const data = await stateWithBackup()
-    const [backup] = await listBackups(data, 'default')
+    const [backup] = await new SqliteBackups(data).list('default')
     assert.ok(backup)
     writeFileSync(backup.path.replace('-serial', '9-serial'), 'no database at all, but the newest by its name')
     await using locks = await LockManager.open(data)
@@ -176,7 +177,7 @@ describe('a damaged state', () => {
     scribble(data, 'UPDATE saves SET pack = zeroblob(length(pack))')
     await using manager = await StateManager.open(data, { backups: false })
     await assert.rejects(manager.backup(), { code: 'STATE_DAMAGED' })
-    assert.equal((await listBackups(data, 'default')).length, 1)
+    assert.equal((await new SqliteBackups(data).list('default')).length, 1)
   })
 })
 
@@ -279,11 +280,11 @@ describe('a restore', () => {
 describe('a list of backups', () => {
   it('leaves out what another process removes meanwhile', async () => {
     const data = await stateWithBackup()
-    const [backup] = await listBackups(data, 'default')
+    const [backup] = await new SqliteBackups(data).list('default')
     assert.ok(backup)
     // In the folder when that is read, and gone when it is looked at.
     symlinkSync('gone', backup.path.replace('-serial', '9-serial'))
-    assert.deepEqual(await listBackups(data, 'default'), [backup])
+    assert.deepEqual(await new SqliteBackups(data).list('default'), [backup])
   })
 })
 
@@ -338,12 +339,12 @@ describe('automatic backups', () => {
       await manager.update((draft) => draft.put(counted('x', round)))
     }
     assert.deepEqual(
-      (await listBackups(data, 'default')).map(({ serial }) => serial),
+      (await new SqliteBackups(data).list('default')).map(({ serial }) => serial),
       [4, 3],
     )
     await using manager = await StateManager.open(data)
     await manager.update((draft) => draft.put(counted('x', 9)))
-    assert.equal((await listBackups(data, 'default')).length, 2)
+    assert.equal((await new SqliteBackups(data).list('default')).length, 2)
     assert.ok(!readdirSync(join(data, 'states', 'default.backups')).some((name) => name.includes('.part')))
   })
 
@@ -355,7 +356,7 @@ describe('automatic backups', () => {
     // Before the part's lock is released.
     await manager.close()
     assert.equal(part.signal.aborted, false)
-    assert.equal((await listBackups(data, 'default')).length, 1)
+    assert.equal((await new SqliteBackups(data).list('default')).length, 1)
   })
 
   it('remove what killed processes left of theirs, and not what others are at', async () => {

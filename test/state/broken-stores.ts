@@ -1,5 +1,5 @@
-/** State stores with one deliberate fault each, and the law that has to catch it. */
-import type { Fence, SaveRequest, StateHead, StateStore, StoredBuild } from '../../src/state/index.ts'
+/** State stores with one deliberate fault each, and the check that has to catch it. */
+import type { Fence, SaveRequest, StateStore, StoredBuild } from '../../src/state/index.ts'
 
 /** A store like another but for these methods. */
 function faulty(store: StateStore, faults: (inner: StateStore) => Partial<StateStore>): StateStore {
@@ -25,14 +25,14 @@ type Save = [base: number, chain: readonly SaveRequest[], fences: readonly Fence
 
 interface Broken {
   fault: string
-  law: string
+  check: string
   wrap: (store: StateStore) => StateStore
 }
 
 export const BROKEN_STORES: readonly Broken[] = [
   {
     fault: 'overwrites what others saved',
-    law: 'refuses a save that builds on another serial than the newest',
+    check: 'refuses a save that builds on another serial than the newest',
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: async (...[, chain, fences]: Save) => inner.save(await newest(inner), chain, fences),
@@ -40,12 +40,12 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'ignores fences',
-    law: 'refuses whoever is behind a fence, and remembers it',
+    check: 'refuses whoever is behind a fence, and remembers it',
     wrap: (store) => faulty(store, (inner) => ({ save: (...[base, chain]: Save) => inner.save(base, chain, []) })),
   },
   {
     fault: 'acknowledges before it saves',
-    law: 'shows a save to every handle once it is acknowledged',
+    check: 'shows a save to every handle once it is acknowledged',
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: async (...[base, chain, fences]: Save) => {
@@ -56,7 +56,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'makes a chain one save after another',
-    law: 'never shows half a save',
+    check: 'never shows half a save',
     wrap: (store) =>
       faulty(store, (inner) => ({
         // Each build by itself, with the first under the old serial's number.
@@ -76,7 +76,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'saves again when it is asked again',
-    law: 'gives the same answer to a save that is repeated, for the first answer may have been lost',
+    check: 'gives the same answer to a save that is repeated, for the first answer may have been lost',
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: async (...[base, chain, fences]: Save) =>
@@ -89,7 +89,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'leaves out a build that was saved meanwhile',
-    law: 'gives what was saved since a serial, of few builds and of many',
+    check: 'gives what was saved since a serial, of few builds and of many',
     wrap: (store) =>
       faulty(store, (inner) => ({
         changesSince: async (serial: number, limit: number) => {
@@ -100,7 +100,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'gives what was removed meanwhile',
-    law: 'gives what each save changed to one who follows closely',
+    check: 'gives what each save changed to one who follows closely',
     wrap: (store) =>
       faulty(store, (inner) => ({
         changesSince: async (serial: number, limit: number) => {
@@ -111,22 +111,23 @@ export const BROKEN_STORES: readonly Broken[] = [
       })),
   },
   {
-    fault: 'goes on from what it saw before its own last write',
-    law: 'believes its own newest write, whatever else is written at the same time',
+    fault: 'goes on from the token of its last save',
+    check: 'believes its own newest write, whatever else is written at the same time',
     wrap: (store) => {
-      let head: StateHead | null = null
+      let token: number | null = null
       return faulty(store, (inner) => ({
         save: async (...[base, chain, fences]: Save) => {
-          head = await inner.save(base, chain, fences)
+          const head = await inner.save(base, chain, fences)
+          token = fences[0]?.token ?? token
           return head
         },
-        head: async () => head ?? inner.head(),
+        fenceOf: async (lock: string) => token ?? inner.fenceOf(lock),
       }))
     },
   },
   {
     fault: 'forgets old versions',
-    law: 'keeps old versions of every build',
+    check: 'keeps old versions of every build',
     wrap: (store) =>
       faulty(store, (inner) => ({
         getAt: async (_serial: number, names: readonly string[]) => {
@@ -137,12 +138,12 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'reads page by page without holding on to the save',
-    law: 'shows a snapshot of one save, whatever is saved meanwhile',
+    check: 'shows a snapshot of one save, whatever is saved meanwhile',
     wrap: (store) => faulty(store, (inner) => ({ snapshot: () => looseSnapshot(inner) })),
   },
   {
     fault: 'trims names',
-    law: 'keeps every character of names and bodies',
+    check: 'keeps every character of names and bodies',
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: (...[base, chain, fences]: Save) => {
@@ -157,7 +158,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'lists with one build a page too few',
-    law: 'lists builds by name, in pages, by status',
+    check: 'lists builds by name, in pages, by status',
     wrap: (store) =>
       faulty(store, (inner) => ({
         list: async (options: Parameters<StateStore['list']>[0]) => (await inner.list(options)).slice(0, -1),
@@ -165,7 +166,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'does not remove',
-    law: 'removes builds, and can be given them again',
+    check: 'removes builds, and can be given them again',
     wrap: (store) =>
       faulty(store, (inner) => ({
         save: (...[base, chain, fences]: Save) => {

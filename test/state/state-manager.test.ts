@@ -3,10 +3,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { createMetrics, type HoldfastError } from '../../src/base/index.ts'
+import { createMetrics, HoldfastError } from '../../src/base/index.ts'
 import {
   createBuild,
   MAX_NESTING,
+  openEngine,
   StaleStateError,
   StateManager,
   statePath,
@@ -43,6 +44,26 @@ describe('update', () => {
     await assert.rejects(change, (error) => error === failure)
     assert.equal((await manager.head()).serial, 0)
     assert.equal(await manager.get('x'), null)
+  })
+
+  it('refuses a build that is longer than the engine keeps, and saves the others', async () => {
+    const engine = await openEngine(fresh())
+    const openState = engine.openState.bind(engine)
+    engine.openState = async (...args) => {
+      const store = await openState(...args)
+      return Object.defineProperty(store, 'capabilities', { value: { maxBuildBytes: 1000 } })
+    }
+    await using manager = await StateManager.open(engine, { backups: false })
+    const long = { ...counted('long', 1), metadata: { text: 'ü'.repeat(500) } }
+    const [refused, saved] = await Promise.allSettled([
+      manager.update((draft) => draft.put(long)),
+      manager.update((draft) => draft.put(counted('short', 1))),
+    ])
+    assert.equal(saved.status, 'fulfilled')
+    assert.ok(refused.status === 'rejected' && refused.reason instanceof HoldfastError)
+    assert.equal(refused.reason.code, 'INVALID_BUILD')
+    assert.match(refused.reason.message, /build long takes 1\.\d+ kB/)
+    assert.equal(await manager.get('long'), null)
   })
 
   it('keeps the others of a commit when one of them fails', async () => {

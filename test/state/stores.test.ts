@@ -1,43 +1,39 @@
-/** The laws, for every backend; and proof that they catch stores that break them. */
+/** The conformance suite of state stores, for every engine; and proof that it catches stores that break it. */
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { lockOfState, STATE_BACKENDS, statePath, type StateBackend, type StateStore } from '../../src/state/index.ts'
-import { tempFolder } from '../helpers/temp-folder.ts'
+import { lockOfState, openEngine, type StateStore } from '../../src/state/index.ts'
+import { ENGINES } from '../helpers/engines.ts'
 import { BROKEN_STORES } from './broken-stores.ts'
-import { KEEP_SERIALS, NEEDS_HISTORY, STATE_STORE_LAWS } from './laws.ts'
-
-const folder = tempFolder('state-laws')
-let stores = 0
+import { KEEP_SERIALS, NEEDS_HISTORY, STATE_STORE_CHECKS } from './conformance.ts'
 
 type Wrap = (store: StateStore) => StateStore
 
-async function check(backend: StateBackend, wrap: Wrap, name: string): Promise<void> {
-  const law = STATE_STORE_LAWS[name]
-  assert.ok(law, `there is no law "${name}"`)
-  const data = join(folder, String(stores++))
-  mkdirSync(data)
-  const lock = lockOfState('default')
+async function run(location: string, wrap: Wrap, name: string): Promise<void> {
+  const check = STATE_STORE_CHECKS[name]
+  assert.ok(check, `there is no check "${name}"`)
   const keepSerials = name === NEEDS_HISTORY ? 1000 : KEEP_SERIALS
-  const open = (state: string) => STATE_BACKENDS[backend](data, state, { lock, keepSerials, mustExist: false })
-  const a = wrap(await open('default'))
-  const b = wrap(await open('default'))
+  const engines = [await openEngine(location), await openEngine(location)] as const
+  const [a, b] = await Promise.all(
+    engines.map((engine) => engine.openState('default', { keepSerials, mustExist: false })),
+  )
+  assert.ok(a && b)
   try {
-    await law({ a, b, lock, freePath: statePath(data, 'copy'), openCopy: () => open('copy') })
+    await check({ a: wrap(a), b: wrap(b), lock: lockOfState('default') })
   } finally {
-    await Promise.all([a.close(), b.close()])
+    for (const handle of [a, b, ...engines]) await handle.close()
   }
 }
 
-for (const backend of Object.keys(STATE_BACKENDS) as StateBackend[]) {
-  describe(`state store ${backend}`, () => {
-    for (const name of Object.keys(STATE_STORE_LAWS)) it(name, () => check(backend, (store) => store, name))
+for (const [engine, fresh] of Object.entries(ENGINES)) {
+  describe(`the state store of ${engine}`, () => {
+    for (const name of Object.keys(STATE_STORE_CHECKS)) it(name, () => run(fresh(), (store) => store, name))
   })
 }
 
-describe('the laws of state stores', () => {
-  for (const { fault, law, wrap } of BROKEN_STORES) {
-    it(`catch a store that ${fault}`, () => assert.rejects(check('sqlite', wrap, law)))
+describe('the conformance suite of state stores', () => {
+  const fresh = ENGINES['sqlite']
+  assert.ok(fresh)
+  for (const { fault, check, wrap } of BROKEN_STORES) {
+    it(`catches a store that ${fault}`, () => assert.rejects(run(fresh(), wrap, check)))
   }
 })

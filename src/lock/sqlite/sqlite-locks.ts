@@ -61,7 +61,7 @@ interface Waiting {
 type Outcome = { grant: Grant } | { holder: HeldEntry; isNew: boolean; ticket: number | null }
 
 export class SqliteLocks implements LockStore {
-  readonly capabilities: LockStoreCapabilities = { minTtlMs: 100, seesDeadHolders: true }
+  readonly capabilities: LockStoreCapabilities = { minTtlMs: 100 }
   readonly #connection: DatabaseSync
   readonly #file: FileInPlace
   readonly #table: LockTable

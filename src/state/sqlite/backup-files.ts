@@ -1,31 +1,19 @@
 /** Backups as files: `states/NAME.backups/20260102-030405-serial-12.db`, each a whole state that can be opened by itself. */
-import { open, readdir, rename, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
-import type { Lock } from '../lock/index.ts'
-import { isInaccessible, openSqliteFile } from '../storage/index.ts'
-import { backupsBeside, statePath } from './backends.ts'
-import { StateDamagedError } from './errors.ts'
-import { SqliteState } from './sqlite/sqlite-state.ts'
-import type { Damage, StateHead } from './state-store.ts'
-
-export interface Backup {
-  path: string
-  serial: number
-  /** When it was made. */
-  at: Date
-  sizeBytes: number
-}
+import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
+import type { Lock } from '../../lock/index.ts'
+import { isInaccessible, openSqliteFile } from '../../storage/index.ts'
+import type { Backup } from '../engine.ts'
+import { StateDamagedError } from '../errors.ts'
+import type { Damage, StateHead } from '../state-store.ts'
+import { SqliteState } from './sqlite-state.ts'
 
 const NAME = /^\d{8}-\d{6}\d*-serial-(\d+)\.db$/
 
-export function backupFolder(dataFolder: string, name: string): string {
-  return backupsBeside(statePath(dataFolder, name))
-}
-
-/** The backups of a state, newest first. @throws DATA_FOLDER_UNUSABLE when their folder may not be read. */
-export async function listBackups(dataFolder: string, name: string): Promise<Backup[]> {
-  const folder = backupFolder(dataFolder, name)
+/** The backups in a folder, newest first. @throws DATA_FOLDER_UNUSABLE when it may not be read. */
+export async function listBackups(folder: string): Promise<Backup[]> {
   const names = (await unlessGone(namesIn(folder))) ?? []
   const files = names
     .filter((file) => NAME.test(file))
@@ -90,7 +78,7 @@ export function heightOfFile(path: string, lock: string): Promise<{ serial: numb
   )
 }
 
-/** Keeps those from saving to a state's file who do not know yet that they lost their lock. What cannot be read keeps all out. */
+/** Fences off writers of a state's file that have not noticed the loss of their lock. A file that cannot be read admits none. */
 export async function fenceOff(path: string, lock: Lock): Promise<void> {
   await withFile(
     path,
@@ -125,10 +113,10 @@ async function withFile<Found, Otherwise>(
   }
 }
 
-/** Opening would make a state of an empty file and change the settings of a database that is none. @throws what is wrong. */
+/** Opening would make a state of an empty file, and change the settings of another program's database. @throws why not. */
 async function assertState(path: string): Promise<void> {
   const found = await stat(path)
-  if (!found.isFile()) throw new StateDamagedError(path, 'it is no regular file')
+  if (!found.isFile()) throw new StateDamagedError(path, 'it is not a regular file')
   if (found.size === 0) throw new StateDamagedError(path, 'it is empty')
   const connection = await openSqliteFile(path, { durability: 'full', readOnly: true })
   try {
@@ -136,6 +124,23 @@ async function assertState(path: string): Promise<void> {
   } finally {
     connection.close()
   }
+}
+
+/** Copies a state as its newest save left it: the file's bytes alone may lack what is still in its log. */
+export async function copyState(path: string, target: string, lock: string): Promise<void> {
+  // Opening would create it.
+  if (!existsSync(path)) throw new HoldfastError('NOT_FOUND', `there is no state in ${path}`)
+  const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
+  try {
+    await store.copyTo(target)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Removes a database with its side files. */
+export async function removeDatabase(path: string): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(path + suffix, { force: true })
 }
 
 /** Gives a finished file its name, durably: its bytes first, then its entry in the folder. */

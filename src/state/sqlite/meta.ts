@@ -31,26 +31,15 @@ export class Meta {
     this.#get = new LazyStatement(connection, 'SELECT value, checksum FROM meta WHERE key = ?')
     this.#put = new LazyStatement(connection, 'INSERT OR REPLACE INTO meta VALUES (?, ?, ?)')
     this.#all = new LazyStatement(connection, 'SELECT key FROM meta')
-    const format = this.format()
+    const format = Number(this.#read('format'))
     if (format > FORMAT) {
       throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
         hint: 'Use the Holdfast that wrote it, or a newer one.',
       })
     }
+    // Only development versions wrote formats 1 and 2.
+    if (format < FORMAT) throw new MetaDamage(`its format ${format} was never released`)
     this.lineage = this.#read('lineage')
-  }
-
-  format(): number {
-    return Number(this.#read('format'))
-  }
-
-  /** Whether the file is of an older format. */
-  isOld(): boolean {
-    return this.format() < FORMAT
-  }
-
-  setCurrent(): void {
-    this.#write('format', String(FORMAT))
   }
 
   fence(lock: string): number {
@@ -71,9 +60,9 @@ export class Meta {
     this.#fences.clear()
   }
 
-  /** The saves up to this one have no packs in their rows. A file of format 1 or 2 did not keep it. */
+  /** The saves up to this one have no packs in their rows. */
   emptiedUpTo(): number {
-    return Number(this.#find('emptied') ?? 0)
+    return Number(this.#read('emptied'))
   }
 
   setEmptiedUpTo(serial: number): void {

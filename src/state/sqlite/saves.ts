@@ -161,8 +161,6 @@ function checksumOf({ serial, id, at, who, operation, token, builds, digest }: S
 
 type PlaceRow = [pack: number, start: number, size: number, checksum: number]
 type UndoRow = [name: string, previous: [serial: number, ...PlaceRow] | null, now?: PlaceRow | null]
-/** As formats 1 and 2 have it. */
-type OldUndoRow = [name: string] | [name: string, serial: number, ...PlaceRow]
 
 /** JSON: `[name, previous, now]`, without `now` when that is not told. */
 function encode(undo: readonly Undo[]): Uint8Array {
@@ -177,21 +175,12 @@ function encode(undo: readonly Undo[]): Uint8Array {
 function decode(bytes: Uint8Array): Undo[] {
   const isPacked = bytes[0] === ZSTD_MAGIC
   const text = isPacked ? zstdDecompressSync(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const rows = JSON.parse(text.toString()) as (UndoRow | OldUndoRow)[]
-  return rows.map((row) => (isOld(row) ? undoOf([row[0], previousOfOld(row)]) : undoOf(row)))
+  return (JSON.parse(text.toString()) as UndoRow[]).map(undoOf)
 }
 
 function undoOf([name, before, now]: UndoRow): Undo {
   const previous = before && versionOf(before)
   return now === undefined ? { name, previous } : { name, previous, now: now && placeOf(now) }
-}
-
-function isOld(row: UndoRow | OldUndoRow): row is OldUndoRow {
-  return row.length === 1 || typeof row[1] === 'number'
-}
-
-function previousOfOld([, ...before]: OldUndoRow): UndoRow[1] {
-  return before.length > 0 ? (before as [number, ...PlaceRow]) : null
 }
 
 function versionOf([serial, ...place]: [serial: number, ...PlaceRow]): Place & { serial: number } {

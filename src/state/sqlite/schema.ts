@@ -7,6 +7,3 @@ import { SAVES_SCHEMA } from './saves.ts'
 export function schemaOfNewState(): string {
   return [metaSchema(), SAVES_SCHEMA, HEADS_SCHEMA, PACKS_SCHEMA].join('\n')
 }
-
-/** What a file of format 1 lacks: there, small packs were rows of `packs` from the beginning. */
-export const MISSING_IN_FORMAT_1 = 'ALTER TABLE saves ADD COLUMN live INTEGER; ALTER TABLE saves ADD COLUMN pack BLOB'

@@ -27,24 +27,22 @@ import { COMPACTION, takeSteps } from './compaction.ts'
 import { translate } from './errors.ts'
 import { Fences } from './fences.ts'
 import { NewestSave, stateHead } from './newest-save.ts'
-import { MISSING_IN_FORMAT_1, schemaOfNewState } from './schema.ts'
+import { schemaOfNewState } from './schema.ts'
 import { copySnapshot, PAGE, pageOf, snapshotOf } from './snapshot.ts'
 import { StateFile } from './state-file.ts'
 import type { Undo } from './saves.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyFile } from './verify.ts'
 
-export interface SqliteStateOptions {
+export interface SqliteStateOptions extends Pick<GuardOptions, 'onRetry' | 'onCircuit'> {
   /** Name of the lock whose holders may save. */
   lock: string
   /** Old serials that are kept. */
   keepSerials: number
-  /** Whom to tell of retries and of the circuit. */
-  watch?: Pick<GuardOptions, 'onRetry' | 'onCircuit'>
 }
 
 export class SqliteState implements StateStore {
-  readonly capabilities: StateStoreCapabilities = { history: 'kept', maxChanges: Infinity, maxBuildBytes: 500_000_000 }
+  readonly capabilities: StateStoreCapabilities = { maxBuildBytes: 500_000_000 }
   readonly location: string
   readonly #options: SqliteStateOptions
   readonly #tables: Tables
@@ -55,7 +53,6 @@ export class SqliteState implements StateStore {
   readonly #file: StateFile
   readonly #begin: StatementSync
   readonly #commit: StatementSync
-  readonly #isOld: boolean
 
   private constructor(path: string, connection: DatabaseSync, file: FileInPlace, options: SqliteStateOptions) {
     this.location = path
@@ -63,13 +60,18 @@ export class SqliteState implements StateStore {
     this.#tables = tablesOf(path, connection)
     this.#fences = new Fences(this.#tables.meta, options.lock)
     this.#newest = new NewestSave(this.#tables)
-    this.#isOld = this.#tables.meta.isOld()
     // Whoever saves has gathered what goes together already.
     this.#writes = new WriteQueue(connection, { isEager: true })
     this.#begin = connection.prepare('BEGIN')
     this.#commit = connection.prepare('COMMIT')
     this.#file = new StateFile(file)
-    this.#guard = createGuard({ subject: `the state in ${path}`, isTransient: isTransientFailure, ...options.watch })
+    const { onRetry, onCircuit } = options
+    this.#guard = createGuard({
+      subject: `the state in ${path}`,
+      isTransient: isTransientFailure,
+      ...(onRetry && { onRetry }),
+      ...(onCircuit && { onCircuit }),
+    })
   }
 
   /**
@@ -82,8 +84,6 @@ export class SqliteState implements StateStore {
       const opened = await openInPlace(path, { durability: 'full', schema: schemaOfNewState() })
       connection = opened.connection
       const state = new SqliteState(path, connection, opened.file, options)
-      // One of format 2 can be read as it is: a backup that somebody looks at stays as it was made.
-      if (state.#tables.meta.format() === 1) await state.#write(() => {})
       state.#newest.row()
       return state
     } catch (error) {
@@ -153,6 +153,10 @@ export class SqliteState implements StateStore {
     return saved.head
   }
 
+  /**
+   * Makes an empty save, with a serial of at least this: after a restore serials go on above all that were seen.
+   * @throws STALE_STATE, LOCK_LOST, NO_SPACE.
+   */
   async skipTo(serial: number, request: Omit<SaveRequest, 'put' | 'remove'>, fences: readonly Fence[]) {
     return this.#write(() => {
       const newest = this.#newest.row()
@@ -221,6 +225,7 @@ export class SqliteState implements StateStore {
     return this.#guarded(() => verifyFile(this.location))
   }
 
+  /** Copies the state as one save left it into a file that did not exist. Saves go on meanwhile. */
   async copyTo(path: string): Promise<void> {
     this.#assertInPlace()
     await this.#guarded(() => copySnapshot(this.location, path))
@@ -241,15 +246,6 @@ export class SqliteState implements StateStore {
 
   async close(): Promise<void> {
     if (this.#tables.connection.isOpen) this.#tables.connection.close()
-  }
-
-  /** Within the transaction of the first write: if that fails the next one finds the file old again. */
-  #upgrade(): void {
-    const { connection, meta } = this.#tables
-    // Another process may have been quicker.
-    if (!meta.isOld()) return
-    if (meta.format() === 1) connection.exec(MISSING_IN_FORMAT_1)
-    meta.setCurrent()
   }
 
   /**
@@ -283,12 +279,7 @@ export class SqliteState implements StateStore {
     return this.#guarded(async () => {
       // Inside the guard: a restore may have come while this waited for its turn.
       this.#assertInPlace(holder)
-      return this.#writes.run(() =>
-        this.#newest.duringWrite(() => {
-          if (this.#isOld) this.#upgrade()
-          return operation()
-        }),
-      )
+      return this.#writes.run(() => this.#newest.duringWrite(operation))
     })
   }
 
