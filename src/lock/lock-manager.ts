@@ -5,7 +5,7 @@ import { LockHeldError, LockTimeoutError } from './errors.ts'
 import type { HeldLock, LockInfo } from './lock-info.ts'
 import type { Grant, LockRequest, LockStore } from './lock-store.ts'
 import { Lock } from './lock.ts'
-import { findPlace, isOuterHeld, NestedStore, withinLock } from './nested-lock.ts'
+import { findPlace, isOuterHeld, NestedStore, withinLock, type LockPlace } from './nested-lock.ts'
 import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 import { openSqliteLocks } from './sqlite/open-locks.ts'
 import { WHO } from './who.ts'
@@ -173,54 +173,52 @@ export class LockManager implements AsyncDisposable {
   }
 
   async #acquire(name: string, options: AcquireOptions): Promise<Lock> {
-    const { waitMs = 0, isDetached = false } = options
-    const ttlMs = Math.max(options.ttlMs ?? DEFAULT_TTL_MS, this.#store.capabilities.minTtlMs)
-    const { operation, info = '', onWait } = options
     const place = await findPlace(this.#store, name, this.#within)
-    const [outer] = place.outer
-    if (outer && isDetached) {
-      throw new HoldfastError('LOCK_HELD', `the lock ${name} is held by the command that this one runs under`, {
-        hint: 'Within a lock it can be taken for a command only: what is left behind would outlive it.',
-        details: { holder: outer },
-      })
-    }
-    const created = new Date(this.#clock.now()).toISOString()
-    const about = { id: randomUUID(), name, operation, who: WHO, version: VERSION, created, info }
-    const grant = await this.#ask(
-      {
-        info: { ...about, name: place.name },
-        ttlMs,
-        isDetached,
-        tokenAbove: options.tokenAbove ?? 0,
-        wait: waitMs > 0,
-        ...(onWait && { onWait }),
-      },
-      waitMs,
-      options.signal,
-    )
-    if (outer && !(await isOuterHeld(this.#store, place))) {
-      await this.#store.release(place.name, about.id)
+    if (place.outer[0] && options.isDetached) throw heldAround(name, place.outer[0])
+    const request = this.#requestFor(place, options)
+    const grant = await this.#ask(request, options.waitMs ?? 0, options.signal)
+    if (!(await isOuterHeld(this.#store, place))) {
+      await this.#store.release(place.name, request.info.id)
       return this.#acquire(name, options)
     }
     if (grant.abandonedBy) this.#reportAbandoned(name, grant.abandonedBy)
-    const expires = new Date(this.#clock.now() + ttlMs).toISOString()
-    const own = { lock: place.name, token: grant.fencingToken }
-    const fences = [...place.outer.map((one) => ({ lock: one.name, token: one.fencingToken })), own]
-    const held = { ...about, expires, fencingToken: outer?.fencingToken ?? own.token }
-    const terms = { info: held, fences, ttlMs, abandonedBy: grant.abandonedBy }
-    const lock = new Lock(
-      outer ? new NestedStore(this.#store, place) : this.#store,
-      terms,
-      this.#log,
-      (ended, lost) => {
-        this.#held.delete(ended)
-        this.#metrics?.held.dec()
-        if (lost) this.#metrics?.failures.inc({ reason: lost.code })
-      },
-    )
-    if (!isDetached) this.#keep(lock)
+    const lock = this.#lockOf(name, place, request, grant)
+    if (!request.isDetached) this.#keep(lock)
     this.#metrics?.held.inc()
     return lock
+  }
+
+  #requestFor({ name }: LockPlace, options: AcquireOptions): LockRequest {
+    const { operation, info = '', ttlMs = DEFAULT_TTL_MS, waitMs = 0, isDetached = false, onWait } = options
+    const created = new Date(this.#clock.now()).toISOString()
+    return {
+      info: { id: randomUUID(), name, operation, who: WHO, version: VERSION, created, info },
+      ttlMs: Math.max(ttlMs, this.#store.capabilities.minTtlMs),
+      isDetached,
+      tokenAbove: options.tokenAbove ?? 0,
+      wait: waitMs > 0,
+      ...(onWait && { onWait }),
+    }
+  }
+
+  /** Within an outer lock the new one goes by the outer one's name and token. */
+  #lockOf(name: string, place: LockPlace, { info, ttlMs }: LockRequest, grant: Grant): Lock {
+    const { fencingToken: token, abandonedBy } = grant
+    const fencingToken = place.outer[0]?.fencingToken ?? token
+    const expires = new Date(this.#clock.now() + ttlMs).toISOString()
+    const outer = place.outer.map((one) => ({ lock: one.name, token: one.fencingToken }))
+    const terms = {
+      info: { ...info, name, expires, fencingToken },
+      fences: [...outer, { lock: place.name, token }],
+      ttlMs,
+      abandonedBy,
+    }
+    const store = place.outer.length > 0 ? new NestedStore(this.#store, place) : this.#store
+    return new Lock(store, terms, this.#log, (ended, lost) => {
+      this.#held.delete(ended)
+      this.#metrics?.held.dec()
+      if (lost) this.#metrics?.failures.inc({ reason: lost.code })
+    })
   }
 
   async #ask(request: LockRequest, waitMs: number, signal: AbortSignal | undefined): Promise<Grant> {
@@ -284,6 +282,13 @@ export class LockManager implements AsyncDisposable {
       details: { holder },
     })
   }
+}
+
+function heldAround(name: string, holder: HeldLock): HoldfastError {
+  return new HoldfastError('LOCK_HELD', `the lock ${name} is held by the command that this one runs under`, {
+    hint: 'Within a lock it can be taken for a command only: a detached lock would outlive it.',
+    details: { holder },
+  })
 }
 
 function assertName(name: string): void {
