@@ -39,21 +39,27 @@ const OTHER_VARIABLES = [
   'HOLDFAST_LOCK_TOKEN',
 ]
 
+/** As files for `docker run --env-file` and units of systemd pass them on when people quote as in a shell. */
+export const QUOTED = /^(["']).*\1$/s
+
 /** Parses the configuration; never throws for a mistake in it. */
 export function parseConfig({
   flags = {},
   env = process.env,
-  file = env.HOLDFAST_CONFIG,
+  file = withoutLineEnd(env.HOLDFAST_CONFIG ?? ''),
 }: ConfigSources): ConfigResult {
   const issues: ConfigIssue[] = []
   const fromFile = file ? readConfigFile(file, issues) : {}
   const values: Record<string, unknown> = {}
   for (const [key, option] of entries()) {
     const given = findGiven(key, option, flags, env, fromFile, file)
-    const value = given ? option.parse(given.text) : option.default
-    if (given && value === null) {
-      const shown = option.flag === null ? 'what was given' : JSON.stringify(given.text)
-      issues.push({ source: given.source, message: `${shown} is not ${option.allowed}` })
+    // A passphrase may begin and end with quotes; no other setting does.
+    const isQuoted = given !== undefined && key !== 'sharedSecret' && QUOTED.test(given.text)
+    const value = given && !isQuoted ? option.parse(given.text) : option.default
+    if (given && (isQuoted || value === null)) {
+      const shown = option.flag === null ? 'the value' : JSON.stringify(given.text)
+      const problem = isQuoted ? 'is in quotes, which are part of the value: remove them' : `is not ${option.allowed}`
+      issues.push({ source: given.source, message: `${shown} ${problem}` })
     }
     values[key] = value
   }
@@ -106,11 +112,17 @@ function findGiven(
   if (flag !== undefined) return { source: `--${option.flag}`, text: flag }
   // An empty variable counts as unset, as in PicoShare and in compose files.
   const name = option.env.find((candidate) => env[candidate] && !isOfKubernetes(candidate, env[candidate]))
-  if (name) return { source: name, text: env[name] ?? '' }
+  if (name) return { source: name, text: withoutLineEnd(env[name] ?? '') }
   const present = 'presence' in option ? (option.presence as string[]).find((candidate) => env[candidate]) : undefined
   if (present) return { source: present, text: 'true' }
-  if (key in fromFile && fromFile[key] !== '') return { source: `${file}: ${key}`, text: String(fromFile[key]) }
+  if (key in fromFile && fromFile[key] !== '')
+    return { source: `${file}: ${key}`, text: withoutLineEnd(String(fromFile[key])) }
   return undefined
+}
+
+/** Files with variables that were edited on Windows end their lines in CR LF. */
+function withoutLineEnd(text: string): string {
+  return text.replace(/[\r\n]+$/, '')
 }
 
 function readConfigFile(path: string, issues: ConfigIssue[]): Record<string, unknown> {

@@ -54,8 +54,7 @@ export const OPTIONS = {
     summary: 'Passphrase of the owner. Without one, the first start makes one and keeps it in the data folder.',
     allowed: 'a non-empty text',
     default: null,
-    // Environment files and mounted secrets often end in a stray line break.
-    parse: (given) => (given.trimEnd() === '' ? null : new Secret(given.replace(/[\r\n]+$/, ''))),
+    parse: (given) => (given.trimEnd() === '' ? null : new Secret(given)),
     format: (value) => (value ? '***' : ''),
   } satisfies Option<Secret | null> as Option<Secret | null>,
   sharedSecretFile: text({

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Command } from 'commander'
-import { createLog } from '../base/index.ts'
+import { createLog, QUOTED, type Log } from '../base/index.ts'
 import { startServer } from '../server/index.ts'
 import { addConfigFlags, readConfig } from './config-flags.ts'
 
@@ -22,9 +22,7 @@ export function registerServe(program: Command): void {
     // What the server writes is for its own user only, in a data folder that others may read too.
     process.umask(0o077)
     const log = await createLog(config.logLevel, config.logFormat)
-    if (config.sharedSecret && config.sharedSecret.reveal().length < MIN_SECRET_CHARACTERS) {
-      log.warn(`the shared secret has fewer than ${MIN_SECRET_CHARACTERS} characters: it can be guessed`)
-    }
+    if (config.sharedSecret) warnOfSecret(config.sharedSecret.reveal(), log)
     const server = await startServer(config, log)
     if (isLoopback(config.host) && CONTAINER_MARKS.some((path) => existsSync(path))) {
       log.warn(`${config.host} is inside this container alone: set HOLDFAST_HOST=0.0.0.0 to be reached from outside`)
@@ -55,6 +53,14 @@ export function registerServe(program: Command): void {
       console.log(`Passphrase: ${passphrase}\n(made for this first start and kept in ${path}; it is not shown again)`)
     }
   })
+}
+
+function warnOfSecret(secret: string, log: Log): void {
+  if (secret.length < MIN_SECRET_CHARACTERS) {
+    log.warn(`the shared secret has fewer than ${MIN_SECRET_CHARACTERS} characters: it can be guessed`)
+  }
+  if (QUOTED.test(secret))
+    log.warn('the shared secret is in quotes: they are part of it, and must be typed at the login')
 }
 
 function isLoopback(host: string): boolean {

@@ -41,7 +41,40 @@ describe('variables', () => {
   })
 })
 
+describe('a file of variables', () => {
+  it('may have been edited on Windows', async () => {
+    const config = join(temporaryFolder(), 'holdfast.json')
+    writeFileSync(config, '{"hsts": "true"}')
+    const env = { HOLDFAST_PORT: '4005\r', HOLDFAST_DATA: './shared\r\n', HOLDFAST_CONFIG: `${config}\r` }
+    const { code, stdout, stderr } = await run(['config', 'check'], env)
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /4005/)
+    assert.match(stdout, /shared$/m)
+    assert.match(stdout, /hsts .*true/)
+  })
+
+  it('keeps quotes in values, which is refused for settings without showing secrets', async () => {
+    for (const [name, value] of [
+      ['HOLDFAST_PORT', '"4005"'],
+      ['HOLDFAST_DATA', "'/srv/holdfast'"],
+      ['HOLDFAST_PUBLIC_URL', '"https://files.example.org"'],
+      ['HOLDFAST_PUBLISH_TOKEN', '"a-token"'],
+    ] as const) {
+      const { code, stderr } = await run(['config', 'check'], { [name]: value })
+      assert.equal(code, 78, name)
+      assert.match(stderr, new RegExp(`${name}: .*remove them`))
+      assert.equal(stderr.includes(value.slice(1, -1)), name !== 'HOLDFAST_PUBLISH_TOKEN')
+    }
+  })
+})
+
 describe('the shared secret', () => {
+  it('may be in quotes, which is warned of', async () => {
+    await using server = await startServer({ passphrase: '"long enough"' })
+    await eventually(() => server.log.includes('is in quotes'))
+    assert.equal((await server.owner('/api/session')).json().isOwner, true)
+  })
+
   it('is warned of when it is short', async () => {
     await using short = await startServer({ passphrase: 'x' })
     await eventually(() => short.log.includes('fewer than 8 characters'))
