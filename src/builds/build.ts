@@ -2,6 +2,7 @@
  * `holdfast build` as an operation: reads the template, takes the state's lock, builds its sources side by side. What is
  * recorded, and when, stands in steps.ts; how one source is built, in source-build.ts.
  */
+import { resolve } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
 import type { Lock, LockInfo } from '../lock/index.ts'
 import { createBuild, type Artifact, type Build, type StateManager } from '../state/index.ts'
@@ -9,6 +10,7 @@ import { noSpace, type AttemptSignals } from './attempt.ts'
 import { NO_CHECKPOINT, type Checkpoints } from './checkpoints.ts'
 import { GivenSecrets } from './given-secrets.ts'
 import { withoutSecrets } from './hiding.ts'
+import { invocationOf, withoutSecretValues, type Invocation } from './invocation.ts'
 import { findPacker, type Packer, type PackerInput } from './packer.ts'
 import { whyBuild, type ResumeMode } from './plan.ts'
 import { recordName } from './record.ts'
@@ -107,7 +109,8 @@ export async function buildTemplate(
   await using given = await GivenSecrets.of(template, request.input, dataFolder)
   try {
     const hidden = { ...request, input: given.input }
-    return await buildLoaded(manager, dataFolder, { packer, template, request: hidden, listener })
+    const invocation = invocationOf(request, given.isSensitive, resolve(dataFolder))
+    return await buildLoaded(manager, dataFolder, { packer, template, request: hidden, invocation, listener })
   } catch (error) {
     const isFull = error instanceof HoldfastError && error.code === 'NO_SPACE'
     throw withoutSecrets(isFull ? noSpace(error.message, error) : error, given.texts)
@@ -117,7 +120,7 @@ export async function buildTemplate(
 async function buildLoaded(
   manager: StateManager,
   dataFolder: string,
-  { packer, template, request, listener }: Pick<Operation, 'packer' | 'template' | 'request' | 'listener'>,
+  { packer, template, request, invocation, listener }: Omit<Operation, 'manager' | 'lock' | 'dataFolder' | 'secrets'>,
 ): Promise<SourceOutcome[]> {
   const sources = selectSources(template, request)
   const { except } = request
@@ -141,7 +144,7 @@ async function buildLoaded(
   try {
     // Whoever had the lock may have recorded its first build.
     await requireSameTemplate(manager, templatePath(template), names)
-    const operation = { manager, lock, dataFolder, packer, template, secrets, request, listener }
+    const operation = { manager, lock, dataFolder, packer, template, secrets, request, invocation, listener }
     const outcomes = await buildAll(operation, wanted)
     await sweepDerivedFiles(template.folder)
     return outcomes
@@ -217,17 +220,19 @@ interface Operation {
   readonly template: LoadedTemplate
   readonly secrets: readonly string[]
   readonly request: BuildRequest
+  readonly invocation: Invocation
   readonly listener: BuildListener
 }
 
 async function buildAll(operation: Operation, wanted: readonly Wanted[]): Promise<SourceOutcome[]> {
-  const { manager, lock, dataFolder, packer, template, secrets, request } = operation
+  const { manager, lock, dataFolder, packer, template, secrets, request, invocation } = operation
   const signals: AttemptSignals = { stop: request.stop, kill: request.kill, lost: lock.signal }
   const terms: OperationTerms = {
     ...request,
     packer,
     template,
     secrets,
+    invocation: withoutSecretValues(invocation, secrets),
     signals,
     runs: runsFolder(dataFolder, manager.name),
     runId: newRunId(new Date()),

@@ -22,12 +22,20 @@ export class GivenSecrets implements AsyncDisposable {
    * them.
    */
   readonly input: PackerInput
+  /** Whether `NAME=VALUE` is for a sensitive variable. */
+  readonly isSensitive: (given: string) => boolean
   /** Values as they were given, as far as they can be read without Packer. */
   readonly texts: readonly string[]
   readonly #file: DerivedFile | null
 
-  private constructor(input: PackerInput, texts: readonly string[], file: DerivedFile | null) {
+  private constructor(
+    input: PackerInput,
+    isSensitive: (given: string) => boolean,
+    texts: readonly string[],
+    file: DerivedFile | null,
+  ) {
     this.input = input
+    this.isSensitive = isSensitive
     this.texts = texts
     this.#file = file
   }
@@ -40,10 +48,11 @@ export class GivenSecrets implements AsyncDisposable {
     const moved = input.vars.filter(isSensitive)
     const folder = join(resolve(dataFolder), 'builds', '.given')
     if (existsSync(folder)) await sweepDerivedFiles(folder).catch(() => [])
-    if (moved.length === 0) return new GivenSecrets(input, texts, null)
+    if (moved.length === 0) return new GivenSecrets(input, isSensitive, texts, null)
     const file = await write(folder, await variablesFile(template, moved))
     const vars = input.vars.filter((given) => !isSensitive(given))
-    return new GivenSecrets({ ...input, vars, varFiles: [...input.varFiles, file.path] }, texts, file)
+    const kept = { ...input, vars, varFiles: [...input.varFiles, file.path] }
+    return new GivenSecrets(kept, isSensitive, texts, file)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -44,6 +44,11 @@ function hiderOf(secrets: readonly string[]): (text: string) => string {
   return (text) => text.replace(expression, MARK)
 }
 
+/** Whether a text holds one of these secrets, in any form. */
+export function contains(text: string, secrets: readonly string[]): boolean {
+  return hiderOf(secrets)(text) !== text
+}
+
 /** The error without secrets in what it tells a person. */
 export function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
   if (!(error instanceof HoldfastError) || secrets.length === 0) return error

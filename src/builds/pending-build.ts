@@ -8,7 +8,7 @@ import { templatePath, type SourceTerms } from './source-terms.ts'
 
 /** The record of a run that is about to begin, in the place of `before`. */
 export function pendingBuild(
-  { packer, template, source, fingerprint, recorder, runId, keepOnFailure, input }: SourceTerms,
+  { packer, template, source, fingerprint, recorder, runId, keepOnFailure, input, invocation }: SourceTerms,
   before: Build | null,
   { from, note, steps }: Plan,
   run: RunFolder,
@@ -34,6 +34,7 @@ export function pendingBuild(
       isKept: keepOnFailure,
       ownedOutputs,
     },
+    invocation,
     artifactTimes: { ...earlier?.artifactTimes },
     replaces: before?.status === 'complete' ? [...before.artifacts] : [...(earlier?.replaces ?? [])],
     ...(note !== null && { note }),

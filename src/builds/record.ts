@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { Build } from '../state/index.ts'
+import { invocationSchema } from './invocation.ts'
 
 const fingerprintSchema = z.object({
   base: z.string(),
@@ -45,6 +46,8 @@ const metadataSchema = z.object({
   packer: z.string(),
   fingerprint: fingerprintSchema,
   run: runSchema,
+  /** How the build was asked for. Absent in older records. */
+  invocation: invocationSchema.exactOptional(),
   /** When each artifact was last written, ms since 1970, by its path, as it was when it was hashed. */
   artifactTimes: z.record(z.string(), z.number()),
   /** What the last complete build left, while another one is on its way: its outputs are ours to overwrite. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Build } from '../state/index.ts'
 import type { AttemptSignals } from './attempt.ts'
 import type { Checkpoints } from './checkpoints.ts'
+import type { Invocation } from './invocation.ts'
 import type { Packer, PackerInput } from './packer.ts'
 import type { ResumeMode } from './plan.ts'
 import type { Recorder } from './recorder.ts'
@@ -12,6 +13,7 @@ export interface OperationTerms {
   readonly packer: Packer
   readonly template: LoadedTemplate
   readonly input: PackerInput
+  readonly invocation: Invocation
   /** `<data>/builds/<state>`. */
   readonly runs: string
   readonly runId: string

@@ -217,6 +217,8 @@ export interface Artifact {
 export interface Build extends AnyBuild {
   packer: string | null
   note: string | null
+  /** Goes on with the build, in a POSIX shell where it was built. */
+  command: string | null
   fingerprint: string | null
   steps: BuildStep[]
   artifacts: Artifact[]

@@ -114,7 +114,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     await page.goto(server.url + pathOf('u/null.failed'))
     await page.getByRole('alert').getByText('step two failed').waitFor()
     await page.getByText('Resumed after step one.').waitFor()
-    await page.getByText('holdfast build /home/ada/images/ubuntu.pkr.hcl').waitFor()
+    await page.getByText('holdfast build -only null.failed /home/ada/images/ubuntu.pkr.hcl').waitFor()
 
     const bars = await page.evaluate<[number, number][]>(
       `[...document.querySelectorAll('.step-bar')].map((bar) => {

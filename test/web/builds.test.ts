@@ -1,7 +1,6 @@
 /** What the pages of builds compute: durations, bars of the timeline, the held end of a log, addresses, commands. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { goOnCommand } from '../../src/web/build-view/command.ts'
 import { headlineOf } from '../../src/web/build-view/headline.ts'
 import { appendLog, MAX_CHARACTERS } from '../../src/web/build-view/log-text.ts'
 import {
@@ -40,6 +39,7 @@ function build(more: Partial<Build>): Build {
     workedOnBy: null,
     packer: null,
     note: null,
+    command: null,
     fingerprint: null,
     steps: [],
     artifacts: [],
@@ -121,18 +121,6 @@ describe('addresses', () => {
     assert.deepEqual([countBuilds(list, all, ''), countBuilds(list, all, 'failed')], [7, 2])
     assert.deepEqual([countBuilds(list, { ...all, state: 'b' }, ''), countBuilds(list, all, 'complete')], [4, 0])
   })
-})
-
-it('the command to go on is one that a shell understands', () => {
-  assert.equal(
-    goOnCommand({ template: '/a/b.pkr.hcl', state: 'default', source: 'null.a' }),
-    'holdfast build /a/b.pkr.hcl --only null.a',
-  )
-  assert.equal(
-    goOnCommand({ template: "/it's $HOME", state: 'prod', source: 'a b' }),
-    String.raw`holdfast build --state prod '/it'\''s $HOME' --only 'a b'`,
-  )
-  assert.equal(goOnCommand({ template: null, state: 'prod', source: 'a' }), null)
 })
 
 it('the headline of a failed build is the last line that its step printed', () => {

@@ -1,6 +1,7 @@
 /** What `holdfast build` keeps in a build's metadata, as far as it is shown, field by field: what is of no use is null. */
 import { z } from 'zod'
 import type { Build } from '../../state/index.ts'
+import { invocationSchema } from '../invocation.ts'
 
 const text = z.string().nullable().catch(null)
 const count = z.int().min(0)
@@ -9,6 +10,7 @@ const metadata = z.object({
   template: text,
   packer: text,
   note: text,
+  invocation: invocationSchema.nullable().catch(null),
   run: z
     .object({
       id: z.string(),

@@ -1,6 +1,7 @@
 /** How builds look in answers. A state may hold builds of any program, so nothing of what a record says is relied upon. */
 import { z } from 'zod'
 import type { Build, BuildStatus, Provisioner, ProvisionerStatus } from '../../state/index.ts'
+import { goOnCommand } from '../invocation.ts'
 import { knownMetadata } from './metadata.ts'
 import { plainText } from './readable-log.ts'
 import { WORKERS, type Worker } from './worker.ts'
@@ -83,6 +84,7 @@ export const buildView = z
     ...common,
     packer: z.string().nullable().describe("Packer's version"),
     note: z.string().nullable().describe('Why it resumed, started over or was built again'),
+    command: z.string().nullable().describe("Goes on with the build, in a POSIX shell on the builder's machine"),
     fingerprint: z.string().nullable().describe('Hash of the template and all that it refers to'),
     steps: z.array(step),
     artifacts: z.array(artifact),
@@ -109,12 +111,13 @@ export function viewSummary(state: string, build: Build, worker: Worker | null):
 }
 
 export function viewBuild(state: string, build: Build, worker: Worker | null): BuildView {
-  const { packer, note, run: lastRun } = knownMetadata(build)
+  const { template, packer, note, invocation, run: lastRun } = knownMetadata(build)
   return {
     ...viewCommon(state, build),
     workedOnBy: worker,
     packer,
     note,
+    command: template === null ? null : goOnCommand({ template, state, source: build.source }, invocation),
     fingerprint: build.templateHash,
     steps: build.provisioners.map(viewStep),
     artifacts: build.artifacts.map(({ path, sizeBytes, sha256, url, type }) => {

@@ -4,7 +4,6 @@ import { Artifacts } from '../build-view/artifacts.tsx'
 import { History } from '../build-view/history.tsx'
 import { useLiveBuild, useNow, type LiveBuild } from '../build-view/live.ts'
 import { LogTail } from '../build-view/log.tsx'
-import { goOnCommand } from '../build-view/command.ts'
 import { headlineOf } from '../build-view/headline.ts'
 import { lookOf, StatusBadge } from '../build-view/status.tsx'
 import { Timeline } from '../build-view/timeline.tsx'
@@ -79,10 +78,9 @@ function Lead({ build, isConnected }: { build: Build; isConnected: boolean }) {
 }
 
 function Notices({ build }: { build: Build }) {
-  const { error, note } = build
+  const { error, note, command } = build
   const headline = headlineOf(build)
   const goesOn = tellGoOn(build)
-  const command = goesOn === null ? null : goOnCommand(build)
   return (
     <>
       {error !== null && (
@@ -100,7 +98,7 @@ function Notices({ build }: { build: Build }) {
           <p class="lines-kept">{note}</p>
         </Notice>
       )}
-      {command !== null && (
+      {goesOn !== null && command !== null && (
         <Notice kind="plain" icon="retry">
           <p>{goesOn}</p>
           <p class="command">
