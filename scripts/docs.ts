@@ -1,13 +1,15 @@
-/** Writes the reference pages that are made from tables in the code. `--check` only says whether they are up to date. */
+/** Writes the reference pages and the manual page, which are made from tables in the code. `--check` only says whether they are up to date. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ERROR_CODES, OPTIONS, type Option } from '../src/base/index.ts'
 import { cellResultSchema } from '../src/lab/results/result.ts'
+import { manPage } from './man-page.ts'
 
 const pages = {
   'docs/reference/configuration.md': configuration(),
   'docs/reference/errors.md': errors(),
   'docs/reference/lab-result.schema.json': labResultSchema(),
+  'man/holdfast.1': await manPage(),
 }
 
 const stale = Object.entries(pages).filter(([path, text]) => read(path) !== text)

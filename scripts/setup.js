@@ -38,6 +38,10 @@ const DEBIAN_PACKAGES = [
   { name: 'webkit2gtk-driver', provides: '/usr/bin/WebKitWebDriver', neededFor: 'browser tests in WebKit' },
   { name: 'xvfb', provides: '/usr/bin/Xvfb', neededFor: 'browser tests in WebKit' },
   { name: 'faketime', provides: '/usr/bin/faketime', neededFor: 'tests of wrong clocks' },
+  { name: 'zsh', provides: '/usr/bin/zsh', neededFor: 'tests of completion' },
+  { name: 'fish', provides: '/usr/bin/fish', neededFor: 'tests of completion' },
+  { name: 'man-db', provides: '/usr/bin/man', neededFor: 'tests of the manual page' },
+  { name: 'mandoc', provides: '/usr/bin/mandoc', neededFor: 'tests of the manual page' },
   { name: 'fiu-utils', provides: '/usr/bin/fiu-run', neededFor: 'tests of failing disks' },
 ]
 

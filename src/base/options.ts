@@ -16,6 +16,8 @@ export interface Option<T> {
   summary: string
   /** What may be given, in words. */
   allowed: string
+  /** All that may be given, where that is a few words. */
+  choices?: readonly string[]
   default: T
   /** @returns the value, or null when the text is not allowed. */
   parse(text: string): T | null
@@ -213,7 +215,7 @@ function bytes(given: Named<number>): Option<number> {
 function choice<const T extends string>(given: Named<NoInfer<T>> & { choices: readonly T[] }): Option<T> {
   const { choices, ...named } = given
   const parse = (value: string) => choices.find((candidate) => candidate === value) ?? null
-  return { ...named, allowed: `one of ${choices.join(', ')}`, parse, format: String }
+  return { ...named, choices, allowed: `one of ${choices.join(', ')}`, parse, format: String }
 }
 
 const TRUE = ['true', '1', 'yes', 'on']
@@ -226,7 +228,7 @@ function boolean(given: Named<boolean> & { presence?: readonly string[] }): Pres
     const word = value.toLowerCase()
     return TRUE.includes(word) ? true : FALSE.includes(word) ? false : null
   }
-  return { ...named, presence, allowed: 'true or false', parse, format: String }
+  return { ...named, presence, choices: ['true', 'false'], allowed: 'true or false', parse, format: String }
 }
 
 export interface PresenceOption extends Option<boolean> {

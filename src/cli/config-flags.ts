@@ -14,7 +14,7 @@ export function addConfigFlags(
     if (option.flag === null) continue
     const fallback = option.format(option.default as never)
     const text = `${option.summary} (${fallback ? `default: ${fallback}; ` : ''}env: ${option.env[0]})`
-    command.addOption(new Option(`--${option.flag} <${isSwitch(option.default) ? 'true|false' : 'value'}>`, text))
+    command.addOption(new Option(`--${option.flag} <${option.choices?.join('|') ?? 'value'}>`, text))
   }
   return command.option('--config <file>', 'JSON file of settings (env: HOLDFAST_CONFIG)')
 }
@@ -26,8 +26,4 @@ export function readConfig(command: Command): Config {
     command.options.map((option) => [option.long?.slice(2) ?? '', given[option.attributeName()]]),
   )
   return loadConfig({ flags, ...(flags.config !== undefined && { file: flags.config }) })
-}
-
-function isSwitch(value: unknown): boolean {
-  return typeof value === 'boolean'
 }

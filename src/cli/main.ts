@@ -1,46 +1,13 @@
-/** The command line: one file a command; this one finds the command and turns a failure into words and an exit code. */
-import { Command, CommanderError } from 'commander'
-import { ERROR_CODES, HoldfastError, messageOf, systemErrorCode, VERSION } from '../base/index.ts'
+/** Runs the command line, and turns a failure into words and an exit code. */
+import { CommanderError } from 'commander'
+import { ERROR_CODES, HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { withTwoDashes } from './packer-flags.ts'
+import { loadProgram } from './program.ts'
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64
 /** As shells report the end of a program by SIGPIPE. */
 const EXIT_PIPE = 141
-
-const EXIT_CODES = `
-Exit codes:
-  0   done                        69  something that is needed cannot be had or run
-  1   damage or failures found    70  a fault of Holdfast itself
-  64  wrong command line          74  damaged, unreadable, or the disk failed or is full
-  65  malformed input             75  busy or held, try again later
-  66  there is no such thing      78  a mistake in the configuration
-All: docs/reference/errors.md`
-
-/** Loaded when they are asked for: a server should not carry the rest in its memory. */
-const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
-  serve: async () => (await import('./serve.ts')).registerServe,
-  config: async () => (await import('./config.ts')).registerConfig,
-  verify: async () => (await import('./verify.ts')).registerVerify,
-  state: async () => (await import('./state.ts')).registerStateCommands,
-  lock: async () => (await import('./lock.ts')).registerLockCommands,
-  build: async () => (await import('./build.ts')).registerBuild,
-  builds: async () => (await import('./builds.ts')).registerBuilds,
-  stress: async () => (await import('./stress.ts')).registerStressCommand,
-  'run-test': async () => (await import('./run-test.ts')).registerRunTest,
-  'run-test-matrix': async () => (await import('./run-test-matrix.ts')).registerRunTestMatrix,
-  compare: async () => (await import('./compare.ts')).registerCompare,
-  lab: async () => (await import('./lab.ts')).registerLab,
-}
-
-const program = new Command('holdfast')
-  .description('Share big files from a small machine; build images with state and locks that lose nothing.')
-  .version(VERSION, '-V, --version')
-  .enablePositionalOptions()
-  .showSuggestionAfterError()
-  .showHelpAfterError('Run with --help for what is there.')
-  .addHelpText('after', EXIT_CODES)
-  .exitOverride()
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
@@ -53,10 +20,8 @@ for (const stream of [process.stdout, process.stderr]) {
 
 try {
   refusePicoShareFlag(process.argv.slice(2))
-  const asked = COMMANDS[process.argv[2] ?? '']
-  const loaders = asked ? [asked] : Object.values(COMMANDS)
-  for (const register of await Promise.all(loaders.map((load) => load()))) register(program)
   const [node = '', main = '', name = '', ...words] = process.argv
+  const program = await loadProgram(name)
   await program.parseAsync(name === 'build' ? [node, main, name, ...withTwoDashes(words)] : process.argv)
 } catch (error) {
   process.exitCode = report(error)
