@@ -15,6 +15,7 @@ const STATIC_CHECKS = [
   { name: 'types', command: 'tsc', args: ['--noEmit'] },
   { name: 'types of the page', command: 'tsc', args: ['--noEmit', '-p', 'src/web'] },
   { name: 'reference pages', command: 'scripts/docs.ts', args: ['--check'] },
+  { name: 'changelog', command: 'scripts/changelog.ts', args: ['check'] },
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
 ]
 const TEST_TIMEOUT_MS = 240_000
