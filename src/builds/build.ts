@@ -7,6 +7,7 @@ import { HoldfastError } from '../base/index.ts'
 import type { Lock, LockInfo } from '../lock/index.ts'
 import { createBuild, type Artifact, type Build, type StateManager } from '../state/index.ts'
 import { noSpace, type AttemptSignals } from './attempt.ts'
+import { sweepAnswerFolders } from './answer-folder.ts'
 import { NO_CHECKPOINT, type Checkpoints } from './checkpoints.ts'
 import { GivenSecrets } from './given-secrets.ts'
 import { withoutSecrets } from './hiding.ts'
@@ -23,6 +24,7 @@ import { templatePath, type OperationTerms } from './source-terms.ts'
 import {
   fingerprintSource,
   loadTemplate,
+  mentions,
   selectSources,
   sweepDerivedFiles,
   type Fingerprint,
@@ -104,9 +106,11 @@ export async function buildTemplate(
   request: BuildRequest,
   listener: BuildListener,
 ): Promise<SourceOutcome[]> {
+  sweepAnswerFolders(request.input.env)
   const packer = await findPacker(request.input)
   const template = await loadTemplate(request.template)
-  await using given = await GivenSecrets.of(template, request.input, dataFolder)
+  const input = { ...request.input, readsTmpdir: mentions(template, 'TMPDIR') }
+  await using given = await GivenSecrets.of(template, input, dataFolder)
   try {
     const hidden = { ...request, input: given.input }
     const invocation = invocationOf(request, given.isSensitive, resolve(dataFolder))

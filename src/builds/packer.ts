@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
+import { HoldfastError, messageOf, randomId } from '../base/index.ts'
+import { AnswerFolder } from './answer-folder.ts'
 
 export interface Packer {
   /** Absolute, or as HOLDFAST_PACKER gives it. */
@@ -22,6 +23,8 @@ export interface PackerInput {
   readonly varFiles: readonly string[]
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
+  /** Whether the template asks for TMPDIR: then Packer gets the user's, and leaves its files there when it is killed. */
+  readonly readsTmpdir?: boolean
 }
 
 /** What became of one expression: a JSON value, or Packer's words why there is none, `sensitive` when it only hides it. */
@@ -263,15 +266,6 @@ function homeFolder(): string {
   }
 }
 
-/** For what could not be made in a folder for temporary files that is not there. */
-export function missingTempFolder(folder: string, cause: unknown): unknown {
-  if (systemErrorCode(cause) !== 'ENOENT') return cause
-  return new HoldfastError('PACKER_FAILED', `the folder for temporary files, ${folder}, does not exist`, {
-    hint: 'Make it, or set TMPDIR to another one.',
-    cause,
-  })
-}
-
 /**
  * Runs it to its end for an answer, which it writes into files: at a broken pipe it would end at once, and leave its temporary
  * files for ever, when we are killed. @throws PACKER_FAILED when it cannot be run, or takes longer than a minute.
@@ -280,16 +274,17 @@ export async function runPacker(
   path: string,
   args: readonly string[],
   stdin: string,
-  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  { cwd, env, readsTmpdir = false }: Pick<PackerInput, 'cwd' | 'env' | 'readsTmpdir'>,
 ): Promise<Ran> {
   const failed = (why: string, cause?: unknown) =>
     new HoldfastError('PACKER_FAILED', `'${path} ${args[0]}' could not be run: ${why}`, { cause })
   try {
-    using stdout = new AnswerFile()
-    using stderr = new AnswerFile()
+    using folder = new AnswerFolder(env, cwd)
+    using stdout = new AnswerFile(folder)
+    using stderr = new AnswerFile(folder)
     const child = spawn(path, args, {
       cwd,
-      env: { ...packerEnvironment(env), PACKER_LOG: '' },
+      env: { ...packerEnvironment(env), PACKER_LOG: '', ...(!readsTmpdir && { TMPDIR: folder.path }) },
       timeout: ANSWER_TIMEOUT_MS,
       // Ctrl-C is for us: half an answer would be taken for Packer's.
       detached: true,
@@ -310,13 +305,9 @@ export async function runPacker(
 class AnswerFile implements Disposable {
   readonly fd: number
 
-  constructor() {
-    const path = join(tmpdir(), `holdfast-answer-${randomId(10)}`)
-    try {
-      this.fd = openSync(path, 'wx+', 0o600)
-    } catch (error) {
-      throw missingTempFolder(tmpdir(), error)
-    }
+  constructor(folder: AnswerFolder) {
+    const path = join(folder.path, `answer-${randomId(10)}`)
+    this.fd = openSync(path, 'wx+', 0o600)
     rmSync(path)
   }
 

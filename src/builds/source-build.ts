@@ -13,7 +13,7 @@ import { metadataOf } from './record.ts'
 import { createRunFolder, openRunFolder, processOf, type RunFolder } from './run-folder.ts'
 import { templatePath, type SourceTerms } from './source-terms.ts'
 import { ended, type Failure } from './steps.ts'
-import { tmpdirOf } from './temp-folder.ts'
+import { tmpdirOf } from './temp-path.ts'
 import { deriveTemplate, DerivedFile } from './template/index.ts'
 import { transientReason } from './transient.ts'
 

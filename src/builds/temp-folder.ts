@@ -4,21 +4,17 @@
  * it is made, so that whoever comes later can remove it.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { isId, randomId, systemErrorCode } from '../base/index.ts'
-import { missingTempFolder } from './packer.ts'
 import type { RunFolder } from './run-folder.ts'
+import { missingTempFolder, tempPath } from './temp-path.ts'
 
 const PREFIX = 'holdfast-run-'
 const ID_LENGTH = 8
-/** Bytes that a path may have for a socket with a name of Packer's in it to fit into 107 (unix(7)). */
-const MAX_PATH = 80
 
 /** Makes it (0700) in the TMPDIR of `env`, or, where that lies too deep, in /tmp. @returns its path. */
 export function makeTempFolder(run: RunFolder, env: NodeJS.ProcessEnv, cwd: string): string {
-  const name = `${PREFIX}${randomId(ID_LENGTH)}`
-  const wanted = resolve(cwd, tmpdirOf(env) || '/tmp', name)
-  const path = Buffer.byteLength(wanted) <= MAX_PATH ? wanted : join('/tmp', name)
+  const path = tempPath(`${PREFIX}${randomId(ID_LENGTH)}`, env, cwd)
   writeFileSync(run.temp, path, { mode: 0o600 })
   try {
     mkdirSync(path, { mode: 0o700 })
@@ -34,11 +30,6 @@ export function removeTempFolder(run: RunFolder): void {
   // Cut short by a full disk or a crash, it names nothing that was made.
   if (path !== null && isOurs(basename(path))) rmSync(path, { recursive: true, force: true })
   rmSync(run.temp, { force: true })
-}
-
-/** What the user's programs take for temporary files; '': their own default. */
-export function tmpdirOf(env: NodeJS.ProcessEnv): string {
-  return env['TMPDIR'] ?? ''
 }
 
 function isOurs(name: string): boolean {

@@ -1,6 +1,6 @@
 /** What runs of Packer leave in the folder for temporary files, however they end, and whose TMPDIR the steps see. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { finish, until, Workshop } from './support/workshop.ts'
@@ -65,13 +65,35 @@ describe('temporary files of a Packer that was killed', { concurrency: 2 }, () =
 
     for (let round = 0; round < 3; round += 1) {
       const child = shop.start('build', '--force', 'steps.pkr.hcl')
-      await until(() => readdirSync(shop.tmp).some((name) => name.startsWith('packer-log')))
+      await until(() => readdirSync(shop.tmp).some((name) => name.startsWith('holdfast-ask')))
       const asked = finish(child)
       child.kill('SIGKILL')
       await asked
-      await until(() => readdirSync(shop.tmp).length === 0)
     }
+    shop.writeSteps(['true'])
+    assert.equal((await shop.build('steps.pkr.hcl')).status, 0)
+    assert.deepEqual(readdirSync(shop.tmp), [])
   })
+
+  for (const victim of ['packer', 'packer and holdfast'] as const) {
+    it(`are gone when ${victim} died while Packer looked at the template`, async () => {
+      const shop = shopWithTmp()
+      shop.writeSteps(['echo one >>count'])
+      const kill = victim === 'packer' ? 'kill -9 $$' : 'kill -9 $PPID $$'
+      const wrapper = shop.write(
+        'wrapper',
+        `#!/bin/sh\n[ "$1" != version ] && [ ! -e go ] && touch "$TMPDIR/packer-log1" && ${kill}\nexec packer "$@"\n`,
+      )
+      chmodSync(wrapper, 0o755)
+      shop.env = { ...shop.env, HOLDFAST_PACKER: wrapper }
+      const killed = await shop.build('steps.pkr.hcl')
+      assert.notEqual(killed.status, 0)
+      assert.equal(readdirSync(shop.tmp).length, victim === 'packer' ? 0 : 1)
+      shop.write('go', '')
+      assert.equal((await shop.build('steps.pkr.hcl')).status, 0)
+      assert.deepEqual(readdirSync(shop.tmp), [])
+    })
+  }
 
   it('stay as long as the machine of a failed build does', async () => {
     const shop = shopWithTmp()

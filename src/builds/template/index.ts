@@ -1,7 +1,7 @@
 export { deriveTemplate, DerivedFile, sweepDerivedFiles } from './derive.ts'
 export { evaluateTemplate, fingerprintSource, wholeFolder, type FingerprintOptions } from './fingerprint.ts'
 export { givenTexts, isGiven, variablesFile } from './given-variables.ts'
-export { loadTemplate, type LoadedTemplate } from './load.ts'
+export { loadTemplate, mentions, type LoadedTemplate } from './load.ts'
 export { MARKER_LINE, type StepEvent } from './marker.ts'
 export { describeResume } from './resume.ts'
 export { selectSources } from './select.ts'

@@ -27,6 +27,12 @@ export async function loadTemplate(path: string): Promise<LoadedTemplate> {
   throw unsupported(path, 'is neither *.pkr.hcl nor *.json')
 }
 
+/** Whether a word stands anywhere in the template's text. */
+export function mentions(template: LoadedTemplate, word: string): boolean {
+  if (template.format === 'json') return JSON.stringify(template.document).includes(word)
+  return template.files.some(({ text }) => text.includes(word))
+}
+
 function unsupported(path: string, what: string): HoldfastError {
   return new HoldfastError('TEMPLATE_UNSUPPORTED', `${path} ${what}, which Holdfast does not read.`, {
     hint: 'Give a *.pkr.hcl file, a folder of them, or a legacy *.json template.',
