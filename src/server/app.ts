@@ -2,7 +2,7 @@
 import fastifyCookie from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
+import { jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
 import { randomId, VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
 import { buildRoutes } from '../builds/routes/index.ts'
 import type { Share } from '../share/index.ts'
@@ -16,6 +16,7 @@ import { answerConnectionError } from './connection-errors.ts'
 import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import type { OpenStates } from './open-states.ts'
+import { describeRoute } from './openapi.ts'
 import { Page } from './pages.ts'
 import { endSlowBodies } from './slow-bodies.ts'
 import { describeRequests, rewriteUrl } from './requests.ts'
@@ -91,7 +92,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: describeRoute,
     transformObject: jsonSchemaTransformObject,
   })
   draining.guard(app)

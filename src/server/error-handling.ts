@@ -61,7 +61,7 @@ export function refuseUnroutable(error: FastifyError, request: FastifyRequest, r
 
 function pathPattern(url: string): RegExp {
   const escaped = url.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
-  return new RegExp(`^${escaped.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
+  return new RegExp(`^${escaped.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '[^/]*')}$`)
 }
 
 /** What Fastify and Node throw for a bad request says so by its status; anything else is a fault of ours. */

@@ -109,7 +109,7 @@ function metricsRoutes(instance: FastifyInstance, { metrics, stateMetrics, publi
 
   app.get(
     '/metrics',
-    { config, schema: { summary: 'Metrics in the Prometheus text format', tags } },
+    { config, schema: { summary: 'Metrics in the Prometheus text format', tags, produces: ['text/plain'] } },
     async (_request, reply) => {
       await stateMetrics.refresh()
       return reply.type(metrics.contentType).send(await metrics.metrics())

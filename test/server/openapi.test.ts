@@ -118,7 +118,7 @@ const EXPECTED = [
   'POST /api/guest/{id}',
   'POST /api/tokens',
   'PUT /api/entry/{id}',
-  'PUT /api/files/{*}',
+  'PUT /api/files/{id}',
   'PUT /api/guest-links/{id}/disable',
   'PUT /api/guest-links/{id}/enable',
   'PUT /api/settings',
@@ -174,7 +174,7 @@ describe('real answers', () => {
     const { id } = await ask('/api/entry', 'post', `/api/entry?${NEVER}`, form)
     await ask('/api/guest/{id}', 'post', `/api/guest/${link.id}`, form)
     await ask(
-      '/api/files/{*}',
+      '/api/files/{id}',
       'put',
       '/api/files/a%20b.txt?maxDownloads=3&note=n',
       { body: 'x', headers: json },

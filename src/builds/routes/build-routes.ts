@@ -34,7 +34,11 @@ const buildParams = z.object({
 const listQuery = z.object({
   state: z.string().optional().describe('One state only'),
   status: buildStatus.optional(),
-  after: z.string().max(8000).optional().describe('`next` of the page before'),
+  after: z
+    .string()
+    .regex(/^[\w-]{0,8000}$/)
+    .optional()
+    .describe('`next` of the page before'),
   limit: z.coerce.number().int().min(1).max(500).default(50),
 })
 

@@ -11,7 +11,7 @@ import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
 import type { Trash } from '../trash.ts'
 import { JsonArray } from './json-array.ts'
-import { idParams, requireFile, requireFileId } from './params.ts'
+import { fileIdParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface FileRoutesDependencies {
@@ -103,7 +103,7 @@ function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRo
 
   app.get(
     '/api/files/:id',
-    { schema: { summary: 'One file', tags, params: idParams, response: { 200: fileView } } },
+    { schema: { summary: 'One file', tags, params: fileIdParams, response: { 200: fileView } } },
     async (request) => viewFile(await requireFile(files, request.params.id), request.baseUrl),
   )
 
@@ -113,7 +113,7 @@ function readingRoutes(instance: FastifyInstance, { files, downloadLog }: FileRo
       schema: {
         summary: 'Who downloaded a file',
         tags,
-        params: idParams,
+        params: fileIdParams,
         querystring: downloadsQuery,
         response: { 200: downloadsAnswer },
       },
@@ -144,7 +144,7 @@ function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, cl
       schema: {
         summary: 'Replace name, expiration and note of a file, as PicoShare does',
         tags,
-        params: idParams,
+        params: fileIdParams,
         body: replaceBody,
       },
     },
@@ -162,7 +162,7 @@ function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, cl
       schema: {
         summary: 'Change what is given of a file; the rest stays',
         tags,
-        params: idParams,
+        params: fileIdParams,
         body: patchBody,
         response: { 200: fileView },
       },
@@ -179,7 +179,7 @@ function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, cl
       schema: {
         summary: 'Move a file to the trash, or remove it for good; absent is no error',
         tags,
-        params: idParams,
+        params: fileIdParams,
         querystring: deleteQuery,
       },
     },

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { closedObject, HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration } from '../fields.ts'
 import type { GuestLinks } from '../guest-links.ts'
-import { idParams, requireGuestLink, requireGuestLinkId } from './params.ts'
+import { guestLinkIdParams, requireGuestLink, requireGuestLinkId } from './params.ts'
 import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
 
 /** Of the label and of the greeting. */
@@ -68,7 +68,7 @@ function ownersRoutes(instance: FastifyInstance, guestLinks: GuestLinks, clock: 
 
   app.delete(
     '/api/guest-links/:id',
-    { schema: { summary: 'Delete a guest link; its files stay', tags, params: idParams } },
+    { schema: { summary: 'Delete a guest link; its files stay', tags, params: guestLinkIdParams } },
     async (request, reply) => {
       await guestLinks.remove(requireGuestLinkId(request.params.id))
       return reply.send()
@@ -78,7 +78,13 @@ function ownersRoutes(instance: FastifyInstance, guestLinks: GuestLinks, clock: 
   for (const action of ['enable', 'disable'] as const) {
     app.put(
       `/api/guest-links/:id/${action}`,
-      { schema: { summary: `${action === 'enable' ? 'Enable' : 'Disable'} a guest link`, tags, params: idParams } },
+      {
+        schema: {
+          summary: `${action === 'enable' ? 'Enable' : 'Disable'} a guest link`,
+          tags,
+          params: guestLinkIdParams,
+        },
+      },
       async (request, reply) => {
         const id = requireGuestLinkId(request.params.id)
         if (await guestLinks.setDisabled(id, action === 'disable')) return reply.code(204).send()
@@ -94,7 +100,7 @@ function guestsRoute(instance: FastifyInstance, guestLinks: GuestLinks): void {
     '/api/guest/:id',
     {
       config: { access: 'public' },
-      schema: { summary: 'What a guest link allows', tags, params: idParams, response: { 200: guestView } },
+      schema: { summary: 'What a guest link allows', tags, params: guestLinkIdParams, response: { 200: guestView } },
     },
     async (request) => {
       const link = await requireGuestLink(guestLinks, request.params.id)

@@ -1,10 +1,14 @@
 /** Ids in paths. A malformed one is 400, an unknown one 404, as with PicoShare. */
 import { z } from 'zod'
-import { HoldfastError, isId } from '../../base/index.ts'
+import { HoldfastError, ID_ALPHABET, isId } from '../../base/index.ts'
 import { FILE_ID_LENGTH, type Files, type ListedFile } from '../files.ts'
 import { GUEST_LINK_ID_LENGTH, type GuestLink, type GuestLinks } from '../guest-links.ts'
 
-export const idParams = z.object({ id: z.string() })
+/** What a malformed id is answered with is said where it is read; the pattern is for the OpenAPI document. */
+const idOf = (length: number) => z.object({ id: z.string().meta({ pattern: `^[${ID_ALPHABET}]{${length}}$` }) })
+
+export const fileIdParams = idOf(FILE_ID_LENGTH)
+export const guestLinkIdParams = idOf(GUEST_LINK_ID_LENGTH)
 
 /** @throws INVALID_ID, NOT_FOUND */
 export async function requireFile(files: Files, id: string): Promise<ListedFile> {

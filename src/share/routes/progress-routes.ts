@@ -25,7 +25,9 @@ export function progressRoutes(instance: FastifyInstance, tracker: UploadTracker
         summary: 'Progress of an upload as server-sent events: progress, stalled, complete, failed',
         tags: ['upload'],
         produces: ['text/event-stream'],
-        params: z.object({ id: z.string().describe("The upload's id, which may be about to begin") }),
+        params: z.object({
+          id: z.string().meta({ pattern: '^[\\w-]{8,64}$' }).describe("The upload's id, which may be about to begin"),
+        }),
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import { formatTime, invalid, parseExpiration } from '../fields.ts'
 import type { Files } from '../files.ts'
 import type { Trash } from '../trash.ts'
-import { idParams, requireFile, requireFileId } from './params.ts'
+import { fileIdParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface TrashRoutesDependencies {
@@ -71,7 +71,7 @@ export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: 
       schema: {
         summary: 'Bring a file back',
         tags,
-        params: idParams,
+        params: fileIdParams,
         body: restoreBody,
         response: { 200: fileView },
       },

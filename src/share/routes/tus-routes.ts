@@ -16,7 +16,7 @@ import { formatMetadata, TUS_CONTENT_TYPE, TUS_EXTENSIONS, TUS_VERSION } from '.
 import { protocolOf } from '../resumable/protocols.ts'
 import type { Settings } from '../settings.ts'
 import { smaller } from './describe-file.ts'
-import { requireGuestLink } from './params.ts'
+import { guestLinkIdParams, requireGuestLink } from './params.ts'
 import { describeFile } from './upload-metadata.ts'
 
 export interface TusRoutesDependencies {
@@ -39,7 +39,12 @@ interface Door {
 }
 
 // Described for the document; what they have to be is checked where they are read.
-const tusHeaders = z.looseObject({ 'tus-resumable': z.string().optional().describe('1.0.0') })
+const tusHeaders = z.looseObject({
+  'tus-resumable': z
+    .string()
+    .meta({ enum: ['1.0.0'] })
+    .optional(),
+})
 const creationHeaders = tusHeaders.extend({
   'upload-length': z.string().optional().describe('Bytes of the whole file'),
   'upload-concat': z.string().optional().describe('partial, or final;URL URL ... for a file made of those'),
@@ -59,7 +64,6 @@ const partHeaders = tusHeaders.extend({
 })
 
 const uploadParam = z.object({ upload: z.string().describe('As in the Location of the creation') })
-const linkParam = z.object({ id: z.string().describe('The guest link') })
 
 export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies): void {
   // The body is left in the request: the handlers stream it.
@@ -78,7 +82,7 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
     {
       path: '/api/guest/:id/tus',
       access: 'public',
-      params: linkParam,
+      params: guestLinkIdParams,
       linkOf: async (request) => requireGuestLink(deps.guestLinks, (request.params as { id: string }).id),
     },
   ]

@@ -14,7 +14,7 @@ import { PASSPHRASE_HEADER } from '../unlocking.ts'
 import type { Uploads } from '../uploads.ts'
 import { requireBareFile, requireWholeFile } from '../whole-file.ts'
 import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
-import { requireFile, requireGuestLink } from './params.ts'
+import { requireFile, requireGuestLink, guestLinkIdParams } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface UploadRoutesDependencies {
@@ -104,6 +104,7 @@ function rawRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
       config: { scope: 'upload', streamsBody: true },
       schema: {
         summary: 'Upload a file as the raw body (curl -T)',
+        produces: ['application/json', 'text/plain'],
         tags: ['upload'],
         params: z.object({ '*': z.string().describe('The file name, percent-encoded') }),
         querystring: query,
@@ -127,7 +128,7 @@ function guestsFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
       schema: {
         ...form,
         summary: 'Upload a file through a guest link',
-        params: z.object({ id: z.string() }),
+        params: guestLinkIdParams,
         querystring: guestQuery,
         response: { 200: z.union([uploaded, linkText]) },
       },
