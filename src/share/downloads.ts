@@ -30,8 +30,8 @@ export interface DownloadRequest {
   isLimited: boolean
   clientIp: string
   userAgent: string
-  /** Null is the whole file. */
-  ranges: readonly ByteRange[] | null
+  /** Whether it asks for a part of the file. */
+  isPart: boolean
 }
 
 /** One download as it is counted: what a client has had of a file. */
@@ -101,7 +101,10 @@ export class Downloads {
   /** @throws DOWNLOADS_USED_UP when {@link begin} would. Counts nothing. */
   async check(request: DownloadRequest, limit: { downloads: number; max: number | null }): Promise<void> {
     if (limit.max === null || limit.downloads < limit.max) return
-    const grants = this.#clients.get(keyOf(request))?.grants ?? (await this.#load(request))
+    const client = this.#clients.get(keyOf(request))
+    // A decision that runs may be the one that used up the limit, for this client.
+    await client?.turn
+    const grants = client?.grants ?? (await this.#load(request))
     if (!grants.some((grant) => continues(grant, request, this.#clock.now()))) throw usedUp()
   }
 
@@ -217,10 +220,10 @@ export class Downloads {
  * names of their own. A request for the whole file starts a download again that was cut; one beside a transfer that
  * runs, or after the whole file has come, is another person's.
  */
-function continues(grant: Grant, { ranges, userAgent, sizeBytes }: DownloadRequest, now: number): boolean {
+function continues(grant: Grant, { isPart, userAgent, sizeBytes }: DownloadRequest, now: number): boolean {
   const isOver = now - grant.beganAt >= WINDOW_MS || grant.sentBytes > MAX_REPEATS * sizeBytes + SMALL_BYTES
   if (isOver) return false
-  if (ranges !== null) return grant.wholeAt === null || now - grant.wholeAt < SEEKING_MS
+  if (isPart) return grant.wholeAt === null || now - grant.wholeAt < SEEKING_MS
   const isRunning = grant.active > 0 && now - grant.movedAt < STALLED_MS
   return grant.wholeAt === null && !isRunning && grant.userAgent === userAgent.slice(0, MAX_USER_AGENT_LENGTH)
 }

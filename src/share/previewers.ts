@@ -1,4 +1,8 @@
-/** Programs that fetch a link to show what is behind it, in a chat or a search: they get a description, never bytes. */
+/**
+ * Requests that no person made. Programs that show what is behind a link, in a chat or a search, get a description;
+ * browsers that fetch ahead get nothing. Neither gets bytes.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
 
 /** Names in User-Agent, as their makers document them. */
 const NAMES = [
@@ -24,7 +28,19 @@ const NAMES = [
   'Synapse ', // Matrix.
   'Viber',
   'vkShare',
-  'Snapchat',
+  'Snap URL Preview',
+  'Slurp', // Yahoo.
+  'kakaotalk-scrap',
+  'developers.google.com/+/web/snippet', // Google Chat.
+  'meta-externalfetcher',
+  'Discourse Forum Onebox',
+  'FlipboardProxy',
+  'Friendica',
+  'GoToSocial',
+  'Lemmy/',
+  'PeerTube/',
+  'XenForo/',
+  'WordPress/',
   'Tumblr/',
   'Valve/Steam',
   'Rocket.Chat',
@@ -43,4 +59,10 @@ const GENERIC = /(?<!cu)bot\b|crawler|spider|link-?preview|linkexpand|urlpreview
 
 export function isPreviewer(userAgent: string): boolean {
   return NAMED.test(userAgent) || GENERIC.test(userAgent)
+}
+
+/** Whether a browser asks for a page that a person may open later, or never. */
+export function isPrefetch(headers: IncomingHttpHeaders): boolean {
+  const purposes = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].map((name) => String(headers[name] ?? ''))
+  return purposes.some((purpose) => /\b(prefetch|preview)\b/i.test(purpose))
 }

@@ -89,6 +89,36 @@ describe('a file with a limit of one', () => {
     }
   })
 
+  it('that is used up is gone, whatever condition or range is asked for', async () => {
+    const id = await limited()
+    const { headers } = await get(id, {}, 'HEAD')
+    assert.equal((await get(id, { 'user-agent': 'the first' })).status, 200)
+    for (const condition of [
+      { 'if-none-match': headers.get('etag') ?? '' },
+      { 'if-none-match': '*' },
+      { 'if-modified-since': headers.get('last-modified') ?? '' },
+      { 'if-match': '"other"' },
+    ] as Record<string, string>[]) {
+      assert.equal((await get(id, { ...condition, 'user-agent': 'another' })).status, 410, JSON.stringify(condition))
+    }
+  })
+
+  it('is not used by a browser that fetches ahead', async () => {
+    const id = await limited()
+    for (const headers of [
+      { 'sec-purpose': 'prefetch' },
+      { 'sec-purpose': 'prefetch;prerender' },
+      { purpose: 'prefetch' },
+      { 'x-purpose': 'preview' },
+      { 'x-moz': 'prefetch' },
+    ] as Record<string, string>[]) {
+      const answer = await get(id, headers)
+      assert.deepEqual([answer.status, answer.text], [503, ''], JSON.stringify(headers))
+    }
+    assert.equal(await countOf(id), 0)
+    assert.equal((await get(id)).status, 200)
+  })
+
   for (const [program, args] of [
     ['aria2c', ['-x', '8', '-s', '8', '-k', '1M', '--allow-overwrite=true', '-q']],
     ['axel', ['-n', '4', '-q']],
@@ -132,6 +162,11 @@ describe('a program that shows what is behind a link', () => {
     'LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)',
     'Mastodon/4.3.0 (http.rb/5.2.0; +https://example.org/)',
     'Synapse (bot; +https://github.com/matrix-org/synapse)',
+    'Mozilla/5.0 (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)',
+    'facebookexternalhit/1.1; kakaotalk-scrap/1.0; +https://devtalk.kakao.com/',
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/600 (KHTML, like Gecko) Chrome/56.0 Safari/600 Google (+https://developers.google.com/+/web/snippet/)',
+    'Mozilla/5.0 (compatible; Snap URL Preview Service; bot; snapchat; https://developers.snap.com/robots)',
+    'GoToSocial/0.17.0 (+https://example.org)',
     'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)',
   ]
 
@@ -153,12 +188,15 @@ describe('a program that shows what is behind a link', () => {
     assert.doesNotMatch(answer.text, /secret-name/)
   })
 
-  it('is not taken for a person whose phone is a CUBOT', async () => {
+  it('is not taken for a person with a CUBOT phone, or in the browser of a chat', async () => {
     const { id } = await server.put('a.txt', 'text')
-    assert.equal(
-      (await get(id, { 'user-agent': 'Mozilla/5.0 (Linux; Android 13; CUBOT X70) Chrome/120.0' })).text,
-      'text',
-    )
+    for (const agent of [
+      'Mozilla/5.0 (Linux; Android 13; CUBOT X70) Chrome/120.0',
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1 Snapchat/13.38.0.39',
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/500.0]',
+    ]) {
+      assert.equal((await get(id, { 'user-agent': agent })).text, 'text', agent)
+    }
   })
 })
 

@@ -7,7 +7,7 @@ import type { BlobStore, ByteRange } from '../../storage/index.ts'
 import type { DownloadRequest, Downloads, Transfer } from '../downloads.ts'
 import type { Files, ListedFile } from '../files.ts'
 import { servedType } from '../media-type.ts'
-import { isPreviewer } from '../previewers.ts'
+import { isPrefetch, isPreviewer } from '../previewers.ts'
 import { isNotModified, isPreconditionFailed, requestedRanges } from '../ranges.ts'
 import { escapeHtml, paragraph, sendRecipientPage } from '../recipient-page.ts'
 import { sendFile } from '../send-file.ts'
@@ -50,6 +50,8 @@ export function downloadRoutes(app: FastifyInstance, deps: DownloadRoutesDepende
 
 async function follow(deps: DownloadRoutesDependencies, request: Request, reply: FastifyReply) {
   const file = await requireFile(deps.files, request.params.id)
+  // Chromium takes 503 for a refusal, and asks again when a person follows the link.
+  if (isPrefetch(request.headers)) return reply.code(503).header('cache-control', 'no-store').send()
   if (isPreviewer(request.headers['user-agent'] ?? '')) return describe(file, request, reply)
   if (file.passphrase_hash !== null && !request.isOwner) {
     const isUnlocked = await deps.unlocking.isUnlocked(file, request)
@@ -91,6 +93,11 @@ function askForPassphrase(file: ListedFile, request: Request, reply: FastifyRepl
 
 async function download(deps: DownloadRoutesDependencies, file: ListedFile, request: Request, reply: FastifyReply) {
   await requireBytes(deps, file)
+  const transferOf = transferRequest(file, request)
+  // A client that has hung up has no address any more.
+  if (transferOf === null) return reply.hijack()
+  // RFC 9110 section 13.2.1: conditions, and ranges, are for what there still is.
+  await deps.downloads.check(transferOf, { downloads: file.download_count, max: file.max_downloads })
   const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
   if (isPreconditionFailed(request.headers, validators)) {
     throw new HoldfastError('PRECONDITION_FAILED', `the file ${file.id} is not the one that the request names`)
@@ -99,11 +106,7 @@ async function download(deps: DownloadRoutesDependencies, file: ListedFile, requ
   const isNotNew = isNotModified(request.headers, validators)
   // RFC 9110 section 14.2: a range is for GET alone.
   const ranges = isHead || isNotNew ? null : findRanges(request, reply, file, validators)
-  const transferOf = transferRequest(file, request, ranges)
-  // A client that has hung up has no address any more.
-  if (transferOf === null) return reply.hijack()
-  if (isHead) await deps.downloads.check(transferOf, { downloads: file.download_count, max: file.max_downloads })
-  const transfer = isHead || isNotNew ? null : await deps.downloads.begin(transferOf)
+  const transfer = isHead || isNotNew ? null : await deps.downloads.begin({ ...transferOf, isPart: ranges !== null })
   describeBytes(file, request, reply, validators)
   if (isNotNew) return reply.code(304).send()
   await send(deps, { file, request, reply, ranges, transfer })
@@ -163,7 +166,8 @@ function watchForReset(socket: Socket, transfer: Transfer): void {
   lastTransfers.set(socket, transfer)
 }
 
-function transferRequest(file: ListedFile, request: Request, ranges: ByteRange[] | null): DownloadRequest | null {
+/** The request as its method and headers announce it: a range may still turn out to be none. */
+function transferRequest(file: ListedFile, request: Request): DownloadRequest | null {
   // Not a string once the socket is closed, whatever the type says.
   const clientIp: string | undefined = request.ip
   if (clientIp === undefined) return null
@@ -173,7 +177,7 @@ function transferRequest(file: ListedFile, request: Request, ranges: ByteRange[]
     isLimited: file.max_downloads !== null,
     clientIp,
     userAgent: request.headers['user-agent'] ?? '',
-    ranges,
+    isPart: request.method !== 'HEAD' && request.headers.range !== undefined,
   }
 }
 
