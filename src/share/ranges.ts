@@ -18,7 +18,7 @@ export function isPreconditionFailed(headers: IncomingHttpHeaders, { etag, lastM
   const match = headers['if-match']
   // A weak tag never matches here: section 13.1.1 asks for the strong comparison.
   if (match !== undefined) return !match.split(',').some((tag) => ['*', etag].includes(tag.trim()))
-  const unmodifiedSince = Date.parse(headers['if-unmodified-since'] ?? '')
+  const unmodifiedSince = parseHttpDate(headers['if-unmodified-since'])
   return unmodifiedSince < wholeSeconds(lastModified)
 }
 
@@ -28,7 +28,7 @@ export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModified
   if (noneMatch !== undefined) {
     return noneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
   }
-  const since = Date.parse(headers['if-modified-since'] ?? '')
+  const since = parseHttpDate(headers['if-modified-since'])
   return since >= wholeSeconds(lastModified)
 }
 
@@ -58,7 +58,16 @@ export function requestedRanges(
 function isCurrent(ifRange: string | string[] | undefined, { etag, lastModified }: Validators): boolean {
   if (ifRange === undefined) return true
   const given = String(ifRange)
-  return given.includes('"') ? given === etag : Date.parse(given) === wholeSeconds(lastModified)
+  return given.includes('"') ? given === etag : parseHttpDate(given) === wholeSeconds(lastModified)
+}
+
+/**
+ * Milliseconds since 1970, or NaN for what is not a date of HTTP (RFC 9110 section 5.6.7), which is to be ignored. Of
+ * the obsolete forms only asctime lacks its zone, which is GMT.
+ */
+function parseHttpDate(given: string | undefined): number {
+  const [, date = '', zone = ' GMT'] = /^([A-Z][a-z]+,? .*\d\d:\d\d:\d\d(?: \d{4})?)( GMT)?$/.exec(given ?? '') ?? []
+  return Date.parse(date + zone)
 }
 
 /** HTTP dates have no fractions of a second. */

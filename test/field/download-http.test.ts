@@ -29,6 +29,16 @@ it('If-Match and If-Unmodified-Since are held', async () => {
   assert.equal(await get({ 'if-match': '"other"', range: 'bytes=0-3' }), 412)
 })
 
+it('a condition that is not a date is ignored', async () => {
+  const get = async (headers: Record<string, string>) => (await server.guest(`/-${file.id}`, { headers })).status
+  for (const date of ['0', '3000', 'tomorrow', '2094-11-06T08:49:37Z']) {
+    assert.equal(await get({ 'if-modified-since': date }), 200, date)
+    assert.equal(await get({ 'if-unmodified-since': date }), 200, date)
+  }
+  for (const date of ['Sun, 07 Nov 2094 08:49:37 GMT', 'Sun Nov  7 08:49:37 2094'])
+    assert.equal(await get({ 'if-modified-since': date }), 304, date)
+})
+
 it('a doubled slash before a link leads to it, and nowhere else', async () => {
   for (const [path, location] of [
     [`//-${file.id}`, `/-${file.id}`],
