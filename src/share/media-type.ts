@@ -25,8 +25,13 @@ const SAYS_NOTHING = new Set([
   'binary/octet-stream',
   'octet/stream',
   'unknown/unknown',
-  '*/*',
 ])
+
+/**
+ * Types of a name that texts have too: TypeScript (.ts) beside MPEG transport streams, Rust (.rs) beside an XML format
+ * that is hardly used. The bytes tell.
+ */
+const MAYBE_TEXT = new Set(['video/mp2t', 'application/rls-services+xml'])
 
 /** Types of text outside text/, whose bytes a charset explains. */
 const TEXT = /^(text\/.*|application\/(.*\+)?(json|xml|yaml)|application\/(x-)?(javascript|ndjson|sh|sql|toml|yaml))$/
@@ -49,7 +54,8 @@ export function essence(type: string): string {
 
 /** The type that a file is served with. Never empty, and fit for a header. */
 export function servedType(file: Pick<FilesTable, 'content_type' | 'filename' | 'is_utf8'>): string {
-  const type = informativeType(file.content_type) ?? typeOfName(file.filename)
+  const given = informativeType(file.content_type) ?? typeOfName(file.filename)
+  const type = file.is_utf8 && MAYBE_TEXT.has(essence(given)) ? 'text/plain' : given
   if (!file.is_utf8 || !isText(type) || /;\s*charset=/i.test(type)) return type
   return `${type}; charset=utf-8`
 }
@@ -60,7 +66,8 @@ export async function provesUtf8(
   { blobs, key, sizeBytes }: { blobs: BlobStore; key: string; sizeBytes: number },
 ): Promise<boolean | null> {
   const type = servedType({ ...file, is_utf8: null })
-  if (!isText(type) || /;\s*charset=/i.test(type)) return null
+  const isCandidate = MAYBE_TEXT.has(essence(type)) || isText(type)
+  if (!isCandidate || /;\s*charset=/i.test(type)) return null
   const check = new Utf8Check()
   const end = Math.min(sizeBytes, MAX_PROOF_BYTES)
   await blobs.copy(key, { start: 0, end }, async (chunk) => check.update(chunk))
@@ -69,7 +76,9 @@ export async function provesUtf8(
 
 /** Null when the uploader said nothing useful, or what no header may hold. */
 function informativeType(given: string): string | null {
-  return MEDIA_TYPE.test(given) && !SAYS_NOTHING.has(essence(given)) ? given : null
+  const type = essence(given)
+  // Android's file choosers say image/* and the like.
+  return MEDIA_TYPE.test(given) && !SAYS_NOTHING.has(type) && !type.endsWith('*') ? given : null
 }
 
 function typeOfName(filename: string): string {

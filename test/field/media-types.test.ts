@@ -56,6 +56,13 @@ describe('a text', () => {
     }
   })
 
+  it('whose name could be that of something else is told by its bytes', async () => {
+    for (const name of ['a.ts', 'a.mts', 'a.rs']) assert.equal(await put(name, UMLAUTS), 'text/plain; charset=utf-8')
+    assert.equal(await put('a.ts', UMLAUTS, 'video/mp2t'), 'text/plain; charset=utf-8')
+    const stream = Buffer.concat([Buffer.from([0x47, 0x40, 0x11, 0x10]), Buffer.alloc(184, 0xff)])
+    assert.equal(await put('a.ts', stream), 'video/mp2t')
+  })
+
   it('that is not UTF-8 claims nothing', async () => {
     assert.equal(await put('a.txt', LATIN1, 'text/plain'), 'text/plain')
     assert.equal(await put('a.txt', LATIN1), 'text/plain')
@@ -99,6 +106,8 @@ describe('a client that says nothing of the type', () => {
       'application/x-www-form-urlencoded',
       'binary/octet-stream',
       'application/force-download',
+      'image/*',
+      '*/*',
     ]) {
       assert.equal(await put('p.png', PNG, type), 'image/png')
       assert.equal(await post('p.png', PNG, type), 'image/png')
