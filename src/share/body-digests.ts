@@ -1,6 +1,6 @@
 /**
  * The digests of a body that its client sends along: Content-Digest and Repr-Digest (RFC 9530), Digest (RFC 3230) and
- * Content-MD5 (RFC 1864). A body is hashed for them only when one is sent.
+ * Content-MD5 (RFC 1864), before the body or in its trailers. A body is hashed for them only when one is announced.
  */
 import { createHash, type Hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -23,19 +23,18 @@ interface Expected {
   digest: Buffer
 }
 
+const ANNOUNCED = /\b(content-digest|repr-digest|digest|content-md5)\b/i
+
 export class BodyDigests {
   readonly #expected: Expected[]
   readonly #hashes: Map<string, Hash>
 
   /** @throws INVALID_REQUEST when a header is malformed. */
   constructor(headers: IncomingHttpHeaders) {
-    this.#expected = [
-      ...dictionary('Content-Digest', headers['content-digest']),
-      ...dictionary('Repr-Digest', headers['repr-digest']),
-      ...list('Digest', headers['digest']),
-      ...md5('Content-MD5', headers['content-md5']),
-    ]
-    const algorithms = new Set(this.#expected.map(({ algorithm }) => algorithm))
+    this.#expected = expectedBy(headers)
+    // Which algorithm a trailer names is not known before it comes.
+    const isInTrailer = ANNOUNCED.test(headers.trailer ?? '')
+    const algorithms = isInTrailer ? Object.keys(ALGORITHMS) : new Set(this.#expected.map(({ algorithm }) => algorithm))
     this.#hashes = new Map([...algorithms].map((name) => [name, createHash(ALGORITHMS[name]?.hash ?? name)]))
   }
 
@@ -44,10 +43,15 @@ export class BodyDigests {
     for (const hash of this.#hashes.values()) hash.update(chunk)
   }
 
-  /** @throws DIGEST_MISMATCH unless the body has all digests that were sent. To be called once. */
-  check(): void {
+  /**
+   * To be called once. @throws DIGEST_MISMATCH unless the body has all digests that were sent; INVALID_REQUEST when a
+   * trailer is malformed or was not announced.
+   */
+  check(trailers: IncomingHttpHeaders = {}): void {
     const actual = new Map([...this.#hashes].map(([name, hash]) => [name, hash.digest()]))
-    for (const { header, algorithm, digest } of this.#expected) {
+    for (const { header, algorithm, digest } of [...this.#expected, ...expectedBy(trailers)]) {
+      if (!actual.has(algorithm))
+        throw invalid(header, 'it came as a trailer that the header Trailer does not announce')
       if (actual.get(algorithm)?.equals(digest)) continue
       const found = actual.get(algorithm)?.toString('base64')
       throw new HoldfastError(
@@ -57,6 +61,15 @@ export class BodyDigests {
       )
     }
   }
+}
+
+function expectedBy(headers: IncomingHttpHeaders): Expected[] {
+  return [
+    ...dictionary('Content-Digest', headers['content-digest']),
+    ...dictionary('Repr-Digest', headers['repr-digest']),
+    ...list('Digest', headers['digest']),
+    ...md5('Content-MD5', headers['content-md5']),
+  ]
 }
 
 type Header = string | string[] | undefined

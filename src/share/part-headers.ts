@@ -1,4 +1,5 @@
 /** The headers of a part of a form (RFC 7578 section 4). */
+import type { IncomingHttpHeaders } from 'node:http'
 import { invalid } from './fields.ts'
 
 export interface PartHeaders {
@@ -7,6 +8,8 @@ export interface PartHeaders {
   filename: string | null
   /** As the client gives it, parameters included; null when it gives none. */
   contentType: string | null
+  /** All of them, by names in lower case. */
+  all: IncomingHttpHeaders
 }
 
 const PARAMETER = /;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:\\["\\]|[^"])*)"|([^\s";]*))/gy
@@ -26,7 +29,12 @@ export function parsePartHeaders(bytes: Buffer): PartHeaders {
   const name = parameters.get('name')
   if (name === undefined) throw invalid('form', 'a part has no name')
   const filename = extendedValue(parameters.get('filename*')) ?? parameters.get('filename') ?? null
-  return { name, filename: filename && lastSegment(filename), contentType: headers.get('content-type') ?? null }
+  return {
+    name,
+    filename: filename && lastSegment(filename),
+    contentType: headers.get('content-type') ?? null,
+    all: Object.fromEntries(headers),
+  }
 }
 
 /** Browsers and most programs send UTF-8; what is not UTF-8 is read as Latin-1. */

@@ -3,10 +3,12 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { describeUnknownName, HoldfastError } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
+import { BodyDigests } from './body-digests.ts'
 import { invalid } from './fields.ts'
 import { MultipartReader, type PartSink } from './multipart.ts'
 import type { PartHeaders } from './part-headers.ts'
 import { receive, release, type OnBytes } from './receive-body.ts'
+import { requireBareFile, requireWholeFile } from './whole-file.ts'
 
 export interface UploadForm {
   filename: string
@@ -86,11 +88,19 @@ class FormParts {
     if (this.#file) {
       throw invalid('form', `it has a second file, ${quote(headers.filename ?? '')}: send each in a form of its own`)
     }
+    requireWholeFile(headers.all)
+    requireBareFile(headers.all)
     this.#file = headers
+    const digests = new BodyDigests(headers.all)
     const write = (bytes: Buffer) => {
+      digests.update(bytes)
       this.isWriterReady = this.#writer.write(bytes)
     }
-    return { write, end: () => {} }
+    const end = () => {
+      digests.check()
+      requireLength(headers.all['content-length'], this.#writer.sizeBytes)
+    }
+    return { write, end }
   }
 
   #beginField(name: string): PartSink {
@@ -111,6 +121,12 @@ class FormParts {
       },
     }
   }
+}
+
+/** Some clients give each part its length. @throws INVALID_REQUEST when the part has another. */
+function requireLength(given: string | undefined, bytes: number): void {
+  if (given === undefined || Number(given) === bytes) return
+  throw invalid('form', `its file has ${bytes} bytes, but its Content-Length says ${quote(given)}`)
 }
 
 /** @throws INVALID_REQUEST when the request has no form. */

@@ -78,7 +78,7 @@ export class Uploads {
     this.#inFlight.add(writer.key)
     try {
       const file = await plan.read(writer, onBytes)
-      digests.check()
+      digests.check(plan.request.trailers)
       requireAtMost(plan.maxBytes, writer.sizeBytes)
       if (writer.sizeBytes === 0 && !plan.mayBeEmpty) throw invalid('file', 'file must be non-empty')
       // The disk may need longer than the connection may be idle; the client has nothing more to send.

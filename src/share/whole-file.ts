@@ -5,6 +5,22 @@ import { invalid } from './fields.ts'
 
 const SEND_PARTS = 'Send the whole file in one request, or in parts by tus: see /api/tus/.'
 
+/** Headers with the values by which they say that a body is only a part of a file. */
+const PARTIAL: Readonly<Record<string, RegExp>> = {
+  'Content-Range': /^/,
+  'X-Content-Range': /^/,
+  'Upload-Complete': /^\s*\?0/,
+  'Upload-Incomplete': /^\s*\?1/,
+  'Upload-Offset': /^(?!0$)/,
+}
+
+/** Headers that name the codings of a body, with the only one that leaves a file's bytes as they are. */
+const CODINGS: Readonly<Record<string, string>> = {
+  'Content-Encoding': 'identity',
+  // The parser takes chunks apart, and nothing else.
+  'Transfer-Encoding': 'chunked',
+}
+
 /** Bodies of these types are envelopes of a file or parts of it, with where to send them. */
 const ENVELOPES: readonly { pattern: RegExp; what: string; hint: string }[] = [
   {
@@ -13,32 +29,40 @@ const ENVELOPES: readonly { pattern: RegExp; what: string; hint: string }[] = [
     hint: 'Send a form to POST /api/entry, or the bytes of the file alone: curl -T NAME.',
   },
   { pattern: /^multipart\/byteranges\b/i, what: 'ranges of a file', hint: SEND_PARTS },
+  {
+    // A saved web page (.mhtml) has such a type too, but without the boundary of a message under way.
+    pattern: /^multipart\/.*;\s*boundary=/i,
+    what: 'a message of several parts',
+    hint: 'Send the bytes of the file alone: curl -T NAME.',
+  },
   { pattern: /^application\/(offset\+octet-stream|partial-upload)\b/i, what: 'a part of a file', hint: SEND_PARTS },
 ]
 
 /**
- * For every route whose body holds a file.
+ * For every body that holds a file, and for the part of a form that does.
  * @throws INVALID_REQUEST for a part of a file (RFC 9110 section 14.5, and the IETF's draft of resumable uploads);
- * UNSUPPORTED_TYPE for a body in a content coding, whose bytes are not those of the file.
+ * UNSUPPORTED_TYPE for a body in a coding, whose bytes are not those of the file.
  */
 export function requireWholeFile(headers: IncomingHttpHeaders): void {
-  if (headers['content-range'] !== undefined) throw isPart('Content-Range', headers['content-range'])
-  if (/^\s*\?0/.test(String(headers['upload-complete'] ?? '')))
-    throw isPart('Upload-Complete', headers['upload-complete'])
-  if (/^\s*\?1/.test(String(headers['upload-incomplete'] ?? ''))) {
-    throw isPart('Upload-Incomplete', headers['upload-incomplete'])
+  for (const [header, pattern] of Object.entries(PARTIAL)) {
+    const value = headers[header.toLowerCase()]
+    if (value !== undefined && pattern.test(String(value))) throw isPart(header, value)
   }
-  const offset = headers['upload-offset']
-  if (offset !== undefined && offset !== '0') throw isPart('Upload-Offset', offset)
-  const coding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
-  if (coding !== 'identity' && coding !== '') {
-    throw new HoldfastError('UNSUPPORTED_TYPE', `the body has Content-Encoding ${JSON.stringify(coding)}`, {
-      hint: 'Send the bytes of the file as they are; a file that is compressed itself needs no Content-Encoding.',
+  requireNoCoding(headers)
+}
+
+/** For a body that holds a file or a part of one. @throws UNSUPPORTED_TYPE when its bytes are not those of the file. */
+export function requireNoCoding(headers: IncomingHttpHeaders): void {
+  for (const [header, harmless] of Object.entries(CODINGS)) {
+    const coding = String(headers[header.toLowerCase()] ?? '').trim()
+    if (coding === '' || coding.toLowerCase() === harmless) continue
+    throw new HoldfastError('UNSUPPORTED_TYPE', `the body has ${header} ${JSON.stringify(coding)}`, {
+      hint: `Send the bytes of the file as they are; a file that is compressed itself needs no ${header}.`,
     })
   }
 }
 
-/** For a raw body. @throws UNSUPPORTED_TYPE when its type says that it wraps a file. */
+/** For a body whose bytes are stored as they are. @throws UNSUPPORTED_TYPE when its type says that it wraps a file. */
 export function requireBareFile(headers: IncomingHttpHeaders): void {
   const type = headers['content-type'] ?? ''
   const envelope = ENVELOPES.find(({ pattern }) => pattern.test(type.trim()))

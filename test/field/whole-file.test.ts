@@ -5,7 +5,17 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { BOUNDARY, encodeForm, formHeaders, NEVER, postForm, type Part } from '../support/forms.ts'
+import { gzipSync } from 'node:zlib'
+import {
+  BOUNDARY,
+  encodeForm,
+  formHeaders,
+  NEVER,
+  postForm,
+  RawConnection,
+  requestHead,
+  type Part,
+} from '../support/forms.ts'
 import { putJson, sendJson, startServer, temporaryFolder, type FileView, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -31,6 +41,14 @@ function curl(...args: string[]): { status: number; body: string } {
   })
   const end = output.trimEnd().lastIndexOf('\n')
   return { status: Number(output.slice(end)), body: output.slice(0, end) }
+}
+
+/** Uploads `hello` as a form whose part has these headers besides its own. */
+async function postPart(headers: string[]) {
+  const disposition = 'Content-Disposition: form-data; name="file"; filename="a.txt"'
+  const head = [`--${BOUNDARY}`, disposition, ...headers].join('\r\n')
+  const body = `${head}\r\n\r\nhello\r\n--${BOUNDARY}--\r\n`
+  return await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
 }
 
 async function nothingStored(): Promise<void> {
@@ -60,6 +78,7 @@ describe('a part of a file', () => {
       { 'upload-incomplete': '?1' },
       { 'upload-offset': '6' },
       { 'content-range': 'bytes */11' },
+      { 'x-content-range': 'bytes 0-4/11' },
     ]) {
       assert.equal((await put(headers)).status, 400, JSON.stringify(headers))
       const form = { method: 'POST', body: encodeForm([{ name: 'file', filename: 'a', content: 'x' }]) }
@@ -94,6 +113,8 @@ describe('an envelope around a file', () => {
     for (const headers of [
       { 'content-encoding': 'gzip' },
       { 'content-type': 'multipart/byteranges; boundary=x' },
+      { 'content-type': 'multipart/related; type="text/xml"; boundary="x"' },
+      { 'content-type': 'multipart/mixed;boundary=x' },
       { 'content-type': 'application/offset+octet-stream' },
       { 'content-type': 'application/partial-upload' },
     ]) {
@@ -102,12 +123,49 @@ describe('an envelope around a file', () => {
     await nothingStored()
   })
 
-  it('inside a form, by Content-Transfer-Encoding, is refused', async () => {
-    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Transfer-Encoding: base64`
-    const body = `${head}\r\n\r\naGVsbG8=\r\n--${BOUNDARY}--\r\n`
-    const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
-    assert.equal(answer.status, 400)
+  it('of a transfer coding that only packs the bytes is refused', async () => {
+    const tus = ['Tus-Resumable: 1.0.0', 'Upload-Length: 11', 'Content-Type: application/offset+octet-stream']
+    for (const [request, codings, headers] of [
+      ['PUT /api/files/a.txt', 'gzip, chunked', []],
+      ['PUT /api/files/a.txt', 'gzip\r\nTransfer-Encoding: chunked', []],
+      ['POST /api/tus/', 'gzip, chunked', tus],
+      ['POST /api/tus/', 'chunked\r\nContent-Encoding: gzip', tus],
+    ] as const) {
+      const lines = [`Transfer-Encoding: ${codings}`, 'Connection: close', ...headers]
+      const connection = new RawConnection(server, requestHead(server, request, lines))
+      const packed = gzipSync('hello world')
+      connection.socket.write(`${packed.length.toString(16)}\r\n`)
+      connection.socket.write(packed)
+      connection.socket.write('\r\n0\r\n\r\n')
+      await connection.closed
+      assert.deepEqual(connection.statuses, [415], connection.received)
+    }
     await nothingStored()
+  })
+
+  it('that is a saved web page, and no message under way, is taken', async () => {
+    assert.equal((await put({ 'content-type': 'multipart/related' })).status, 201)
+  })
+
+  it('inside a form is refused', async () => {
+    for (const [header, status] of [
+      ['Content-Transfer-Encoding: base64', 400],
+      ['Content-Encoding: gzip', 415],
+      ['Content-Range: bytes 0-4/11', 400],
+      ['Content-Length: 11', 400],
+      ['Content-Type: multipart/mixed; boundary=x', 415],
+      [`Content-MD5: ${createHash('md5').update('other').digest('base64')}`, 400],
+      ['Content-MD5: x', 400],
+    ] as const) {
+      assert.equal((await postPart([header])).status, status, header)
+    }
+    await nothingStored()
+  })
+
+  it('inside a form is no matter when its headers tell the truth', async () => {
+    const digest = createHash('sha256').update('hello').digest('base64')
+    const headers = ['Content-Encoding: identity', 'Content-Length: 5', `Content-Digest: sha-256=:${digest}:`]
+    assert.equal((await postPart(headers)).status, 200)
   })
 })
 
@@ -244,6 +302,22 @@ describe('a digest that is sent along', () => {
       const headers = { ...formHeaders(), 'content-digest': `sha-256=:${digest('sha256', text)}:` }
       assert.equal((await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers })).status, status)
     }
+  })
+
+  it('is checked in a trailer, which must be announced', async () => {
+    const send = async (text: string, announcement: string[]) => {
+      const lines = ['Transfer-Encoding: chunked', 'Connection: close', ...announcement]
+      const connection = new RawConnection(server, requestHead(server, 'PUT /api/files/a.txt', lines))
+      const trailer = `Content-Digest: sha-256=:${digest('sha256', text)}:`
+      connection.socket.write(`b\r\nhello world\r\n0\r\n${trailer}\r\n\r\n`)
+      await connection.closed
+      return connection.statuses
+    }
+    assert.deepEqual(await send('hello world', ['Trailer: Content-Digest']), [201])
+    stored = (await server.list()).total
+    assert.deepEqual(await send('HELLO WORLD', ['Trailer: Content-Digest']), [400])
+    assert.deepEqual(await send('hello world', []), [400])
+    await nothingStored()
   })
 
   it('that is malformed is refused before the body is read', async () => {

@@ -15,6 +15,7 @@ import type { Part, ResumableUploads } from '../resumable/resumable-uploads.ts'
 import { formatMetadata, TUS_CONTENT_TYPE, TUS_EXTENSIONS, TUS_VERSION } from '../resumable/tus-headers.ts'
 import { protocolOf } from '../resumable/protocols.ts'
 import type { Settings } from '../settings.ts'
+import { requireNoCoding } from '../whole-file.ts'
 import { smaller } from './describe-file.ts'
 import { guestLinkIdParams, requireGuestLink } from './params.ts'
 import { describeFile } from './upload-metadata.ts'
@@ -69,6 +70,7 @@ export function tusRoutes(instance: FastifyInstance, deps: TusRoutesDependencies
   // The body is left in the request: the handlers stream it.
   instance.removeAllContentTypeParsers()
   instance.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  instance.addHook('preValidation', async (request) => requireNoCoding(request.headers))
   instance.addHook('onSend', async (request, reply) => {
     reply.headers(protocolOf(request.headers).sign(request.headers))
   })
