@@ -6,6 +6,7 @@ export default defineConfig({
     'cli/main': 'src/cli/main.ts',
     'storage/blobs/filesystem/write-worker': 'src/storage/blobs/filesystem/write-worker.ts',
     'builds/checkpoint/command': 'src/builds/checkpoint/command.ts',
+    'builds/manifest/command': 'src/builds/manifest/command.ts',
     'stress/worker': 'src/stress/worker.ts',
     // The libraries: `import { StateManager } from 'holdfast/state'`.
     'state/index': 'src/state/index.ts',

@@ -75,7 +75,11 @@ export const ERROR_CODES = {
     exit: 75,
     meaning: 'Something has failed so often in a row that it is left alone for now.',
   },
-  FILE_UNUSABLE: { http: 500, exit: 74, meaning: 'A file named on the command line cannot be read or written.' },
+  FILE_UNUSABLE: {
+    http: 500,
+    exit: 74,
+    meaning: 'A file named on the command line or in a template cannot be read or written.',
+  },
   LOCK_HELD: { http: 423, exit: 75, meaning: 'Somebody else holds the lock; the details name the holder.' },
   LOCK_TIMEOUT: { http: 423, exit: 75, meaning: 'The lock did not become free within the wait that was asked for.' },
   LOCK_LOST: { http: 409, exit: 75, meaning: 'The lock expired or was broken, and somebody else may hold it by now.' },

@@ -12,11 +12,12 @@ import { NO_CHECKPOINT, type Checkpoints } from './checkpoints.ts'
 import { GivenSecrets } from './given-secrets.ts'
 import { withoutSecrets } from './hiding.ts'
 import { invocationOf, withoutSecretValues, type Invocation } from './invocation.ts'
+import { areManifestsCurrent, manifestTerms } from './manifest/run-manifests.ts'
 import { findPacker, type Packer, type PackerInput } from './packer.ts'
 import { whyBuild, type ResumeMode } from './plan.ts'
-import { recordName } from './record.ts'
+import { metadataOf, recordName } from './record.ts'
 import { Recorder } from './recorder.ts'
-import { hashMemoryFile, newRunId, runsFolder } from './run-folder.ts'
+import { hashMemoryFile, manifestLock, newRunId, openRunFolder, runsFolder } from './run-folder.ts'
 import { requireSameTemplate } from './same-template.ts'
 import { readSecrets } from './secrets.ts'
 import { buildSource, type SourceResult } from './source-build.ts'
@@ -183,10 +184,16 @@ async function allUpToDate(
   for (const { name, fingerprint } of wanted) {
     const build = await manager.get(name)
     const why = await whyBuild(build, templatePath(template), fingerprint, kill)
-    if (!build || why !== null || !build.artifacts.every(isPublished)) return null
+    if (!build || why !== null || !build.artifacts.every(isPublished) || !isInManifests(build)) return null
     outcomes.push({ name, status: 'up to date', build })
   }
   return outcomes
+}
+
+/** Whether the user's manifests tell of it as of a build of their newest run. */
+function isInManifests(build: Build): boolean {
+  const run = metadataOf(build)?.run
+  return run === undefined || areManifestsCurrent(openRunFolder(run.folder))
 }
 
 async function takeLock(
@@ -240,6 +247,7 @@ async function buildAll(operation: Operation, wanted: readonly Wanted[]): Promis
     signals,
     runs: runsFolder(dataFolder, manager.name),
     runId: newRunId(new Date()),
+    manifests: manifestTerms(request.force, packer, template, manifestLock(dataFolder)),
   }
   const settled = await Promise.allSettled(wanted.map((one) => buildOne(operation, terms, one)))
   const outcomes: SourceOutcome[] = []

@@ -3,6 +3,7 @@ import type { Build } from '../state/index.ts'
 import { endLeftovers, followToEnd } from './attempt.ts'
 import { CLEANUP_GRACE_MS, endGroup, isAlive, type ProcessGroup } from './process-group.ts'
 import { distrustChanges } from './late-changes.ts'
+import { adoptManifests } from './manifest/run-manifests.ts'
 import { metadataOf, type BuildMetadata } from './record.ts'
 import { openRunFolder, processOf } from './run-folder.ts'
 import type { SourceTerms } from './source-terms.ts'
@@ -36,17 +37,21 @@ export async function finishLastRun(terms: SourceTerms): Promise<LastRun> {
 }
 
 async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGroup): Promise<LastRun> {
-  const { fingerprint, onNote, onLine, recorder, signals, input } = terms
+  const { fingerprint, manifests, onNote, onLine, recorder, signals, input } = terms
+  const run = openRunFolder(last.run.folder)
   const wasAlive = isAlive(group)
   const isWanted = last.fingerprint.final === fingerprint.final
   const who = `(started ${last.run.startedAt}, pid ${group.pid})`
-  if (wasAlive && isWanted) onNote(`is still running without its Holdfast ${who}; following it`)
+  if (wasAlive && isWanted) {
+    onNote(`is still running without its Holdfast ${who}; following it`)
+    adoptManifests(run, manifests)
+  }
   if (wasAlive && !isWanted) {
     onNote(`is still running without its Holdfast ${who}, but its template has changed; ending it`)
     await endGroup(group, CLEANUP_GRACE_MS, signals.kill)
   }
   const failure = await followToEnd({
-    run: openRunFolder(last.run.folder),
+    run,
     group,
     recorder,
     signals,

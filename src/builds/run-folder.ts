@@ -18,6 +18,8 @@ export interface RunFolder {
   readonly events: string
   /** Packer's own list of what it made. */
   readonly manifest: string
+  /** The folder for what the template's manifest post-processors write; see manifest/. */
+  readonly manifests: string
   /** The exit status, once Packer has ended. */
   readonly exit: string
   /** The folder of the disk that it goes on from: of no use once it has ended. */
@@ -42,6 +44,11 @@ export function hashMemoryFile(dataFolder: string): string {
   return join(resolve(dataFolder), 'builds', '.hashes.json')
 }
 
+/** Held by a process while it changes a manifest of a user's. Absolute. */
+export function manifestLock(dataFolder: string): string {
+  return join(resolve(dataFolder), 'builds', '.manifests.lock')
+}
+
 /** A name for a `holdfast build`: its time and a random end, so that names sort by time. */
 export function newRunId(now: Date): string {
   return `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomId(6)}`
@@ -54,6 +61,7 @@ export function openRunFolder(path: string): RunFolder {
     log: join(path, 'packer.log'),
     events: join(path, 'events.ndjson'),
     manifest: join(path, 'manifest.json'),
+    manifests: join(path, 'manifests'),
     exit: join(path, 'exit'),
     base: join(path, 'base'),
     monitorSocket: socketOf(path),

@@ -5,6 +5,7 @@ import { DISK_FULL, endLeftovers, followToEnd, noSpace } from './attempt.ts'
 import { finishLastRun, type LastRun } from './last-run.ts'
 import { distrustChanges } from './late-changes.ts'
 import { launch } from './launch.ts'
+import { adoptManifests, prepareManifests, withdrawManifests } from './manifest/run-manifests.ts'
 import { ownsOutputs } from './outputs.ts'
 import { packerCommand, pendingBuild, withProcess } from './pending-build.ts'
 import { checkpointSteps, planBuild, whyBuild, type Plan } from './plan.ts'
@@ -32,7 +33,11 @@ export async function buildSource(terms: SourceTerms): Promise<SourceResult> {
   const { template, fingerprint, signals, force } = terms
   if (last.followed) return new SourceBuild(terms, last.build).run('', last.followed)
   const why = await whyBuild(last.build, templatePath(template), fingerprint, signals.kill)
-  if (why === null && !force) return { status: 'up to date' }
+  if (why === null && !force) {
+    const run = last.build && metadataOf(last.build)?.run
+    if (run) adoptManifests(openRunFolder(run.folder), terms.manifests)
+    return { status: 'up to date' }
+  }
   return new SourceBuild(terms, last.build).run(why ?? 'it was asked for with --force', null)
 }
 
@@ -87,7 +92,7 @@ class SourceBuild {
   async #attempt(reason: string, isRetry: boolean): Promise<Failure | null> {
     const { source, fingerprint, template, checkpoints, onNote, recorder, runs, runId, signals } = this.#terms
     signals.stop.throwIfAborted()
-    if (isRetry) await this.#endKept()
+    if (isRetry) await this.#replaceLast()
     this.#attempts += 1
     const store = checkpoints[source.builderType] ?? null
     const mode = isRetry ? 'auto' : this.#terms.resume
@@ -98,7 +103,8 @@ class SourceBuild {
     const isForced = this.#terms.force || owned
     const run = createRunFolder(runs, runId, recorder.build.name, this.#attempts)
     const qemu = await store?.prepare(run, checkpointSteps(this.#terms), plan.baseImage)
-    const files = { eventsFile: run.events, manifestFile: run.manifest }
+    const manifests = prepareManifests(run, this.#terms.manifests)
+    const files = { eventsFile: run.events, manifestFile: run.manifest, manifests }
     const tmpdir = tmpdirOf(this.#terms.input.env)
     const derived = deriveTemplate(template, source, { from: plan.from, ...files, tmpdir, ...(qemu && { qemu }) })
     // All of this may have taken its time: images are read to see whether they are whole.
@@ -132,12 +138,14 @@ class SourceBuild {
     }
   }
 
-  /** The next attempt takes the place of what the last one left to look at; nothing else would ever end it. */
-  async #endKept(): Promise<void> {
+  /** The next attempt takes the place of what the last one left: in manifests, and to look at, which nothing else would ever end. */
+  async #replaceLast(): Promise<void> {
     const last = this.#recorded && metadataOf(this.#recorded)
-    const run = last?.run.isKept ? openRunFolder(last.run.folder) : null
-    const group = run && processOf(run)
-    if (run && group) await endLeftovers(run, group)
+    if (!last) return
+    const run = openRunFolder(last.run.folder)
+    withdrawManifests(run)
+    const group = last.run.isKept ? processOf(run) : null
+    if (group) await endLeftovers(run, group)
   }
 
   #tellWhatIsKept(group: ProcessGroup): void {

@@ -4,6 +4,7 @@ import type { Build } from '../state/index.ts'
 import type { AttemptSignals } from './attempt.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Invocation } from './invocation.ts'
+import type { ManifestTerms } from './manifest/run-manifests.ts'
 import type { Packer, PackerInput } from './packer.ts'
 import type { ResumeMode } from './plan.ts'
 import type { Recorder } from './recorder.ts'
@@ -25,6 +26,7 @@ export interface OperationTerms {
   readonly retries: number
   readonly retryDelayMs: number
   readonly checkpoints: Checkpoints
+  readonly manifests: ManifestTerms
   /** Hidden in Packer's log, and so in all that is made of it. */
   readonly secrets: readonly string[]
   readonly signals: AttemptSignals

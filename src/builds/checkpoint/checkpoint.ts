@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { formatBytes, messageOf, modulePath } from '../../base/index.ts'
 import { copyDisk } from './live-copy.ts'
 import { LayerStore } from './layer-store.ts'
-import { writeDurably } from './durable-file.ts'
+import { writeDurably } from '../durable-file.ts'
 import { QmpClient } from './qmp.ts'
 
 const planSchema = z.object({

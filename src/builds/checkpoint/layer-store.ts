@@ -19,7 +19,7 @@ import {
   systemErrorCode,
 } from '../../base/index.ts'
 import { makeFolder } from '../../storage/index.ts'
-import { syncFile, writeDurably } from './durable-file.ts'
+import { syncFile, writeDurably } from '../durable-file.ts'
 import { formatLayer, parseLayer, type Layer } from './layer.ts'
 import { createOverlay } from './qemu-img.ts'
 

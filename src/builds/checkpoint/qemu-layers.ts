@@ -5,7 +5,7 @@ import type { CheckpointStep, CheckpointStore } from '../checkpoints.ts'
 import type { RunFolder } from '../run-folder.ts'
 import type { DeriveOptions } from '../template/index.ts'
 import { planCheckpoints } from './checkpoint.ts'
-import { writeDurably } from './durable-file.ts'
+import { writeDurably } from '../durable-file.ts'
 import { LayerStore } from './layer-store.ts'
 
 export class QemuLayers implements CheckpointStore {

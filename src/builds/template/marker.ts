@@ -42,7 +42,7 @@ function announce(event: StepEvent['event'], step: number): string[] {
 }
 
 /** A word for sh: as it stands between quotes, or, with odd characters, as octal numbers that printf turns back. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return `'${text}'`
   const octal = [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
   return `"$(printf '${octal.join('')}')"`

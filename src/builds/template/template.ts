@@ -53,6 +53,13 @@ export interface DeriveOptions {
   readonly eventsFile: string
   /** Where Packer's manifest post-processor writes. Absolute. */
   readonly manifestFile: string
+  /** Where the user's manifest post-processors write instead of to the user's files. */
+  readonly manifests: {
+    /** Absolute. */
+    readonly folder: string
+    /** Run behind each of them, with its number among them; the user's file is in HOLDFAST_MANIFEST. */
+    readonly command: readonly string[]
+  }
   /** The user's TMPDIR ('' for none), for local steps and `env("TMPDIR")`, where Packer itself has another. */
   readonly tmpdir?: string
   /** For qemu. */

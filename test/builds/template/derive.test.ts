@@ -19,6 +19,7 @@ import { tempFolder } from '../../helpers/temp-folder.ts'
 import { loadText, namesOf, packer, project, sourceNamed } from './support/project.ts'
 
 const folder = tempFolder('derive')
+const manifests = { folder: '/manifests', command: ['true'] }
 const HORROR = `it's "q" \${a} %{b} é 😀 \\n $(touch x) \`y\``
 
 interface Ran {
@@ -34,7 +35,7 @@ async function run(template: LoadedTemplate, name: string, from = 0, odd = 'plai
   mkdirSync(out)
   const eventsFile = join(out, odd.includes('q') ? '{{events}}.jsonl' : 'events.jsonl')
   const manifestFile = join(out, 'manifest.json')
-  const derived = deriveTemplate(template, sourceNamed(template, name), { from, eventsFile, manifestFile })
+  const derived = deriveTemplate(template, sourceNamed(template, name), { from, eventsFile, manifestFile, manifests })
   await using file = await DerivedFile.write(template.folder, derived)
   const given = derived.varFiles.map((path) => `-var-file=${path}`)
   const result = packer(
@@ -194,7 +195,7 @@ describe('a derived template', () => {
 
   it('refuses a manifest where Packer would look for a template', async () => {
     const template = await loadText(folder, HCL)
-    const options = { from: 0, eventsFile: '/e', manifestFile: '/a{{b}}' }
+    const options = { from: 0, eventsFile: '/e', manifestFile: '/a{{b}}', manifests }
     assert.throws(() => deriveTemplate(template, sourceNamed(template, 'b.null.a'), options), {
       code: 'INVALID_REQUEST',
     })
@@ -206,6 +207,7 @@ describe('a derived template for qemu', () => {
     from: 0,
     eventsFile: '/run/events',
     manifestFile: '/run/manifest.json',
+    manifests,
     qemu: {
       baseImage: '/images/step 1.qcow2',
       monitorFile: '/run/a,b {{x}}.conf',
@@ -320,6 +322,7 @@ it('keeps all provisioners in their order, whatever the template is made of', as
           from,
           eventsFile: '/e',
           manifestFile: '/m',
+          manifests,
           tmpdir: '/t',
         })
         const again = sourceNamed(await loadText(folder, derived.text), 'null.a')

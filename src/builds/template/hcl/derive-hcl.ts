@@ -1,4 +1,5 @@
 /** The template of one run, made from the user's text by cutting in at positions; no expression is touched. */
+import { DEFAULT_MANIFEST, manifestFile, MANIFEST_VARIABLE, MERGE_NAME, mergeCommand } from '../manifest-step.ts'
 import { goTemplateText, markerCommands } from '../marker.ts'
 import type { DeriveOptions } from '../template.ts'
 import type { HclSource, HclTemplate } from './hcl-template.ts'
@@ -23,6 +24,7 @@ interface Edit {
 export function deriveHcl(template: HclTemplate, source: HclSource, options: DeriveOptions): string {
   const edits = [
     ...provisionerEdits(source, options),
+    ...redirectEdits(source, options.manifests),
     ...manifestEdits(source, options.manifestFile),
     ...(options.qemu ? qemuEdits(source, options.qemu) : []),
     ...(options.tmpdir === undefined ? [] : tmpdirEdits(template, source, options.from, options.tmpdir)),
@@ -63,10 +65,30 @@ function provisionerEdits(source: HclSource, { from, eventsFile, qemu }: DeriveO
   })
 }
 
+/** The user's manifest post-processors; of edits at one place, these come before those of {@link manifestEdits}. */
+function redirectEdits(source: HclSource, manifests: DeriveOptions['manifests']): Edit[] {
+  const all = source.chains.flatMap(({ postProcessors }) => postProcessors)
+  return all
+    .filter(({ labels }) => labels[0] === 'manifest')
+    .flatMap((block, step) => {
+      const given = block.attributes.get('output')
+      const fallback = hclString(DEFAULT_MANIFEST)
+      const path = given ? `coalesce(${given.expression.text}\n, ${fallback})` : fallback
+      const merge = pluginBlock('post-processor', 'shell-local', {
+        name: hclString(MERGE_NAME),
+        environment_vars: [`format("${MANIFEST_VARIABLE}=%s", ${path})`],
+        inline: [hclString(mergeCommand(manifests, step))],
+      })
+      const output = `output = ${hclString(manifestFile(manifests.folder, step))}`
+      const redirected = given ? [replacing(block, output, given)] : atTheEnd(block, `${output}\n`)
+      return redirected.concat(insertion(block, block.node.endIndex, `\n${merge}`))
+    })
+}
+
 /** The manifest stands at the end of every chain that does something; alone when there is none. */
-function manifestEdits(source: HclSource, manifestFile: string): Edit[] {
+function manifestEdits(source: HclSource, ownManifest: string): Edit[] {
   const manifest = pluginBlock('post-processor', 'manifest', {
-    output: hclString(manifestFile),
+    output: hclString(ownManifest),
   })
   if (source.chains.length === 0) return atTheEnd(source.build, manifest)
   return source.chains.flatMap(({ block }) =>

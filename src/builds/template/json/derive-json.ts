@@ -1,4 +1,5 @@
 /** The template of one run in the legacy JSON form. */
+import { DEFAULT_MANIFEST, manifestFile, MANIFEST_VARIABLE, MERGE_NAME, mergeCommand } from '../manifest-step.ts'
 import { goTemplateText, markerCommands } from '../marker.ts'
 import type { DeriveOptions } from '../template.ts'
 import type { JsonPlugin, JsonSource, JsonTemplate } from './json-template.ts'
@@ -6,6 +7,7 @@ import type { JsonPlugin, JsonSource, JsonTemplate } from './json-template.ts'
 /** The user's document with what runs for this source; the other builders stay, because overrides may name them. */
 export function deriveJson(template: JsonTemplate, source: JsonSource, options: DeriveOptions): string {
   const { qemu, tmpdir } = options
+  const redirected = redirecting(options.manifests)
   const manifest: JsonPlugin = { type: 'manifest', output: options.manifestFile }
   const chains = source.chains.length > 0 ? source.chains : [[]]
   const derived = {
@@ -15,9 +17,29 @@ export function deriveJson(template: JsonTemplate, source: JsonSource, options: 
       qemu && one === source.builder ? qemuBuilder(source.builder, qemu) : one,
     ),
     provisioners: provisioners(source, options),
-    'post-processors': chains.map((chain) => chain.map((one) => withTmpdir(one, tmpdir)).concat(manifest)),
+    'post-processors': chains.map((chain) =>
+      chain.flatMap((one) => redirected(withTmpdir(one, tmpdir))).concat(manifest),
+    ),
   }
   return `${JSON.stringify(derived, null, 2)}\n`
+}
+
+/** Turns each manifest post-processor of the user's into one that writes for us and the step behind it. */
+function redirecting(manifests: DeriveOptions['manifests']): (plugin: JsonPlugin) => JsonPlugin[] {
+  let count = 0
+  return (plugin) => {
+    if (plugin.type !== 'manifest') return [plugin]
+    const step = count++
+    const given = plugin['output']
+    const path = typeof given === 'string' ? given : DEFAULT_MANIFEST
+    const merge: JsonPlugin = {
+      type: 'shell-local',
+      name: MERGE_NAME,
+      environment_vars: [`${MANIFEST_VARIABLE}=${path}`],
+      inline: [mergeCommand(manifests, step)],
+    }
+    return [{ ...plugin, output: manifestFile(manifests.folder, step) }, merge]
+  }
 }
 
 function provisioners(source: JsonSource, { from, eventsFile, qemu, tmpdir }: DeriveOptions): JsonPlugin[] {
