@@ -2,6 +2,7 @@
  * Files with a passphrase: guesses, slowed down for each file and address, and what a right one opens. Browsers get a
  * signed cookie of that file alone; programs send the passphrase with each request.
  */
+import { isUtf8 } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AttemptThrottle, HoldfastError, type Clock } from '../base/index.ts'
@@ -84,7 +85,9 @@ function givenPassphrase(request: FastifyRequest): string | null {
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(request.headers.authorization ?? '') ?? []
   if (encoded === undefined) return null
   // RFC 7617: the password is what follows the first colon.
-  const credentials = Buffer.from(encoded, 'base64').toString('utf8')
+  const bytes = Buffer.from(encoded, 'base64')
+  // Programs that do not read the charset of the challenge, such as Python's requests, send Latin-1.
+  const credentials = bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
   return credentials.slice(credentials.indexOf(':') + 1)
 }
 

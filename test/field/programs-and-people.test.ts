@@ -58,7 +58,31 @@ describe('a program at a file with a passphrase', () => {
     assert.equal(execFileSync('curl', ['-sSf', '-u', `:${PASSPHRASE}`, url], { encoding: 'utf8' }), 'secret text')
     const header = `X-Download-Passphrase: ${encodeURIComponent(PASSPHRASE)}`
     assert.equal(execFileSync('curl', ['-sSf', '-H', header, url], { encoding: 'utf8' }), 'secret text')
-    assert.equal((await fetch(url, { headers: { 'x-download-passphrase': 'wrong' } })).status, 401)
+  })
+
+  it('opens it with letters beyond ASCII in the encodings that programs send', async () => {
+    const headers = { 'x-download-passphrase': encodeURIComponent('sésame'), accept: 'application/json' }
+    const made = await server.owner('/api/files/a.txt', { method: 'PUT', body: 'secret text', headers })
+    for (const bytes of [
+      Buffer.from(':sésame'),
+      Buffer.from(':sésame', 'latin1'),
+      Buffer.from(':sésame'.normalize('NFD')),
+    ]) {
+      const authorization = `Basic ${bytes.toString('base64')}`
+      const answer = await server.guest(`/-${made.json<FileView>().id}`, { headers: { authorization } })
+      assert.deepEqual([answer.status, answer.text], [200, 'secret text'])
+    }
+  })
+
+  it('is asked again when it sends a wrong one, but no page of a browser is', async () => {
+    const path = `/-${await locked()}`
+    for (const [headers, challenge] of [
+      [{ 'x-download-passphrase': 'wrong' }, 'Basic realm="file", charset="UTF-8"'],
+      [{ authorization: `Basic ${btoa(':wrong')}`, 'sec-fetch-dest': 'video' }, null],
+    ] as [Record<string, string>, string | null][]) {
+      const answer = await server.guest(path, { headers })
+      assert.deepEqual([answer.status, answer.headers.get('www-authenticate')], [401, challenge])
+    }
   })
 })
 

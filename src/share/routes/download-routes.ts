@@ -54,7 +54,10 @@ async function follow(deps: DownloadRoutesDependencies, request: Request, reply:
   if (isPrefetch(request.headers)) return reply.code(503).header('cache-control', 'no-store').send()
   if (isPreviewer(request.headers['user-agent'] ?? '')) return describe(file, request, reply)
   if (file.passphrase_hash !== null && !request.isOwner) {
-    const isUnlocked = await deps.unlocking.isUnlocked(file, request)
+    const isUnlocked = await deps.unlocking.isUnlocked(file, request).catch((error: unknown) => {
+      if (error instanceof HoldfastError && error.code === 'WRONG_SECRET') challenge(request, reply)
+      throw error
+    })
     if (!isUnlocked) return askForPassphrase(file, request, reply)
   }
   return await download(deps, file, request, reply)
@@ -79,9 +82,7 @@ function describe(file: ListedFile, request: Request, reply: FastifyReply): Fast
 function askForPassphrase(file: ListedFile, request: Request, reply: FastifyReply): FastifyReply {
   reply.header('cache-control', 'no-store')
   if (prefersHtml(request)) return reply.redirect(`${request.basePath}/-${file.id}/unlock`, 302)
-  // Within a page of a browser the header would open its own login window.
-  if (request.headers['sec-fetch-dest'] === undefined)
-    reply.header('www-authenticate', 'Basic realm="file", charset="UTF-8"')
+  challenge(request, reply)
   throw new HoldfastError(
     'AUTH_REQUIRED',
     'this file has a passphrase: send it as the password, such as curl -u :PASSPHRASE',
@@ -89,6 +90,12 @@ function askForPassphrase(file: ListedFile, request: Request, reply: FastifyRepl
       hint: "Or send the header 'X-Download-Passphrase', percent-encoded.",
     },
   )
+}
+
+function challenge(request: Request, reply: FastifyReply): void {
+  // Within a page of a browser the header would open its own login window.
+  if (request.headers['sec-fetch-dest'] !== undefined) return
+  reply.header('www-authenticate', 'Basic realm="file", charset="UTF-8"')
 }
 
 async function download(deps: DownloadRoutesDependencies, file: ListedFile, request: Request, reply: FastifyReply) {
