@@ -12,10 +12,14 @@ import { missingTempFolder, tempPath } from './temp-path.ts'
 const PREFIX = 'holdfast-run-'
 const ID_LENGTH = 8
 
+/** Made by this process, by the run's folder, which may be removed during the run. */
+const ours = new Map<string, string>()
+
 /** Makes it (0700) in the TMPDIR of `env`, or, where that lies too deep, in /tmp. @returns its path. */
 export function makeTempFolder(run: RunFolder, env: NodeJS.ProcessEnv, cwd: string): string {
   const path = tempPath(`${PREFIX}${randomId(ID_LENGTH)}`, env, cwd)
   writeFileSync(run.temp, path, { mode: 0o600 })
+  ours.set(run.path, path)
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
@@ -26,7 +30,8 @@ export function makeTempFolder(run: RunFolder, env: NodeJS.ProcessEnv, cwd: stri
 
 /** Removes it, if the run has one. Only when nothing of the run lives any more. */
 export function removeTempFolder(run: RunFolder): void {
-  const path = read(run.temp)
+  const path = read(run.temp) ?? ours.get(run.path) ?? null
+  ours.delete(run.path)
   // Cut short by a full disk or a crash, it names nothing that was made.
   if (path !== null && isOurs(basename(path))) rmSync(path, { recursive: true, force: true })
   rmSync(run.temp, { force: true })
