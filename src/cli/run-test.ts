@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HoldfastError } from '../base/index.ts'
+import { writeDurably } from '../storage/index.ts'
 import { makeFolders } from '../storage/index.ts'
 import {
   cellKey,
@@ -10,7 +11,6 @@ import {
   parseMachine,
   runPlan,
   usingFolder,
-  writeAtomically,
   type CellResult,
 } from '../lab/index.ts'
 import { addLabFlags, planOf, type LabFlags } from './lab-options.ts'
@@ -46,7 +46,7 @@ export function registerRunTest(program: Command): void {
     const [target] = plan.targets
     const [ramMb, fileSize] = [plan.ram_mb[0] ?? 0, plan.file_sizes[0] ?? { label: '', bytes: 0 }]
     const path = join(out, `${cellKey({ target: target?.name ?? '', ramMb, fileSize })}-${plan.run}.json`)
-    const write = (result: CellResult) => writeAtomically(path, `${JSON.stringify(result, null, 2)}\n`)
+    const write = (result: CellResult) => writeDurably(path, `${JSON.stringify(result, null, 2)}\n`, 0o666)
     const outcome = await usingFolder(out, async () =>
       runPlan({
         plan,

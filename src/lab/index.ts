@@ -1,6 +1,5 @@
 export { UPLOAD_WAYS, type UploadWay } from './client/uploads.ts'
 export { defaultMachine, MACHINES_ALLOWED, parseMachine } from './machines/machines.ts'
-export { writeAtomically } from './results/atomic-file.ts'
 export { usingFolder } from './results/folder-errors.ts'
 export type { CellResult } from './results/result.ts'
 export { readResults, RunFolder } from './results/run-folder.ts'

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { formatBytes, messageOf, modulePath } from '../../base/index.ts'
+import { writeDurably } from '../../storage/index.ts'
 import { copyDisk } from './live-copy.ts'
 import { LayerStore } from './layer-store.ts'
-import { writeDurably } from '../durable-file.ts'
 import { QmpClient } from './qmp.ts'
 
 const planSchema = z.object({

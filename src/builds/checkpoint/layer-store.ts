@@ -18,8 +18,7 @@ import {
   randomId,
   systemErrorCode,
 } from '../../base/index.ts'
-import { makeFolder } from '../../storage/index.ts'
-import { syncFile, writeDurably } from '../durable-file.ts'
+import { makeFolder, syncFile, writeDurably } from '../../storage/index.ts'
 import { formatLayer, parseLayer, type Layer } from './layer.ts'
 import { createOverlay } from './qemu-img.ts'
 

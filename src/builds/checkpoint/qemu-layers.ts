@@ -1,11 +1,11 @@
 /** Checkpoints of the qemu builder: layers of its machine's disk. */
 import { basename, join, resolve } from 'node:path'
 import { HoldfastError } from '../../base/index.ts'
+import { writeDurably } from '../../storage/index.ts'
 import type { CheckpointStep, CheckpointStore } from '../checkpoints.ts'
 import type { RunFolder } from '../run-folder.ts'
 import type { DeriveOptions } from '../template/index.ts'
 import { planCheckpoints } from './checkpoint.ts'
-import { writeDurably } from '../durable-file.ts'
 import { LayerStore } from './layer-store.ts'
 
 export class QemuLayers implements CheckpointStore {

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync, type Stats } from 'node:fs'
 import { z } from 'zod'
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
-import { writeDurably } from '../durable-file.ts'
+import { writeDurably } from '../../storage/index.ts'
 
 /** A build in a manifest, as Packer wrote it. */
 export type ManifestEntry = Readonly<Record<string, unknown>>

@@ -17,9 +17,9 @@ import {
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HoldfastError } from '../../base/index.ts'
+import { writeDurably } from '../../storage/index.ts'
 import { makeFolders } from '../../storage/index.ts'
 import { parsePlan, type Plan } from '../plan.ts'
-import { writeAtomically } from './atomic-file.ts'
 import { fromPicoshareHarness } from './picoshare-harness.ts'
 import { cellResultSchema, iterationSchema, type CellResult } from './result.ts'
 
@@ -37,7 +37,7 @@ export class RunFolder {
 
   static create(path: string, plan: Plan): RunFolder {
     makeFolders(join(path, 'cells'))
-    writeAtomically(join(path, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
+    writeDurably(join(path, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`, 0o666)
     return new RunFolder(path, plan)
   }
 
@@ -80,7 +80,7 @@ export class RunFolder {
   }
 
   writeCell(name: string, result: CellResult): void {
-    writeAtomically(join(this.path, 'cells', `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
+    writeDurably(join(this.path, 'cells', `${name}.json`), `${JSON.stringify(result, null, 2)}\n`, 0o666)
   }
 }
 

@@ -1,7 +1,7 @@
 /** Backups as files: `states/NAME.backups/20260102-030405-serial-12.db`, each a whole state that can be opened by itself. */
 import { existsSync } from 'node:fs'
-import { open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 import type { Lock } from '../../lock/index.ts'
 import { isInaccessible, openSqliteFile } from '../../storage/index.ts'
@@ -141,17 +141,4 @@ export async function copyState(path: string, target: string, lock: string): Pro
 /** Removes a database with its side files. */
 export async function removeDatabase(path: string): Promise<void> {
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(path + suffix, { force: true })
-}
-
-/** Gives a finished file its name, durably: its bytes first, then its entry in the folder. */
-export async function publishFile(partial: string, path: string): Promise<void> {
-  await sync(partial)
-  await rename(partial, path)
-  await sync(dirname(path))
-}
-
-/** Resolves when a file's bytes, or a folder's entries, are on the disk. */
-export async function sync(path: string): Promise<void> {
-  await using handle = await open(path, 'r')
-  await handle.sync()
 }

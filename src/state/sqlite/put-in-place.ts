@@ -7,9 +7,9 @@ import { link, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemErrorCode } from '../../base/index.ts'
 import type { Lock } from '../../lock/index.ts'
-import { makeFolder } from '../../storage/index.ts'
+import { makeFolder, publishFile, syncBytes } from '../../storage/index.ts'
 import type { Backup, Restored } from '../engine.ts'
-import { copyState, fenceOff, heightOfFile, publishFile, removeDatabase, sync } from './backup-files.ts'
+import { copyState, fenceOff, heightOfFile, removeDatabase } from './backup-files.ts'
 import { SqliteState } from './sqlite-state.ts'
 
 /** @param lock The state's lock, held. */
@@ -49,7 +49,7 @@ async function replace(partial: string, path: string): Promise<string | null> {
   const aside = `${path}.replaced-${new Date().toISOString().replaceAll(':', '')}`
   const isThere = await exists(path)
   // Before the moves, so that they follow each other at once: a reader in between finds the old file without its log.
-  await sync(partial)
+  await syncBytes(partial)
   if (isThere) {
     await link(path, aside)
     if (await exists(`${path}-wal`)) await rename(`${path}-wal`, `${aside}-wal`)

@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import type { Lock } from '../../lock/index.ts'
-import { makeFolder } from '../../storage/index.ts'
+import { makeFolder, publishFile } from '../../storage/index.ts'
 import type { Backup, BackupStore, Restored } from '../engine.ts'
 import { StateDamagedError } from '../errors.ts'
 import { lockOfState } from '../names.ts'
@@ -14,7 +14,6 @@ import {
   heightOfFile,
   inspectFile,
   listBackups,
-  publishFile,
   removeDatabase,
   unlessGone,
 } from './backup-files.ts'

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { writeAtomically } from '../../results/atomic-file.ts'
+import { writeDurably } from '../../../storage/index.ts'
 import { cacheFolder } from '../../cache-folder.ts'
 import { READY_LINE } from './guest.ts'
 import type { Image } from './image.ts'
@@ -23,7 +23,7 @@ export async function findAccelerator(image: Image, signal: AbortSignal): Promis
   const cache = join(cacheFolder(), `accelerator-${bootId}`)
   if (existsSync(cache)) return readFileSync(cache, 'utf8') === 'kvm' ? 'kvm' : 'tcg'
   const answer = (await bootsWithKvm(image, signal)) ? 'kvm' : 'tcg'
-  writeAtomically(cache, answer)
+  writeDurably(cache, answer, 0o666)
   return answer
 }
 

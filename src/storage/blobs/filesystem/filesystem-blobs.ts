@@ -19,6 +19,7 @@ import type {
   StoredBlob,
   StoreSpace,
 } from '../blob-store.ts'
+import { syncFolder } from '../../durable-file.ts'
 import { FileWriter } from './file-writer.ts'
 import { SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
@@ -372,21 +373,6 @@ function uploadsFolder(dataFolder: string): string {
     for (const path of [from, to]) rmSync(path, { force: true })
   }
   return usual
-}
-
-/** Folders of some network file systems have no fsync. */
-const NO_FSYNC = ['EINVAL', 'ENOTSUP', 'EBADF']
-
-/** Makes a rename in the folder survive a power failure. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } catch (error) {
-    if (!NO_FSYNC.includes(systemErrorCode(error) ?? '')) throw error
-  } finally {
-    await folder.close()
-  }
 }
 
 /** What this process may use: the machine's memory, or the limit of its container. */
