@@ -1,7 +1,8 @@
-// Builds the program to dist/ (plain JS and .d.ts) and the browser app to dist/web/, when the sources are newer than the last
-// build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
+// Builds the program to dist/, the library to dist/library/ (a package of its own) and the browser app to dist/web/, when the
+// sources are newer than the last build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
 import { spawnSync } from 'node:child_process'
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 
@@ -19,6 +21,8 @@ const STAMP = 'dist/.stamp'
 const NEXT = 'dist.next'
 const INPUTS = [
   'src',
+  'packages',
+  'package.json',
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -47,8 +51,10 @@ function build() {
   const startedAt = new Date()
   rmSync(NEXT, { recursive: true, force: true })
   mkdirSync(NEXT)
-  run('rolldown', ['--config', 'rolldown.config.js', '--dir', NEXT, '--log-level', 'warn'])
-  run('tsc', ['-p', 'tsconfig.build.json', '--outDir', NEXT])
+  run('tsc', ['-p', 'tsconfig.build.json', '--outDir', `${NEXT}/types`])
+  run('rolldown', ['--config', 'rolldown.config.js', '--log-level', 'warn'])
+  rmSync(`${NEXT}/types`, { recursive: true })
+  describeLibrary(`${NEXT}/library`)
   run('vite', ['build', '--outDir', `../../${NEXT}/web`, '--logLevel', 'warn'])
   compress(`${NEXT}/web/assets`)
   writeFileSync(`${NEXT}/.stamp`, '')
@@ -56,6 +62,14 @@ function build() {
   // Only a whole build takes the place of the last one: what runs from that may start workers and commands meanwhile.
   rmSync('dist', { recursive: true, force: true })
   renameSync(NEXT, 'dist')
+}
+
+/** Makes a package of the library that `npm pack dist/library` can pack. */
+function describeLibrary(folder) {
+  const manifest = JSON.parse(readFileSync('packages/state/package.json', 'utf8'))
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  writeFileSync(`${folder}/package.json`, JSON.stringify({ ...manifest, version }, null, 2))
+  for (const path of ['packages/state/README.md', 'LICENSE']) copyFileSync(path, `${folder}/${basename(path)}`)
 }
 
 /** Once here rather than for each client. */

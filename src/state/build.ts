@@ -12,7 +12,54 @@ export type ProvisionerStatus = (typeof PROVISIONER_STATUSES)[number]
 export const MAX_NESTING = 200
 const MAX_NAME_LENGTH = 512
 
-/** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it. */
+/** One step of a build. */
+export interface Provisioner {
+  readonly name: string
+  readonly status: ProvisionerStatus
+  readonly error: string | null
+  /** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it; so are all times here. */
+  readonly startedAt: string | null
+  readonly endedAt: string | null
+  /** Of its last run, when it ran a program that told one. */
+  readonly exitStatus?: number
+  /** The end of what its last run printed, at most a few kB. */
+  readonly output?: string
+  /** How often it was started; absent before the first time. */
+  readonly attempts?: number
+}
+
+export interface Artifact {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+  /** Where it was published, or null. */
+  readonly url: string | null
+  /** What made it, in the builder's terms: `transcend.qemu`. */
+  readonly type?: string
+}
+
+/** One build, frozen to its depths. To change it make another: `{ ...build, status: 'complete' }`. */
+export interface Build {
+  /** Its key in the state: 1 to 512 characters of well-formed Unicode, any but NUL. */
+  readonly name: string
+  /** What is built, in the builder's terms: `amazon-ebs.ubuntu`. */
+  readonly source: string
+  readonly status: BuildStatus
+  /** Fingerprint of the template and all that it refers to, or null before it is known. */
+  readonly templateHash: string | null
+  /** The machine that is being built on, in the builder's own terms; any JSON. */
+  readonly instance: Json
+  readonly provisioners: readonly Provisioner[]
+  readonly artifacts: readonly Artifact[]
+  readonly error: string | null
+  readonly createdAt: string
+  readonly startedAt: string | null
+  readonly endedAt: string | null
+  /** The user's own; any JSON object. */
+  readonly metadata: { readonly [key: string]: Json }
+}
+
 const time = z.string()
 
 const json = z.custom<Json>(isJson, { error: 'is not a JSON value' })
@@ -23,36 +70,26 @@ const provisionerSchema = z.object({
   error: z.string().nullable(),
   startedAt: time.nullable(),
   endedAt: time.nullable(),
-  /** Of its last run, when it ran a program that told one. */
   exitStatus: z.number().int().exactOptional(),
-  /** The end of what its last run printed, at most a few kB. */
   output: z.string().exactOptional(),
-  /** How often it was started; absent before the first time. */
   attempts: z.number().int().min(0).exactOptional(),
 })
 
 const artifactSchema = z.object({
   path: z.string(),
   sizeBytes: z.number().int().min(0),
-  /** Lower-case hex. */
   sha256: z.string(),
-  /** Where it was published, or null. */
   url: z.string().nullable(),
-  /** What made it, in the builder's terms: `transcend.qemu`. */
   type: z.string().exactOptional(),
 })
 
 export const buildSchema = z.object({
-  /** Its key in the state: 1 to 512 characters of well-formed Unicode, any but NUL. */
   name: z
     .string()
     .refine(isBuildName, { error: `is not 1 to ${MAX_NAME_LENGTH} characters without NUL or half a surrogate pair` }),
-  /** What is built, in the builder's terms: `amazon-ebs.ubuntu`. */
   source: z.string(),
   status: z.enum(BUILD_STATUSES),
-  /** Fingerprint of the template and all that it refers to, or null before it is known. */
   templateHash: z.string().nullable(),
-  /** The machine that is being built on, in the builder's own terms; any JSON. */
   instance: json,
   provisioners: z.array(provisionerSchema),
   artifacts: z.array(artifactSchema),
@@ -60,19 +97,10 @@ export const buildSchema = z.object({
   createdAt: time,
   startedAt: time.nullable(),
   endedAt: time.nullable(),
-  /** The user's own; any JSON object. */
-  metadata: z.custom<{ readonly [key: string]: Json }>(isJsonObject, {
+  metadata: z.custom<Build['metadata']>(isJsonObject, {
     error: 'is not a JSON object, or has a number in it that is too big',
   }),
-})
-
-export type Provisioner = Readonly<z.infer<typeof provisionerSchema>>
-export type Artifact = Readonly<z.infer<typeof artifactSchema>>
-/** One build, frozen to its depths. To change it make another: `{ ...build, status: 'complete' }`. */
-export interface Build extends Readonly<Omit<z.infer<typeof buildSchema>, 'provisioners' | 'artifacts'>> {
-  readonly provisioners: readonly Provisioner[]
-  readonly artifacts: readonly Artifact[]
-}
+}) satisfies z.ZodType<Build>
 
 export function isBuildName(text: string): boolean {
   return text.length > 0 && text.length <= MAX_NAME_LENGTH && !text.includes('\0') && text.isWellFormed()

@@ -1,5 +1,5 @@
 /** The newest save, read again only when somebody else wrote since. */
-import type { StatementSync } from 'node:sqlite'
+import { LazyStatement } from '../../storage/index.ts'
 import type { StateHead } from '../state-store.ts'
 import type { SaveRow, StoredRow } from './saves.ts'
 import type { Tables } from './tables.ts'
@@ -15,7 +15,7 @@ interface Mark {
 export class NewestSave {
   readonly #tables: Tables
   /** Changes when another connection writes, not when this one does. */
-  readonly #dataVersion: StatementSync
+  readonly #dataVersion: LazyStatement
   /** As it was read, or as this connection wrote it. */
   #row: SaveRow | StoredRow | null = null
   #head: StateHead | null = null
@@ -25,7 +25,7 @@ export class NewestSave {
 
   constructor(tables: Tables) {
     this.#tables = tables
-    this.#dataVersion = tables.connection.prepare('PRAGMA data_version', { returnArrays: true })
+    this.#dataVersion = new LazyStatement(tables.connection, 'PRAGMA data_version', { returnArrays: true })
   }
 
   row(): SaveRow | StoredRow | null {

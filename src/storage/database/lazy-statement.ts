@@ -1,17 +1,19 @@
 /** A statement that is prepared when it is first used: who only reads does not pay for the statements that write. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
-type Options = Parameters<DatabaseSync['prepare']>[1]
+interface LazyStatementOptions {
+  /** Rows as arrays rather than objects. Default false. */
+  returnArrays?: boolean
+}
 
 /** As node:sqlite's StatementSync, with the methods that are used here. */
 export class LazyStatement {
   readonly #connection: DatabaseSync
   readonly #text: string
-  readonly #options: Options
+  readonly #options: LazyStatementOptions
   #prepared: StatementSync | null = null
 
-  /** @param options As those of `DatabaseSync.prepare`. */
-  constructor(connection: DatabaseSync, text: string, options: Options = {}) {
+  constructor(connection: DatabaseSync, text: string, options: LazyStatementOptions = {}) {
     this.#connection = connection
     this.#text = text
     this.#options = options
@@ -34,7 +36,10 @@ export class LazyStatement {
   }
 
   get #statement(): StatementSync {
-    this.#prepared ??= this.#connection.prepare(this.#text, this.#options)
+    if (this.#prepared) return this.#prepared
+    this.#prepared = this.#connection.prepare(this.#text)
+    // The library runs on Node 22 too, which ignores the option of `prepare`.
+    this.#prepared.setReturnArrays(this.#options.returnArrays ?? false)
     return this.#prepared
   }
 }
