@@ -5,6 +5,7 @@ import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
 import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../builds/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
+import { movesCursor } from './terminal.ts'
 import { publisherTo } from './publish.ts'
 import { dataFolderOf, outerLocks, printJson, type DataOptions } from './state-output.ts'
 
@@ -77,7 +78,7 @@ async function build(template: string, flags: BuildFlags): Promise<void> {
   // The command line may hold secrets, and every user of the machine can list it.
   process.title = 'holdfast build'
   const out = flags.json ? process.stderr : process.stdout
-  const progress = out.isTTY
+  const progress = movesCursor(out)
     ? new TerminalProgress(out, flags.verbose === true)
     : new PlainProgress(out, flags.verbose === true)
   const note = (text: string) => progress.note(null, text)

@@ -17,6 +17,7 @@ import {
   type Outcome,
 } from '../lab/index.ts'
 import { addLabFlags, planOf, type LabFlags } from './lab-options.ts'
+import { movesCursor } from './terminal.ts'
 
 const EXIT_SOME_FAILED = 1
 const SINGLE_TARGET_ITERATIONS = 10
@@ -48,7 +49,7 @@ export function registerRunTestMatrix(program: Command): void {
   addLabFlags(command).action(async (flags: MatrixFlags) => {
     const folder = flags.resume === undefined ? await newRun(flags) : resumedRun(command, flags)
     await using session = await LabSession.open()
-    const presenter = process.stderr.isTTY ? new TerminalPresenter() : new LinePresenter()
+    const presenter = movesCursor(process.stderr) ? new TerminalPresenter() : new LinePresenter()
     const { plan } = folder
     const driver = parseMachine(plan.machine)
     const journal = folder.readJournal()
