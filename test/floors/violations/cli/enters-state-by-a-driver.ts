@@ -1,0 +1,3 @@
+import { SqliteState } from '../state/sqlite/sqlite-state.ts'
+
+export const wrong = SqliteState

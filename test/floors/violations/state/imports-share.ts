@@ -1,0 +1,3 @@
+import { Share } from '../share/index.ts'
+
+export const wrong = Share

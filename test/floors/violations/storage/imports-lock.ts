@@ -1,0 +1,3 @@
+import { LockManager } from '../lock/index.ts'
+
+export const wrong = LockManager

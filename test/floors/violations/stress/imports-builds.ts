@@ -1,0 +1,3 @@
+import { buildTemplate } from '../builds/index.ts'
+
+export const wrong = buildTemplate
