@@ -218,6 +218,7 @@ async function refuseWhenFull(db: Kysely<ShareTables>, guestLinkId: string): Pro
     .selectFrom('guest_links')
     .select(['max_file_uploads', countUploads().as('uploads')])
     .where('id', '=', guestLinkId)
+    .where('deleted_at', 'is', null)
     .executeTakeFirst()
   const isFull = !link || (link.max_file_uploads !== null && link.uploads >= link.max_file_uploads)
   if (isFull) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link was used up or removed during the upload')

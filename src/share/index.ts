@@ -1,5 +1,6 @@
 export { Files } from './files.ts'
 export { Share } from './share.ts'
 export { shareMigrations } from './tables.ts'
+export type { Uptime } from './uptime.ts'
 export { verifyFiles, type Finding } from './verify.ts'
 export { sendRecipientError } from './recipient-errors.ts'

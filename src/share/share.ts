@@ -48,6 +48,8 @@ export interface ShareDependencies {
 export class Share {
   readonly files: Files
   readonly trash: Trash
+  readonly uptime: Uptime
+  readonly #guestLinks: GuestLinks
   readonly freeSpace: FreeSpace
   readonly tracker: UploadTracker
   readonly transfers: Transfers
@@ -61,7 +63,9 @@ export class Share {
     this.#deps = deps
     this.files = new Files(database, blobs, clock)
     const uptime = new Uptime(database)
+    this.uptime = uptime
     this.trash = new Trash({ database, blobs, clock, uptime, metrics, keepMs: deps.keepDeletedMs })
+    this.#guestLinks = new GuestLinks({ database, clock, uptime, keepMs: deps.keepDeletedMs })
     this.freeSpace = new FreeSpace(blobs, this.trash, deps.minFreeBytes)
     this.tracker = new UploadTracker(clock, metrics)
     this.transfers = new Transfers(metrics)
@@ -86,6 +90,7 @@ export class Share {
       orphans,
       resumable: this.#resumable,
       trash,
+      guestLinks: this.#guestLinks,
       uptime,
       freeSpace: this.freeSpace,
       clock,
@@ -102,13 +107,13 @@ export class Share {
   async register(app: FastifyInstance): Promise<void> {
     const { database, blobs, clock, log, maxFileBytes } = this.#deps
     const { files, trash, transfers } = this
-    const guestLinks = new GuestLinks(database, clock)
+    const guestLinks = this.#guestLinks
     const settings = new Settings(database)
     const downloadLog = new DownloadLog(database)
     const downloads = new Downloads(database, clock, log)
     const unlocking = new Unlocking(database, clock)
     fileRoutes(app, { files, trash, freeSpace: this.freeSpace, downloadLog, clock })
-    trashRoutes(app, { files, trash, clock })
+    trashRoutes(app, { files, trash, guestLinks, clock })
     guestLinkRoutes(app, guestLinks, clock)
     settingsRoutes(app, settings)
     progressRoutes(app, this.tracker)

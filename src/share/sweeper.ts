@@ -4,12 +4,14 @@ import type { BlobStore } from '../storage/index.ts'
 import type { Files } from './files.ts'
 import type { ResumableUploads } from './resumable/resumable-uploads.ts'
 import type { FreeSpace } from './free-space.ts'
+import type { GuestLinks } from './guest-links.ts'
 import type { Orphans } from './orphans.ts'
 import type { Trash } from './trash.ts'
 import type { Uptime } from './uptime.ts'
 
 export interface Sweep {
   purgedFiles: number
+  purgedGuestLinks: number
   orphanedBlobs: number
   leftovers: number
   abandonedUploads: number
@@ -26,6 +28,7 @@ export interface SweeperDependencies {
   orphans: Orphans
   resumable: ResumableUploads
   trash: Trash
+  guestLinks: GuestLinks
   uptime: Uptime
   clock: Clock
   freeSpace: FreeSpace
@@ -84,13 +87,14 @@ export class Sweeper {
 
   async sweep(): Promise<Sweep> {
     // Each by itself: what one of them cannot remove must not keep the others from making room.
-    const { blobs, files, orphans, resumable, trash } = this.#deps
+    const { blobs, files, guestLinks, orphans, resumable, trash } = this.#deps
     await this.#attempt(async () => (await this.#watch(), 0))
     const swept = {
       leftovers: await this.#attempt(async () => blobs.removeLeftovers(async (key) => files.hasBlob(key))),
       orphanedBlobs: await this.#attempt(async () => orphans.sweep()),
       abandonedUploads: await this.#attempt(async () => resumable.sweep()),
       purgedFiles: await this.#attempt(async () => trash.removeOverdue()),
+      purgedGuestLinks: await this.#attempt(async () => guestLinks.removeOverdue()),
     }
     await this.#attempt(async () => (await this.#deps.freeSpace.relieve(), 0))
     if (Object.values(swept).some((count) => count > 0)) this.#deps.log.info(swept, 'swept')

@@ -41,6 +41,10 @@ export interface GuestLinksTable {
   max_file_bytes: number | null
   max_file_uploads: number | null
   is_disabled: Generated<number>
+  /** When the owner deleted it; null is not. */
+  deleted_at: number | null
+  /** The uptime in ms at which it was deleted; null is not. */
+  hidden_since: number | null
 }
 
 export interface DownloadsTable {
@@ -141,6 +145,7 @@ export const shareMigrations: Migrations = {
   'share-005-trash': { up: addTrash },
   'share-006-partial-uploads': { up: createPartialUploads },
   'share-007-guest-greeting': { up: addGuestGreeting },
+  'share-008-guest-link-trash': { up: addGuestLinkTrash },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -192,6 +197,12 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
 
 async function addGuestGreeting(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('guest_links').addColumn('greeting', 'text').execute()
+}
+
+async function addGuestLinkTrash(db: Kysely<unknown>): Promise<void> {
+  for (const column of ['deleted_at', 'hidden_since']) {
+    await db.schema.alterTable('guest_links').addColumn(column, 'bigint').execute()
+  }
 }
 
 async function createResumableUploads(db: Kysely<unknown>): Promise<void> {

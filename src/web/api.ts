@@ -22,6 +22,7 @@ import type {
   SharedFile,
   SystemInfo,
   TrashList,
+  TrashedGuestLink,
   Token,
 } from './types.ts'
 
@@ -52,7 +53,12 @@ export const listDownloads = (id: string, signal: AbortSignal) =>
 export const changeFile = (id: string, change: FileChange) => call('PATCH', `/files/${part(id)}`, { body: change })
 export const deleteFile = (id: string, { purge = false } = {}) =>
   call('DELETE', `/entry/${part(id)}${purge ? '?purge=true' : ''}`)
-export const listTrash = (signal: AbortSignal) => call<TrashList>('GET', '/trash', { signal })
+export async function listTrash(signal: AbortSignal): Promise<TrashList> {
+  type Answer = Omit<TrashList, 'guestLinks'> & { guestLinks: Sent<TrashedGuestLink>[] }
+  const { guestLinks, ...files } = await call<Answer>('GET', '/trash', { signal })
+  return { ...files, guestLinks: guestLinks.map(withLifetime) }
+}
+
 export const emptyTrash = () => call('DELETE', '/trash')
 /** @param isForEver whether the file loses its expiry, as one that has expired must. */
 export const restoreFile = (id: string, isForEver: boolean) =>
@@ -64,7 +70,9 @@ export async function listGuestLinks(signal: AbortSignal): Promise<GuestLink[]> 
 }
 
 export const createGuestLink = (link: NewGuestLink) => call<{ id: string }>('POST', '/guest-links', { body: link })
-export const deleteGuestLink = (id: string) => call('DELETE', `/guest-links/${part(id)}`)
+export const deleteGuestLink = (id: string, { purge = false } = {}) =>
+  call('DELETE', `/guest-links/${part(id)}${purge ? '?purge=true' : ''}`)
+export const restoreGuestLink = (id: string) => call('POST', `/trash/guest-links/${part(id)}/restore`)
 export const enableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/enable`)
 export const disableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/disable`)
 export const getGuestView = async (id: string, signal: AbortSignal) =>

@@ -112,10 +112,18 @@ export interface TrashedFile extends SharedFile {
   purgeInSeconds: number
 }
 
+export interface TrashedGuestLink extends GuestLink {
+  deletedAt: string
+  /** Uptime of the server until it is removed for good. */
+  purgeInSeconds: number
+}
+
 export interface TrashList {
   files: TrashedFile[]
+  /** Of the files. */
   total: number
   totalBytes: number
+  guestLinks: TrashedGuestLink[]
 }
 
 /** What a token may do; `manage` is everything. */

@@ -15,7 +15,7 @@ import {
   type FileView,
   type TestServer,
 } from '../support/server.ts'
-import { beginUpload } from '../support/tus.ts'
+import { beginUpload, metadata, tus } from '../support/tus.ts'
 
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
 const skip = existsSync(FAKETIME) ? false : 'faketime is not installed'
@@ -30,6 +30,7 @@ interface Trashed extends FileView {
 
 interface TrashList {
   files: Trashed[]
+  guestLinks: { id: string; label: string; purgeInSeconds: number }[]
   total: number
   totalBytes: number
 }
@@ -227,6 +228,86 @@ describe('a deleted file', () => {
     assert.equal((await server.guest(`/api/guest/${guest.id}`, form())).status, 401)
     await remove(server, id)
     assert.equal((await server.guest(`/api/guest/${guest.id}`, form())).status, 200)
+  })
+})
+
+describe('a deleted guest link', () => {
+  const newLink = { label: 'Ann', urlExpirationTime: inADay(), fileLifetime: '24h', maxFileUploads: 2 }
+  const make = async (server: TestServer) =>
+    (await server.owner('/api/guest-links', postJson(newLink))).json<{ id: string }>().id
+  const all = async (server: TestServer) =>
+    (await server.owner('/api/guest-links')).json<{ guestLinks: { id: string }[] }>().guestLinks
+  const deleted = async (server: TestServer) => (await trash(server)).guestLinks
+  const removeLink = async (server: TestServer, id: string, query = '') =>
+    (await server.owner(`/api/guest-links/${id}${query}`, { method: 'DELETE' })).status
+  const restoreLink = async (server: TestServer, id: string) =>
+    server.owner(`/api/trash/guest-links/${id}/restore`, { method: 'POST' })
+  const send = async (server: TestServer, id: string) => {
+    const body = new FormData()
+    body.append('file', new Blob(['text']), 'a.txt')
+    const headers = { accept: 'application/json' }
+    return await server.guest(`/api/guest/${id}`, { method: 'POST', body, headers })
+  }
+
+  it('takes nothing, is shown in the trash and comes back as it was', async () => {
+    await using server = await startServer({ args: quick })
+    const id = await make(server)
+    const file = (await send(server, id)).json<{ id: string }>()
+    const [before] = await all(server)
+    assert.equal(await removeLink(server, id), 200)
+    assert.equal(await removeLink(server, id), 200)
+    assert.equal((await send(server, id)).status, 404)
+    assert.equal((await server.guest(`/api/guest/${id}`)).status, 404)
+    assert.equal((await server.owner(`/api/guest-links/${id}/enable`, { method: 'PUT' })).status, 404)
+    assert.deepEqual(await all(server), [])
+    const [shown] = await deleted(server)
+    assert.deepEqual([shown?.id, shown?.label], [id, 'Ann'])
+    assert.ok((shown?.purgeInSeconds ?? 0) > 80_000)
+
+    const back = await restoreLink(server, id)
+    assert.equal(back.status, 200, back.text)
+    assert.deepEqual(back.json(), before)
+    assert.deepEqual(await all(server), [before])
+    assert.equal((await server.owner(`/api/files/${file.id}`)).json<FileView>().guestLink?.id, id)
+    assert.equal((await send(server, id)).status, 200)
+    assert.equal((await send(server, id)).status, 401)
+    assert.equal((await restoreLink(server, id)).status, 404)
+  })
+
+  it('gives up the uploads that it has begun', async () => {
+    await using server = await startServer({ args: quick })
+    const id = await make(server)
+    const headers = { 'upload-length': '1000', 'upload-metadata': metadata({ filename: 'a.bin' }) }
+    const begun = await tus(server, 'POST', `/api/guest/${id}/tus/`, { headers })
+    const path = begun.headers.get('location') ?? ''
+    const head = async () => server.guest(path, { method: 'HEAD', headers: { 'tus-resumable': '1.0.0' } })
+    assert.equal((await head()).status, 200)
+    await removeLink(server, id)
+    await restoreLink(server, id)
+    assert.equal((await head()).status, 404)
+    await eventually(() => readdirSync(join(server.dataFolder, 'uploads')).length === 0)
+  })
+
+  it('goes for good by purge, and with all of the trash; its files stay', async () => {
+    await using server = await startServer({ args: quick })
+    const [a, b] = [await make(server), await make(server)]
+    const { id } = (await send(server, b)).json<{ id: string }>()
+    await removeLink(server, a, '?purge=true')
+    assert.deepEqual(await deleted(server), [])
+    await removeLink(server, b)
+    assert.equal((await server.owner('/api/trash', { method: 'DELETE' })).status, 204)
+    assert.equal((await restoreLink(server, b)).status, 404)
+    assert.equal(await download(server, id), 200)
+  })
+
+  it('goes when the server has run for the quarantine', async () => {
+    const dataFolder = temporaryFolder()
+    const first = await startServer({ dataFolder, args: quick })
+    await removeLink(first, await make(first))
+    await first.stop()
+    runLonger(first, 2 * DAY_MS)
+    await using server = await startServer({ dataFolder, args: quick })
+    await eventually(async () => (await deleted(server)).length === 0)
   })
 })
 

@@ -91,6 +91,7 @@ const EXPECTED = [
   'GET /api/sessions',
   'DELETE /api/trash',
   'GET /api/trash',
+  'POST /api/trash/guest-links/{id}/restore',
   'POST /api/trash/{id}/restore',
   'GET /api/builds',
   'GET /api/builds/{state}/{name}',

@@ -271,6 +271,7 @@ describe('a link that is over', () => {
     assert.equal((await remove()).status, 200)
     assert.equal((await upload(id)).status, 404)
     assert.equal((await server.guest(`/-${file.id}`)).text, 'text')
+    await server.owner(`/api/guest-links/${id}?purge=true`, { method: 'DELETE' })
     assert.equal((await server.owner(`/api/files/${file.id}`)).json<FileView>().guestLink, null)
     assert.equal((await server.owner('/api/guest-links/abc', { method: 'DELETE' })).status, 400)
   })

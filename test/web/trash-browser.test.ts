@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { NO_BROWSER, openPage, type TestPage } from '../support/browser.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { postJson, startServer, type TestServer } from '../support/server.ts'
 
 describe('the trash', { skip: NO_BROWSER }, () => {
   let server: TestServer
@@ -42,6 +42,29 @@ describe('the trash', { skip: NO_BROWSER }, () => {
     await page.getByRole('button', { name: 'Delete gone.txt for good' }).click()
     await page.getByText('The trash is empty').first().waitFor()
     assert.equal((await server.owner('/api/trash')).json().total, 0)
+  })
+
+  it('holds a deleted guest link, which comes back from the message and from the page', async () => {
+    const link = { label: 'Ann', urlExpirationTime: '2999-12-31T00:00:00Z', fileLifetime: '24h' }
+    const { id } = (await server.owner('/api/guest-links', postJson(link))).json<{ id: string }>()
+    const isThere = async () => (await server.guest(`/api/guest/${id}`)).status === 200
+    await using opened = await open('/guest-links')
+    const { page } = opened
+    const remove = async () => {
+      await page.getByRole('button', { name: 'Delete', exact: true }).click()
+      await page.getByRole('button', { name: 'Delete the link' }).click()
+      await page.getByText('No guest links yet').waitFor()
+    }
+    await remove()
+    assert.equal(await isThere(), false)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByRole('heading', { name: 'Ann' }).waitFor()
+    assert.equal(await isThere(), true)
+    await remove()
+    await page.goto(`${server.url}/trash`)
+    await page.getByRole('button', { name: 'Restore Ann' }).click()
+    await page.getByText('Ann is back.').waitFor()
+    assert.equal(await isThere(), true)
   })
 
   it('is emptied after a question', async () => {

@@ -59,6 +59,7 @@ async function limitsOf(db: Kysely<ShareTables>, linkId: string) {
     .selectFrom('guest_links')
     .select(['max_file_bytes as maxFileBytes', 'max_file_uploads', countUploads().as('uploads')])
     .where('id', '=', linkId)
+    .where('deleted_at', 'is', null)
     .executeTakeFirst()
   if (!link) return null
   const filesLeft = link.max_file_uploads === null ? null : link.max_file_uploads - link.uploads

@@ -11,7 +11,7 @@ import { SORT_COLUMNS, type FileChange, type Files } from '../files.ts'
 import { hashPassphrase } from '../passphrase.ts'
 import type { Trash } from '../trash.ts'
 import { JsonArray } from './json-array.ts'
-import { fileIdParams, requireFile, requireFileId } from './params.ts'
+import { deleteQuery, fileIdParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface FileRoutesDependencies {
@@ -31,10 +31,6 @@ const listQuery = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
   limit: z.coerce.number().int().min(0).max(10_000).default(100),
   offset: z.coerce.number().int().min(0).default(0),
-})
-
-const deleteQuery = z.object({
-  purge: z.enum(['true', 'false']).default('false').describe('Remove it for good at once, from the trash too'),
 })
 
 const listAnswer = z.object({

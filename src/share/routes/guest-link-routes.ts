@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { closedObject, HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration } from '../fields.ts'
 import type { GuestLinks } from '../guest-links.ts'
-import { guestLinkIdParams, requireGuestLink, requireGuestLinkId } from './params.ts'
+import { deleteQuery, guestLinkIdParams, requireGuestLink, requireGuestLinkId } from './params.ts'
 import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
 
 /** Of the label and of the greeting. */
@@ -32,6 +32,7 @@ const guestView = guestLinkView
 
 export function guestLinkRoutes(app: FastifyInstance, guestLinks: GuestLinks, clock: Clock): void {
   ownersRoutes(app, guestLinks, clock)
+  changeRoutes(app, guestLinks)
   guestsRoute(app, guestLinks)
 }
 
@@ -65,12 +66,24 @@ function ownersRoutes(instance: FastifyInstance, guestLinks: GuestLinks, clock: 
     },
     async (request) => ({ id: await guestLinks.add(readNewLink(request.body, clock.now())) }),
   )
+}
+
+function changeRoutes(instance: FastifyInstance, guestLinks: GuestLinks): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.delete(
     '/api/guest-links/:id',
-    { schema: { summary: 'Delete a guest link; its files stay', tags, params: guestLinkIdParams } },
+    {
+      schema: {
+        summary: 'Delete a guest link: into the trash, or for good; its files stay',
+        tags,
+        params: guestLinkIdParams,
+        querystring: deleteQuery,
+      },
+    },
     async (request, reply) => {
-      await guestLinks.remove(requireGuestLinkId(request.params.id))
+      const id = requireGuestLinkId(request.params.id)
+      await (request.query.purge === 'true' ? guestLinks.purge(id) : guestLinks.remove(id))
       return reply.send()
     },
   )

@@ -10,6 +10,10 @@ const idOf = (length: number) => z.object({ id: z.string().meta({ pattern: `^[${
 export const fileIdParams = idOf(FILE_ID_LENGTH)
 export const guestLinkIdParams = idOf(GUEST_LINK_ID_LENGTH)
 
+export const deleteQuery = z.object({
+  purge: z.enum(['true', 'false']).default('false').describe('Remove it for good at once, from the trash too'),
+})
+
 /** @throws INVALID_ID, NOT_FOUND */
 export async function requireFile(files: Files, id: string): Promise<ListedFile> {
   const file = await files.find(requireFileId(id))

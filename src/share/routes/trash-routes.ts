@@ -5,13 +5,22 @@ import { z } from 'zod'
 import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
 import { formatTime, invalid, parseExpiration } from '../fields.ts'
 import type { Files } from '../files.ts'
+import type { DeletedGuestLink, GuestLinks } from '../guest-links.ts'
 import type { Trash } from '../trash.ts'
-import { fileIdParams, requireFile, requireFileId } from './params.ts'
-import { fileView, viewFile } from './views.ts'
+import {
+  fileIdParams,
+  guestLinkIdParams,
+  requireFile,
+  requireFileId,
+  requireGuestLink,
+  requireGuestLinkId,
+} from './params.ts'
+import { fileView, guestLinkView, viewFile, viewGuestLink } from './views.ts'
 
 export interface TrashRoutesDependencies {
   files: Files
   trash: Trash
+  guestLinks: GuestLinks
   clock: Clock
 }
 
@@ -22,23 +31,31 @@ const listQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 })
 
+const purgeInSeconds = z.int().describe('While the server runs')
+
 const trashAnswer = z.object({
   files: z.array(
     fileView.extend({
       deletedAt: z.iso.datetime().describe('Or when it expired'),
       reason: z.enum(['deleted', 'expired']),
-      purgeInSeconds: z.int().describe('While the server runs'),
+      purgeInSeconds,
     }),
   ),
-  total: z.int(),
+  total: z.int().describe('Files'),
   totalBytes: z.int(),
+  guestLinks: z.array(guestLinkView.extend({ deletedAt: z.iso.datetime(), purgeInSeconds })),
 })
 
 const restoreBody = closedObject({
   expiration: z.string().nullish().describe('RFC 3339; null is never; an expired file needs it'),
 }).nullish()
 
-export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: TrashRoutesDependencies): void {
+export function trashRoutes(instance: FastifyInstance, deps: TrashRoutesDependencies): void {
+  listRoute(instance, deps)
+  restoreRoutes(instance, deps)
+}
+
+function listRoute(instance: FastifyInstance, { trash, guestLinks }: TrashRoutesDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.get(
@@ -61,9 +78,29 @@ export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: 
         reason: file.reason,
         purgeInSeconds: Math.ceil(file.purgeInMs / 1000),
       })
-      return { files: listed.map(view), total, totalBytes }
+      const viewLink = (link: DeletedGuestLink) => ({
+        ...viewGuestLink(link, false, request.baseUrl),
+        deletedAt: formatTime(link.deleted_at),
+        purgeInSeconds: Math.ceil(link.purgeInMs / 1000),
+      })
+      const deletedLinks = await guestLinks.listDeleted()
+      return { files: listed.map(view), total, totalBytes, guestLinks: deletedLinks.map(viewLink) }
     },
   )
+
+  app.delete(
+    '/api/trash',
+    { schema: { summary: 'Empty the trash: all that is in it is removed for good', tags } },
+    async (_request, reply) => {
+      await trash.empty()
+      await guestLinks.purgeDeleted()
+      return reply.code(204).send()
+    },
+  )
+}
+
+function restoreRoutes(instance: FastifyInstance, { files, trash, guestLinks, clock }: TrashRoutesDependencies): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>()
 
   app.post(
     '/api/trash/:id/restore',
@@ -86,12 +123,23 @@ export function trashRoutes(instance: FastifyInstance, { files, trash, clock }: 
     },
   )
 
-  app.delete(
-    '/api/trash',
-    { schema: { summary: 'Empty the trash: its files are removed for good', tags } },
-    async (_request, reply) => {
-      await trash.empty()
-      return reply.code(204).send()
+  app.post(
+    '/api/trash/guest-links/:id/restore',
+    {
+      schema: {
+        summary: 'Bring a guest link back',
+        tags,
+        params: guestLinkIdParams,
+        response: { 200: guestLinkView },
+      },
+    },
+    async (request) => {
+      const id = requireGuestLinkId(request.params.id)
+      if (!(await guestLinks.restore(id))) {
+        throw new HoldfastError('NOT_FOUND', `there is no guest link with the id ${id} in the trash`)
+      }
+      const link = await requireGuestLink(guestLinks, id)
+      return viewGuestLink(link, guestLinks.isActive(link), request.baseUrl)
     },
   )
 }

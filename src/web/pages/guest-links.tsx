@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
-import { deleteGuestLink, disableGuestLink, enableGuestLink, listGuestLinks } from '../api.ts'
+import { deleteGuestLink, disableGuestLink, enableGuestLink, listGuestLinks, restoreGuestLink } from '../api.ts'
 import { asApiError } from '../api-error.ts'
+import { attempt } from '../attempt.ts'
 import { formatLifetime } from '../expiry.ts'
 import { formatBytes, formatDateTime, plural } from '../format.ts'
 import { guestLinkUrl } from '../place.ts'
@@ -115,9 +116,13 @@ function ToggleButton({ link: { id, isDisabled }, onChange }: { link: GuestLink;
 
 function DeleteButton({ link, onChange }: { link: GuestLink; onChange: () => void }) {
   const [isOpen, setOpen] = useState(false)
+  const undo = async () => {
+    await attempt(async () => restoreGuestLink(link.id), 'The guest link is back.')
+    onChange()
+  }
   const remove = async () => {
     await deleteGuestLink(link.id)
-    toast('The guest link is deleted.')
+    toast('The guest link is in the trash.', 'good', { label: 'Undo', run: () => void undo() })
     onChange()
   }
   return (
@@ -133,8 +138,8 @@ function DeleteButton({ link, onChange }: { link: GuestLink; onChange: () => voi
           onClose={() => setOpen(false)}
         >
           <p>
-            “<Name text={link.label ?? link.id} />” stops working at once. Files that were sent by it (
-            {link.uploadCount}) stay where they are.
+            “<Name text={link.label ?? link.id} />” stops working at once and goes to the trash, where it can be brought
+            back for a while. Files that were sent by it ({link.uploadCount}) stay where they are.
           </p>
         </ConfirmDialog>
       )}

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
-import { deleteFile, emptyTrash, listTrash, restoreFile } from '../api.ts'
+import { deleteFile, deleteGuestLink, emptyTrash, listTrash, restoreFile, restoreGuestLink } from '../api.ts'
 import { attempt } from '../attempt.ts'
 import { formatBytes, formatDuration, plural } from '../format.ts'
 import { toast } from '../toasts.ts'
-import type { TrashedFile, TrashList } from '../types.ts'
+import type { TrashedFile, TrashedGuestLink, TrashList } from '../types.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
 import { ConfirmDialog } from '../ui/dialog.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
@@ -13,14 +13,14 @@ import { Page } from '../ui/page.tsx'
 import { Ago } from '../ui/time.tsx'
 import { visibleName } from '../visible-text.ts'
 
-/** Files that were deleted or have expired, until they are removed for good. */
+/** Files that were deleted or have expired, and deleted guest links, until they are removed for good. */
 export function TrashPage() {
   const trash = useLoaded('trash', listTrash)
   return (
     <Page
       title="Trash"
       width="narrow"
-      lead="Deleted and expired files. They make room by themselves when an upload needs it."
+      lead="Deleted and expired files, and deleted guest links. The files make room by themselves when an upload needs it."
     >
       <Show from={trash}>{(list) => <Contents list={list} onChange={trash.reload} />}</Show>
     </Page>
@@ -29,7 +29,7 @@ export function TrashPage() {
 
 function Contents({ list, onChange }: { list: TrashList; onChange: () => void }) {
   const [isEmptying, setEmptying] = useState(false)
-  if (list.total === 0) {
+  if (list.total === 0 && list.guestLinks.length === 0) {
     return (
       <Empty icon="trash" title="The trash is empty">
         <p>What you delete stays here for a while and can be brought back.</p>
@@ -45,16 +45,17 @@ function Contents({ list, onChange }: { list: TrashList; onChange: () => void })
   return (
     <>
       <div class="toolbar">
-        <p class="muted toolbar-count">
-          {plural(list.total, 'file')}, {formatBytes(list.totalBytes)}
-        </p>
+        <p class="muted toolbar-count">{tellContents(list)}</p>
         <Button icon="trash" onClick={() => setEmptying(true)}>
           Empty the trash
         </Button>
       </div>
       <ul class="lines">
         {list.files.map((file) => (
-          <Trashed key={file.id} file={file} onChange={onChange} />
+          <TrashedFileLine key={file.id} file={file} onChange={onChange} />
+        ))}
+        {list.guestLinks.map((link) => (
+          <TrashedLinkLine key={link.id} link={link} onChange={onChange} />
         ))}
       </ul>
       {isEmptying && (
@@ -64,41 +65,86 @@ function Contents({ list, onChange }: { list: TrashList; onChange: () => void })
           onConfirm={empty}
           onClose={() => setEmptying(false)}
         >
-          <p>{plural(list.total, 'file')} are removed for good and cannot be brought back.</p>
+          <p>It is removed for good and cannot be brought back: {tellContents(list)}.</p>
         </ConfirmDialog>
       )}
     </>
   )
 }
 
-function Trashed({ file, onChange }: { file: TrashedFile; onChange: () => void }) {
+function TrashedFileLine({ file, onChange }: { file: TrashedFile; onChange: () => void }) {
+  const name = visibleName(file.filename)
+  const isExpired = file.reason === 'expired'
+  return (
+    <TrashedLine
+      name={name}
+      details={formatBytes(file.sizeBytes)}
+      trashed={file}
+      reason={file.reason}
+      // An expired file needs another expiry to be visible again.
+      restoreLabel={isExpired ? 'Restore without expiry' : 'Restore'}
+      restore={async () => restoreFile(file.id, isExpired)}
+      remove={async () => deleteFile(file.id, { purge: true })}
+      onChange={onChange}
+    />
+  )
+}
+
+function TrashedLinkLine({ link, onChange }: { link: TrashedGuestLink; onChange: () => void }) {
+  return (
+    <TrashedLine
+      name={visibleName(link.label ?? link.id)}
+      details="guest link"
+      trashed={link}
+      reason="deleted"
+      restoreLabel="Restore"
+      restore={async () => restoreGuestLink(link.id)}
+      remove={async () => deleteGuestLink(link.id, { purge: true })}
+      onChange={onChange}
+    />
+  )
+}
+
+interface TrashedLineProps {
+  name: string
+  details: string
+  trashed: { deletedAt: string; purgeInSeconds: number }
+  reason: string
+  restoreLabel: string
+  restore: () => Promise<unknown>
+  remove: () => Promise<unknown>
+  onChange: () => void
+}
+
+function TrashedLine({ name, details, trashed, reason, restoreLabel, restore, remove, onChange }: TrashedLineProps) {
   const run = async (act: () => Promise<unknown>, done: string) => {
     await attempt(act, done)
     onChange()
   }
-  const name = visibleName(file.filename)
-  // An expired file needs another expiry to be visible again.
-  const restore = () => void run(async () => restoreFile(file.id, file.reason === 'expired'), `${name} is back.`)
-  const remove = () => void run(async () => deleteFile(file.id, { purge: true }), `${name} is gone for good.`)
   return (
     <li>
       <div>
         <strong>
-          <Name text={file.filename} />
+          <Name text={name} />
         </strong>
         <p class="muted">
-          {formatBytes(file.sizeBytes)} · {file.reason} <Ago at={file.deletedAt} /> · kept for{' '}
-          {formatDuration(file.purgeInSeconds)} more
+          {details} · {reason} <Ago at={trashed.deletedAt} /> · kept for {formatDuration(trashed.purgeInSeconds)} more
         </p>
       </div>
       <div class="actions tight">
-        <Button onClick={restore} aria-label={`Restore ${name}`}>
-          {file.reason === 'expired' ? 'Restore without expiry' : 'Restore'}
+        <Button onClick={() => void run(restore, `${name} is back.`)} aria-label={`Restore ${name}`}>
+          {restoreLabel}
         </Button>
-        <Button onClick={remove} aria-label={`Delete ${name} for good`}>
+        <Button onClick={() => void run(remove, `${name} is gone for good.`)} aria-label={`Delete ${name} for good`}>
           Delete for good
         </Button>
       </div>
     </li>
   )
+}
+
+function tellContents({ total, totalBytes, guestLinks }: TrashList): string {
+  const files = total === 0 ? [] : [`${plural(total, 'file')}, ${formatBytes(totalBytes)}`]
+  const links = guestLinks.length === 0 ? [] : [plural(guestLinks.length, 'guest link')]
+  return [...files, ...links].join(', ')
 }
