@@ -96,7 +96,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     transformObject: jsonSchemaTransformObject,
   })
   draining.guard(app)
-  const sessions = new Sessions(database, deps.sharedSecret, clock)
+  const sessions = new Sessions({ database, secret: deps.sharedSecret, clock, uptime: deps.share.uptime })
   const tokens = new ApiTokens(database, clock)
   guard(app, sessions, tokens)
   sessionRoutes(app, sessions, clock, deps.states)

@@ -5,6 +5,8 @@ import { NO_BROWSER, openPage } from '../support/browser.ts'
 import { NEVER, encodeForm, formHeaders } from '../support/forms.ts'
 import { postJson, startServer, type TestServer } from '../support/server.ts'
 
+const DAY_MS = 86_400_000
+
 let server: TestServer
 before(async () => {
   server = await startServer({ args: ['--log-level', 'silent'], built: true })
@@ -126,6 +128,41 @@ describe('sessions', () => {
       (await list()).map(({ isCurrent }) => isCurrent),
       [true],
     )
+  })
+
+  it('that a clock far ahead began end by uptime, not when the clock gets there', async () => {
+    const cookie = await login('future/1')
+    const ends = async () => {
+      const { sessions } = (await server.owner('/api/sessions')).json<{
+        sessions: (Listed & { expiresAt: string })[]
+      }>()
+      return sessions.find(({ userAgent }) => userAgent === 'future/1')?.expiresAt
+    }
+    using database = server.database()
+    const change = (set: string) => database.exec(`update sessions set ${set} where user_agent = 'future/1'`)
+    change(`created_at = created_at + ${5 * 365 * DAY_MS}, expires_at = expires_at + ${5 * 365 * DAY_MS}`)
+    assert.equal(await isIn(cookie), true)
+    assert.ok(Date.parse((await ends()) ?? '') < Date.now() + 31 * DAY_MS)
+    change(`began_uptime = began_uptime - ${30 * DAY_MS}`)
+    assert.equal(await isIn(cookie), false)
+    assert.equal(await ends(), undefined)
+  })
+
+  it('of an older version count their uptime from their next use', async () => {
+    const cookie = await login('older/1')
+    using database = server.database()
+    database.exec("update sessions set began_uptime = null, last_used_at = null where user_agent = 'older/1'")
+    assert.equal(await isIn(cookie), true)
+    const row = database.prepare("select began_uptime from sessions where user_agent = 'older/1'").get()
+    assert.ok(Number(row?.['began_uptime']) > 0)
+  })
+
+  it('that are over do not hide another one behind TLS', async () => {
+    await using secure = await startServer({ args: ['--behind-proxy', 'true', '--log-level', 'silent'] })
+    const [, value] = secure.cookie.split('=')
+    const cookie = `__Host-sharedSecret=over; sharedSecret=${value}`
+    const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'files.example', cookie }
+    assert.equal((await secure.guest('/api/files', { headers })).status, 200)
   })
 
   it('behind TLS have a cookie that no other host can set, and HSTS on demand', async () => {

@@ -57,9 +57,10 @@ function bearerToken(request: FastifyRequest): string | null {
 
 async function scopesOfSession(request: FastifyRequest, sessions: Sessions): Promise<Scope[] | null> {
   const { [HOST_SESSION_COOKIE]: ofHost, [SESSION_COOKIE]: plain } = request.cookies
-  // Under a path, the host's cookie may belong to another app at the root.
-  const given = (usesHostCookie(request) ? (ofHost ?? plain) : (plain ?? ofHost)) ?? null
-  request.sessionId = given === null ? null : await sessions.find(given)
+  // Each may be left from a session that is over, or, under a path, belong to another app at the root.
+  for (const given of usesHostCookie(request) ? [ofHost, plain] : [plain, ofHost]) {
+    if (given !== undefined) request.sessionId ??= await sessions.find(given)
+  }
   return request.sessionId === null ? null : ['manage']
 }
 

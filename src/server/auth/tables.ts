@@ -9,6 +9,8 @@ export interface AuthTables {
     /** Null of a session from before this was kept. */
     created_at: number | null
     last_used_at: number | null
+    /** The uptime in ms at which it began; null until a session from before this was kept is used. */
+    began_uptime: number | null
     client_ip: string | null
     user_agent: string | null
   }
@@ -28,6 +30,7 @@ export interface AuthTables {
 export const authMigrations: Migrations = {
   'server-001-auth': { up: createTables },
   'server-002-scopes-and-sessions': { up: addScopesAndSessions },
+  'server-003-session-uptime': { up: addSessionUptime },
 }
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
@@ -55,4 +58,8 @@ async function addScopesAndSessions(db: Kysely<unknown>): Promise<void> {
   for (const name of ['created_at', 'last_used_at']) await sessions.addColumn(name, 'bigint').execute()
   for (const name of ['client_ip', 'user_agent']) await sessions.addColumn(name, 'text').execute()
   await sql`update sessions set id = lower(hex(randomblob(8)))`.execute(db)
+}
+
+async function addSessionUptime(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('sessions').addColumn('began_uptime', 'bigint').execute()
 }
