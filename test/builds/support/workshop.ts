@@ -28,6 +28,7 @@ export class Workshop {
   env: NodeJS.ProcessEnv = {}
   /** Where commands run. */
   cwd: string
+  readonly #children: ChildProcess[] = []
 
   /** @param name Of the folder, for names that are hard to quote. */
   constructor(name = 'w') {
@@ -61,7 +62,7 @@ export class Workshop {
   start(...args: string[]): ChildProcess {
     const env = { ...process.env, HOLDFAST_DATA: this.data, ...this.env }
     const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    after(() => void child.kill('SIGKILL'))
+    this.#children.push(child)
     return child
   }
 
@@ -114,6 +115,10 @@ export class Workshop {
   }
 
   async #endAll(): Promise<void> {
+    // First: one that still lives could begin another run, with another temporary folder.
+    const living = this.#children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    for (const child of living) child.kill('SIGKILL')
+    await Promise.all(living.map(async (child) => once(child, 'exit')))
     const runs = join(this.data, 'builds', 'default')
     if (!existsSync(runs)) return
     for (const id of readdirSync(runs)) {
