@@ -12,7 +12,7 @@ export { ID_ALPHABET, isId, randomId, randomSecret } from './ids.ts'
 export { createLog, type Log } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Metrics } from './metrics.ts'
 export { OPTIONS, type Option } from './options.ts'
-export { modulePath, packagePath } from './package-root.ts'
+export { modulePath, packagePath, PROGRAM, threadModule } from './package-root.ts'
 export {
   IDENTITY_NAME,
   identityName,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,6 +30,8 @@ export interface ServerOptions {
   dataFolder?: string
   /** Run bin/holdfast, so the built program where there is a fresh one, which starts sooner. Default false. */
   built?: boolean
+  /** Run this file in its folder, with no variables but those given. */
+  executable?: string
   /** The owner's passphrase; null lets the server make one. */
   passphrase?: string | null
 }
@@ -236,7 +238,11 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const secret: Record<string, string> = passphrase === null ? {} : { HOLDFAST_SHARED_SECRET: passphrase }
   const line = ['serve', '--data', dataFolder, '--port', '0', ...args]
   const variables = { ...secret, ...env }
-  const program = built ? launch(BIN, line, variables) : spawnHoldfast(line, variables)
+  const program = options.executable
+    ? launch(options.executable, line, { PATH: '', ...variables }, dirname(options.executable))
+    : built
+      ? launch(BIN, line, variables)
+      : spawnHoldfast(line, variables)
   const url = await printed(program, /Holdfast is at (http:\S+)\n/)
   const made = passphrase ?? (await printed(program, /Passphrase: (\S+)\n/))
   const server = new TestServer(program, url, dataFolder, made)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { HoldfastError, packagePath, randomSecret, VERSION } from '../../base/index.ts'
+import { HoldfastError, packagePath, PROGRAM, randomSecret, VERSION } from '../../base/index.ts'
 import type { Place, PreparedTarget, Target } from './target.ts'
 
 /** The Holdfast of this package, as `holdfast serve` runs it; on a machine with its own software the one on its PATH. */
@@ -14,12 +14,12 @@ export class HoldfastTarget implements Target {
         hint: 'Run npm run build first.',
       })
     }
-    const program = { folder: packagePath('.'), files: ['bin', 'dist', 'package.json'] }
-    return { version: VERSION, program, url: null, start: (place) => this.#launch(place) }
+    const { folder, files } = PROGRAM
+    return { version: VERSION, program: { folder, files }, url: null, start: (place) => this.#launch(place) }
   }
 
   #launch({ programFolder, workFolder, host, port }: Place) {
-    const program = programFolder === null ? 'holdfast' : join(programFolder, 'bin/holdfast')
+    const program = programFolder === null ? 'holdfast' : join(programFolder, PROGRAM.main)
     const where = ['--host', host, '--port', String(port), '--data', join(workFolder, 'data')]
     return {
       command: [program, 'serve', ...where, '--log-level', 'warn'],

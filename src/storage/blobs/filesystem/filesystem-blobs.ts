@@ -9,7 +9,7 @@ import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { HoldfastError, modulePath, systemErrorCode, type Log } from '../../../base/index.ts'
+import { HoldfastError, systemErrorCode, threadModule, type Log } from '../../../base/index.ts'
 import type {
   BlobStore,
   BlobWriter,
@@ -67,7 +67,7 @@ export class FilesystemBlobs implements BlobStore {
       durable: this.#options.durable,
       unflushedBytes: memoryBytes() / UNFLUSHED_PART,
     }
-    const worker = new Worker(modulePath('storage/blobs/filesystem/write-worker'), {
+    const worker = new Worker(threadModule('storage/blobs/filesystem/write-worker'), {
       name: 'holdfast-write',
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
