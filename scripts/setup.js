@@ -45,7 +45,8 @@ const DEBIAN_PACKAGES = [
   { name: 'fish', provides: '/usr/bin/fish', neededFor: 'tests of completion' },
   { name: 'man-db', provides: '/usr/bin/man', neededFor: 'tests of the manual page' },
   { name: 'mandoc', provides: '/usr/bin/mandoc', neededFor: 'tests of the manual page' },
-  { name: 'fiu-utils', provides: '/usr/bin/fiu-run', neededFor: 'tests of failing disks' },
+  { name: 'gcc', provides: '/usr/bin/cc', neededFor: 'tests of failing disks' },
+  { name: 'libc6-dev', provides: '/usr/include/stdlib.h', neededFor: 'tests of failing disks' },
 ]
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))

@@ -1,7 +1,7 @@
-/** What a disk can do to a server: full, read-only, failing, gone, or several. */
+/** What a disk can do to a server: full, read-only, gone, or several. See failing-disk.test.ts for one that fails. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { withSmallDisk } from '../helpers/small-disk.ts'
@@ -118,43 +118,3 @@ describe('a data folder that is moved away', () => {
     assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 201)
   })
 })
-
-const FIU = ['/usr/lib/fiu/fiu_run_preload.so', '/usr/lib/fiu/fiu_posix_preload.so']
-
-describe(
-  'a disk that fails with EIO',
-  { skip: !FIU.every((path) => existsSync(path)) && 'libfiu is not installed' },
-  () => {
-    for (const calls of [['posix/io/rw/pwrite'], ['posix/io/sync/fsync', 'posix/io/sync/fdatasync']]) {
-      it(`at ${calls.join(' and ')} refuses uploads, goes on reading, and is forgotten once it works`, async () => {
-        const control = join(temporaryFolder(), 'fiu')
-        await using server = await startServer({ env: { LD_PRELOAD: FIU.join(' '), FIU_CTRL_FIFO: control } })
-        const tell = (command: string) => {
-          const words = calls.flatMap((call) => [
-            '-c',
-            `${command} name=${call}${command === 'enable' ? ',failinfo=5' : ''}`,
-          ])
-          const { status, stderr } = spawnSync('fiu-ctrl', ['-f', control, ...words, String(server.pid)], {
-            encoding: 'utf8',
-          })
-          assert.equal(status, 0, stderr)
-        }
-        const { id } = await server.put('before.txt', 'before')
-        tell('enable')
-        const refused = await server.owner('/api/files/during.txt', { method: 'PUT', body: 'during' })
-        assert.equal(refused.status, 503)
-        assert.match(refused.text, /cannot be read or written/)
-        assert.doesNotMatch(refused.text, new RegExp(server.dataFolder))
-        assert.equal((await server.guest(`/-${id}`)).text, 'before')
-        // Readiness writes with write(2), which sockets need too and so cannot be made to fail.
-        if (calls.includes('posix/io/sync/fsync'))
-          await eventually(async () => (await readiness(server)).status === 503)
-        tell('disable')
-        await eventually(async () => (await readiness(server)).status === 200)
-        await server.put('after.txt', 'after')
-        const { files } = (await server.owner('/api/files')).json<{ files: { filename: string }[] }>()
-        assert.deepEqual(new Set(files.map(({ filename }) => filename)), new Set(['before.txt', 'after.txt']))
-      })
-    }
-  },
-)

@@ -13,7 +13,7 @@ export interface Database {
    * `visit` is called before any other query runs and must not start one.
    */
   each<Row>(query: CompiledQuery<Row>, visit: (row: Row) => void): Promise<void>
-  /** Answers when the database can be read. @throws whatever the driver says when it cannot. */
+  /** Answers when a write has reached the disk. @throws whatever the driver says when it cannot. */
   ping(): Promise<void>
   /** Waits for running queries, writes back what is only in the log, and closes. Idempotent. */
   close(): Promise<void>

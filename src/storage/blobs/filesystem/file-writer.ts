@@ -20,7 +20,7 @@ export interface FileWriterOptions {
   post(message: ToWorker): void
   /** Moves the finished partial file to its place, durably. */
   publish(): Promise<void>
-  /** Removes a partial file that the worker has already let go. */
+  /** Removes the file that the worker has already let go, published or not. */
   discard(): Promise<void>
   /** Called once when the worker owes nothing more for this writer. */
   onSettled(): void

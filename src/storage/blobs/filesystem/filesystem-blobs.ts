@@ -111,7 +111,7 @@ export class FilesystemBlobs implements BlobStore {
       pool: this.#pool,
       post: (message: ToWorker) => this.#worker?.postMessage(message),
       publish: () => this.#publish(partialPath, key),
-      discard: () => rm(partialPath, { force: true }),
+      discard: async () => this.delete(key),
       onSettled: () => this.#forget(id),
     })
     this.#writers.set(id, writer)
