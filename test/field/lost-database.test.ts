@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import { backup } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytes } from '../support/bytes.ts'
 import { eventually, startServer, type TestServer } from '../support/server.ts'
+import { beginUpload, fileId, offsetOf, patch, tus } from '../support/tus.ts'
 
 const args = ['--sweep-interval', '1s']
 
@@ -57,6 +59,31 @@ describe('a database that is', () => {
     await eventually(() => next.log.includes('holdfast.db is missing'))
     await sleep(1500)
     assert.equal(storedBytes(next).length, 1)
+  })
+
+  it('put back from a copy goes on with the uploads that it knows, and has the others begun again', async () => {
+    const content = bytes(300_000)
+    const first = await startServer({ args })
+    const known = await beginUpload(first, content.length)
+    assert.equal((await patch(first, known, 0, content.subarray(0, 100_000))).status, 204)
+    const database = join(first.dataFolder, 'holdfast.db')
+    using source = first.database()
+    await backup(source, `${database}.copy`)
+    assert.equal((await patch(first, known, 100_000, content.subarray(100_000))).status, 204)
+    const unknown = await beginUpload(first, content.length)
+    assert.equal((await patch(first, unknown, 0, content.subarray(0, 100_000))).status, 204)
+    source.close()
+    await first.kill()
+    ACCIDENTS['removed']?.(database)
+    renameSync(`${database}.copy`, database)
+
+    await using server = await startServer({ args, dataFolder: first.dataFolder })
+    assert.equal(await offsetOf(server, known), 100_000)
+    assert.equal((await tus(server, 'HEAD', unknown)).status, 404)
+    await eventually(() => readdirSync(join(server.dataFolder, 'uploads')).length === 0)
+    const whole = await patch(server, known, 100_000, content.subarray(100_000))
+    assert.equal(whole.status, 204, whole.text)
+    assert.ok((await server.guest(`/-${fileId(whole)}`)).bytes.equals(content))
   })
 
   it('cut short is no fault of Holdfast', async () => {
