@@ -58,13 +58,19 @@ describe('bin/holdfast', () => {
     assert.equal(run().stdout, '0.0.7\n')
   })
 
-  it('names the Node that is too old and the command that installs the right one', () => {
+  it('names each Node that is too old or does not run, and the command that installs the right one', () => {
     const { folder, run } = install()
-    assert.deepEqual(run(), {
-      status: 78,
-      stdout: '',
-      stderr: `holdfast: Node 26 is missing (found: v20.0.0). Run 'npm ci' in ${folder}, or put Node 26 on the PATH.\n`,
-    })
+    const broken = join(folder, 'node_modules/.bin/node')
+    mkdirSync(dirname(broken), { recursive: true })
+    writeFileSync(broken, '#!/bin/sh\necho "libatomic.so.1 is missing" >&2\nexit 127\n', { mode: 0o755 })
+    const { status, stderr } = run()
+    assert.equal(status, 78)
+    assert.deepEqual(stderr.split('\n'), [
+      `holdfast: Node 26 is missing. Run 'npm ci' in ${folder}, or put Node 26 on the PATH. Found:`,
+      `  ${broken}: libatomic.so.1 is missing`,
+      `  ${join(folder, '../../machine/node')}: v20.0.0`,
+      '',
+    ])
   })
 })
 
