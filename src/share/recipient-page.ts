@@ -20,6 +20,7 @@ h1 { margin: 0 0 .5rem; font-size: 1.5rem; font-weight: 650; line-height: 1.25; 
 p { margin: 0 0 1rem; color: var(--soft) }
 main > :last-child { margin-bottom: 0 }
 form { display: grid; gap: .75rem }
+input { margin-bottom: .5rem }
 label { font-weight: 600 }
 input, button, .button { width: 100%; min-height: 2.75rem; padding: .6rem .75rem; font: inherit; color: inherit; background: var(--surface);
   border: 1px solid var(--line-strong); border-radius: 7px }

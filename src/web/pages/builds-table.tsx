@@ -61,7 +61,7 @@ function Row({ build, hasStates }: { build: BuildSummary; hasStates: boolean }) 
         {step !== null && <p class="step-line">{step}</p>}
       </td>
       <td role="cell" class="col-started">
-        {startedAt === null ? <span class="muted">not yet</span> : <Ago at={startedAt} />}
+        {startedAt === null ? <span class="muted">not started</span> : <Ago at={startedAt} />}
       </td>
       <td role="cell" class="col-took">
         {took !== null && (

@@ -5,7 +5,7 @@ import { attempt } from '../attempt.ts'
 import { formatLifetime } from '../expiry.ts'
 import { formatBytes, formatDateTime, plural } from '../format.ts'
 import { guestLinkUrl } from '../place.ts'
-import { useLocation } from '../router.tsx'
+import { Link, useLocation } from '../router.tsx'
 import { toast } from '../toasts.ts'
 import type { GuestLink } from '../types.ts'
 import { Button, ButtonLink } from '../ui/button.tsx'
@@ -45,6 +45,9 @@ export function GuestLinksPage() {
           )
         }
       </Show>
+      <p class="muted section">
+        Deleted links are in the <Link href="/trash">trash</Link> for a while.
+      </p>
     </Page>
   )
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { getSystem } from '../api.ts'
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../format.ts'
+import { formatBytes, formatDuration, formatPercent, formatRate, plural } from '../format.ts'
 import { Link } from '../router.tsx'
 import type { ActiveUpload, SystemInfo } from '../types.ts'
 import { Bar } from '../ui/bar.tsx'
@@ -34,10 +34,9 @@ function Facts({ info }: { info: SystemInfo }) {
     <>
       <Disk info={info} />
       <div class="tiles">
-        <Tile name="Files">{formatCount(info.files.count)}</Tile>
-        <Tile name="Their size">{formatBytes(info.files.totalBytes)}</Tile>
+        <Tile name={plural(info.files.count, 'file')}>{formatBytes(info.files.totalBytes)}</Tile>
         <Tile name="Trash">
-          {info.trash.count === 0 ? 'empty' : <Link href="/trash">{formatBytes(info.trash.totalBytes)}</Link>}
+          <Link href="/trash">{formatBytes(info.trash.totalBytes)}</Link>
         </Tile>
         <Tile name="Memory">{formatBytes(info.memoryBytes)}</Tile>
         <Tile name="Running for">{formatDuration(info.uptimeSeconds)}</Tile>
