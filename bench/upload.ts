@@ -179,7 +179,7 @@ function sizesThatFit(): number[] {
   const fits = (size: number) => size * COPIES_ON_DISK < bavail * bsize
   const sizes = options.sizes.split(',').map((text) => {
     const size = parseBytes(text)
-    if (size === null) throw new Error(`--sizes: ${JSON.stringify(text)} is no size such as 100M`)
+    if (size === null) throw new Error(`--sizes: ${JSON.stringify(text)} is not a size such as 100M`)
     return size
   })
   for (const size of sizes) if (!fits(size)) console.log(`left out, the disk is too small: ${formatBytes(size)}`)

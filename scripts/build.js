@@ -1,5 +1,6 @@
-// Builds the program to dist/, the library to dist/library/ (a package of its own) and the browser app to dist/web/, when the
-// sources are newer than the last build. `npm ci` runs it too, so that bin/holdfast works from a fresh checkout.
+// Builds the program to dist/, the library to dist/library/ (a package of its own) and the browser app to dist/web/,
+// when the sources are newer than the last build. `npm ci` runs it too, so that bin/holdfast works from a fresh
+// checkout.
 import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,

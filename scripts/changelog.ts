@@ -1,6 +1,6 @@
 /**
- * The changelog: one file a change in changelog/unreleased/, so that changes made side by side do not conflict. Works in
- * the current folder.
+ * The changelog: one file a change in changelog/unreleased/, so that changes made side by side do not conflict. Works
+ * in the current folder.
  *
  *   node scripts/changelog.ts check                      are all entries well formed?
  *   node scripts/changelog.ts release 1.2.0 [YYYY-MM-DD] moves them into CHANGELOG.md (default: today)

@@ -17,6 +17,7 @@ const STATIC_CHECKS = [
   { name: 'reference pages', command: 'scripts/docs.ts', args: ['--check'] },
   { name: 'changelog', command: 'scripts/changelog.ts', args: ['check'] },
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
+  { name: 'prose', command: 'scripts/prose.ts', args: [] },
 ]
 const TEST_TIMEOUT_MS = 240_000
 

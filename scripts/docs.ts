@@ -1,4 +1,7 @@
-/** Writes the reference pages and the manual page, which are made from tables in the code. `--check` only says whether they are up to date. */
+/**
+ * Writes the reference pages and the manual page, which are made from tables in the code. `--check` only says whether
+ * they are up to date.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ERROR_CODES, OPTIONS, type Option } from '../src/base/index.ts'
@@ -44,7 +47,7 @@ Sizes: \`500M\`, \`1.5GB\` (decimal), \`64MiB\` (binary). Durations: \`250ms\`, 
 |---|---|---|---|---|---|
 ${rows.join('\n')}
 
-Variables that are no settings: \`HOLDFAST_PACKER\`, the program that [builds](../guide/build.md) run instead of the \`packer\` on the
+Variables that are not settings: \`HOLDFAST_PACKER\`, the program that [builds](../guide/build.md) run instead of the \`packer\` on the
 \`PATH\`; \`HOLDFAST_LOCK_ID\`, \`HOLDFAST_LOCK_IDS\` and \`HOLDFAST_LOCK_TOKEN\`, which \`holdfast lock acquire\` gives to the command that runs
 under a [lock](../guide/locks.md).
 `

@@ -1,4 +1,6 @@
-/** Paired comparison: A and B next to each other in time, in random order, so that a drifting machine hits both alike. */
+/**
+ * Paired comparison: A and B next to each other in time, in random order, so that a drifting machine hits both alike.
+ */
 
 export interface Ratio {
   /** Median over the pairs of B's speed divided by A's. */

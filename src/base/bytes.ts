@@ -1,4 +1,6 @@
-/** Bytes and their human form. Decimal units (1 MB = 10^6 bytes) unless the unit says otherwise (1 MiB = 2^20 bytes). */
+/**
+ * Bytes and their human form. Decimal units (1 MB = 10^6 bytes) unless the unit says otherwise (1 MiB = 2^20 bytes).
+ */
 
 const UNITS: Record<string, number> = {
   b: 1,

@@ -1,4 +1,6 @@
-/** The candidate nearest to `word` by edit distance (Levenshtein 1966), or null when none is near enough to be a slip. */
+/**
+ * The candidate nearest to `word` by edit distance (Levenshtein 1966), or null when none is near enough to be a slip.
+ */
 export function closest(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1

@@ -26,7 +26,9 @@ export interface ConfigSources {
   /** Values by flag name without dashes. */
   flags?: Readonly<Record<string, string | undefined>>
   env?: Readonly<Record<string, string | undefined>>
-  /** A JSON object of option names (`port`, `dataFolder`, ...); default the path in `HOLDFAST_CONFIG`, if that is set. */
+  /**
+   * A JSON object of option names (`port`, `dataFolder`, ...); default the path in `HOLDFAST_CONFIG`, if that is set.
+   */
   file?: string | undefined
 }
 
@@ -163,7 +165,7 @@ function isOfKubernetes(name: string, value = ''): boolean {
 
 function unknownName(name: string, known: readonly string[]): string {
   const candidate = closest(name, known)
-  return candidate ? `is no setting; did you mean ${candidate}?` : 'is no setting'
+  return candidate ? `is not a setting; did you mean ${candidate}?` : 'is not a setting'
 }
 
 function readSecretFile(values: Record<string, unknown>, issues: ConfigIssue[]): void {

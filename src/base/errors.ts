@@ -3,7 +3,10 @@
  * only the server reads its HTTP status and only the command line its exit code. Absence is `null`, not an error.
  */
 
-/** Every code: the HTTP status, the exit code (sysexits.h where one fits) and the meaning, as docs/reference/errors.md has them. */
+/**
+ * Every code: the HTTP status, the exit code (sysexits.h where one fits) and the meaning, as docs/reference/errors.md
+ * has them.
+ */
 export const ERROR_CODES = {
   INVALID_REQUEST: { http: 400, exit: 65, meaning: 'A request or argument is malformed; the message names the field.' },
   INVALID_ID: { http: 400, exit: 65, meaning: 'An id has the wrong length or characters.' },
@@ -24,7 +27,7 @@ export const ERROR_CODES = {
   PRECONDITION_FAILED: {
     http: 412,
     exit: 65,
-    meaning: 'The file is not the one that If-Match or If-Unmodified-Since names.',
+    meaning: 'The file does not match If-Match or If-Unmodified-Since.',
   },
   TOO_MANY_UPLOADS: {
     http: 429,
@@ -49,7 +52,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_TYPE: {
     http: 415,
     exit: 65,
-    meaning: 'The body has another Content-Type than the one that is read here.',
+    meaning: 'The route reads no body of this Content-Type.',
   },
   BODY_TOO_SLOW: { http: 408, exit: 74, meaning: 'The body came too slowly, or not in time.' },
   HEADERS_TOO_LARGE: { http: 431, exit: 65, meaning: 'The headers of the request are too large.' },
@@ -82,7 +85,11 @@ export const ERROR_CODES = {
   },
   LOCK_HELD: { http: 423, exit: 75, meaning: 'Somebody else holds the lock; the details name the holder.' },
   LOCK_TIMEOUT: { http: 423, exit: 75, meaning: 'The lock did not become free within the wait that was asked for.' },
-  LOCK_LOST: { http: 409, exit: 75, meaning: 'The lock expired or was broken, and somebody else may hold it by now.' },
+  LOCK_LOST: {
+    http: 409,
+    exit: 75,
+    meaning: 'The lock expired or was broken, and another process may hold it by now.',
+  },
   WRONG_LOCK_ID: { http: 409, exit: 65, meaning: 'The lock is held under another id than the one given.' },
   LOCK_DAMAGED: {
     http: 500,
@@ -97,7 +104,7 @@ export const ERROR_CODES = {
   STALE_STATE: {
     http: 409,
     exit: 75,
-    meaning: 'The state was saved by somebody else since it was loaded; load it again.',
+    meaning: 'Another process saved the state since it was loaded; load it again.',
   },
   STATE_DAMAGED: {
     http: 500,
@@ -183,7 +190,7 @@ export const ERROR_CODES = {
     exit: 75,
     meaning: 'Another lab run uses this machine; two at once would measure each other.',
   },
-  LAB_RUN_UNUSABLE: { http: 500, exit: 65, meaning: 'A folder or file is no lab result, or does not fit the plan.' },
+  LAB_RUN_UNUSABLE: { http: 500, exit: 65, meaning: 'A folder or file is not a lab result, or does not fit the plan.' },
   LAB_FOLDER_UNUSABLE: {
     http: 500,
     exit: 74,
@@ -221,7 +228,10 @@ export interface ErrorOptions {
   details?: Record<string, unknown>
 }
 
-/** A failure that Holdfast understands. The message is for a person and names the thing, what was given, what is allowed. */
+/**
+ * A failure that Holdfast understands. The message is for a person and names the thing, what was given, what is
+ * allowed.
+ */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError'
   readonly code: ErrorCode

@@ -8,8 +8,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 export type Log = Logger
 
 /**
- * A structured log on standard error. `auto` is readable lines on a terminal and JSON elsewhere. Values under names that
- * carry secrets never appear, in a logged object's first two levels.
+ * A structured log on standard error. `auto` is readable lines on a terminal and JSON elsewhere. Values under names
+ * that carry secrets never appear, in a logged object's first two levels.
  */
 export async function createLog(level: LogLevel, format: LogFormat = 'auto'): Promise<Log> {
   const names = ['sharedSecretKey', 'passphrase', 'downloadPassphrase', 'token', 'secret', 'authorization', 'cookie']

@@ -3,8 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 export { Counter, Gauge, Histogram }
 
 /**
- * The process's measurements, by Prometheus's conventions (base units, `_total` on counters). Each room registers its own
- * in the registry that it is given; the server serves them all.
+ * The process's measurements, by Prometheus's conventions (base units, `_total` on counters). Each room registers its
+ * own in the registry that it is given; the server serves them all.
  */
 export type Metrics = Registry
 

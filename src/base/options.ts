@@ -121,13 +121,13 @@ export const OPTIONS = {
   maxFileSize: bytes({
     env: ['HOLDFAST_MAX_FILE_SIZE'],
     flag: 'max-file-size',
-    summary: 'Largest file that may be uploaded; 0 is no limit but the disk.',
+    summary: 'Largest file that may be uploaded; 0: no limit but the disk.',
     default: 0,
   }),
   minUploadRate: bytes({
     env: ['HOLDFAST_MIN_UPLOAD_RATE'],
     flag: 'min-upload-rate',
-    summary: 'Bytes a second, over a minute, below which an upload is ended; 0 is no limit.',
+    summary: 'Bytes a second, over a minute, below which an upload is ended; 0: no limit.',
     default: 100,
   }),
   minFreeSpace: bytes({

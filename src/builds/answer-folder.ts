@@ -1,6 +1,6 @@
 /**
- * A folder for what `packer console` and `packer validate` leave when they are killed: logs and the sockets of plugins. It
- * is their TMPDIR and goes with the answer, or, when Holdfast is killed too, with the next build.
+ * A folder for what `packer console` and `packer validate` leave when they are killed: logs and the sockets of
+ * plugins. It is their TMPDIR and goes with the answer, or, when Holdfast is killed too, with the next build.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -75,7 +75,7 @@ export async function measure(
     const sha256 = await sha256Of(path, signal)
     const after = await statOf(path)
     if (after?.size !== before.size || after.mtimeMs !== before.mtimeMs) {
-      throw damaged(path, 'somebody wrote to it while it was read')
+      throw damaged(path, 'another process wrote to it while it was read')
     }
     const url = earlier.find((known) => known.path === path && known.sha256 === sha256)?.url ?? null
     artifacts.push({ path, sizeBytes: before.size, sha256, url, type })
@@ -85,8 +85,8 @@ export async function measure(
 }
 
 /**
- * What is wrong with a build's artifacts, in words, or null when all are there and whole. Size and time of the last write
- * are believed; where they are not what they were, the content decides.
+ * What is wrong with a build's artifacts, in words, or null when all are there and whole. Size and time of the last
+ * write are believed; where they are not what they were, the content decides.
  */
 export async function whatIsWrong(build: Build, signal: AbortSignal): Promise<string | null> {
   const times = metadataOf(build)?.artifactTimes ?? {}

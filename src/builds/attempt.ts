@@ -1,6 +1,6 @@
 /**
- * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the run's
- * folder counts, so that both are the same.
+ * One run of Packer for one source, from its folder to its record: launched by us, or found. Only what stands in the
+ * run's folder counts, so that both are the same.
  */
 import { existsSync, rmSync, statfsSync } from 'node:fs'
 import { HoldfastError } from '../base/index.ts'
@@ -59,7 +59,10 @@ export interface AttemptTerms {
   readonly onLine: (text: string) => void
   /** Called once, when Packer has read its template. */
   readonly onRead: () => Promise<void>
-  /** The build that ended, as it is to be recorded: in one save, so that no kill leaves more trust in it than it deserves. */
+  /**
+   * The build that ended, as it is to be recorded: in one save, so that no kill leaves more trust in it than it
+   * deserves.
+   */
   readonly toRecord: (build: Build) => Promise<Build>
 }
 
@@ -153,7 +156,8 @@ class RunReader {
 
   /** How a run with this exit status failed, or null when it did not. */
   failure(exitStatus: number | null, isDiskFull: boolean): Failure | null {
-    // The outer one of Packer's two processes exits with 0 when the inner one is killed, as the kernel does out of memory.
+    // The outer one of Packer's two processes exits with 0 when the inner one is killed, as the kernel does out of
+    // memory.
     if (exitStatus === 0 && this.#report.isFinished) return null
     const { stop } = this.#terms.signals
     const said = this.#report.errors.at(-1)
@@ -211,7 +215,10 @@ class RunReader {
   }
 }
 
-/** Ends what a build left running, machines that were kept for somebody to look at included. @returns how many processes. */
+/**
+ * Ends what a build left running, machines that were kept for somebody to look at included.
+ * @returns how many processes.
+ */
 export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise<number> {
   const left = membersOf(group).length
   if (left > 0) await endGroup(group, LEFTOVER_GRACE_MS)

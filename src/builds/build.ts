@@ -1,6 +1,6 @@
 /**
- * `holdfast build` as an operation: reads the template, takes the state's lock, builds its sources side by side. What is
- * recorded, and when, stands in steps.ts; how one source is built, in source-build.ts.
+ * `holdfast build` as an operation: reads the template, takes the state's lock, builds its sources side by side. What
+ * is recorded, and when, stands in steps.ts; how one source is built, in source-build.ts.
  */
 import { resolve } from 'node:path'
 import { HoldfastError } from '../base/index.ts'
@@ -98,8 +98,8 @@ interface Wanted {
 /**
  * Builds the sources of a template that are not up to date.
  * @returns an outcome for each, in the template's order.
- * @throws PACKER_MISSING, TEMPLATE_INVALID, BUILD_NAME_TAKEN, ... before anything is recorded; LOCK_HELD, LOCK_TIMEOUT; LOCK_LOST
- * with Packer ended; BUILD_NOT_RESUMABLE. A build that fails is an outcome, not an error.
+ * @throws PACKER_MISSING, TEMPLATE_INVALID, BUILD_NAME_TAKEN, ... before anything is recorded; LOCK_HELD,
+ * LOCK_TIMEOUT; LOCK_LOST with Packer ended; BUILD_NOT_RESUMABLE. A build that fails is an outcome, not an error.
  */
 export async function buildTemplate(
   manager: StateManager,

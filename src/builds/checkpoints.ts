@@ -24,7 +24,8 @@ export interface CheckpointStore {
   ): Promise<{ from: number; baseImage: string } | null>
   /**
    * Prepares a run whose steps leave checkpoints.
-   * @param baseImage from `newest`: the run begins with it, and never writes to it. Absent: the run begins with nothing, and
+   * @param baseImage from `newest`: the run begins with it, and never writes to it. Absent: the run begins with
+   * nothing, and
    *   what earlier ones left of the same steps is not used any more.
    * @returns what the run's derived template needs.
    * @throws LAYER_FAILED when the image has been removed meanwhile.
@@ -36,7 +37,10 @@ export interface CheckpointStore {
   ): Promise<NonNullable<DeriveOptions['qemu']>>
   /** Has what was left after the steps with these keys used no more. */
   retire(keys: ReadonlySet<string>): void
-  /** Removes those whose keys are not among these. @returns the files, and their bytes; with `isDry` without removing them. */
+  /**
+   * Removes those whose keys are not among these.
+   * @returns the files, and their bytes; with `isDry` without removing them.
+   */
   prune(keys: ReadonlySet<string>, isDry: boolean): { paths: readonly string[]; sizeBytes: number }
 }
 

@@ -10,7 +10,7 @@ const eventSchema = z.object({
   at: z.string(),
 })
 
-/** @returns null for a line that is no event, such as one that a kill cut short. */
+/** @returns null for a line that is not an event, such as one that a kill cut short. */
 export function parseStepEvent(line: string): StepEvent | null {
   try {
     const result = eventSchema.safeParse(JSON.parse(line))

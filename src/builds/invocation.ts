@@ -41,8 +41,8 @@ export function withoutSecretValues(invocation: Invocation, secrets: readonly st
 }
 
 /**
- * The command that goes on with one source of a build, as a POSIX shell takes it. A sensitive value is taken from a shell
- * variable of its name; the shell refuses to run the command while that is unset.
+ * The command that goes on with one source of a build, as a POSIX shell takes it. A sensitive value is taken from a
+ * shell variable of its name; the shell refuses to run the command while that is unset.
  * @param invocation Null for records that do not keep it: then the command has to be run as the build was.
  */
 export function goOnCommand(

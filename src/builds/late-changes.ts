@@ -1,6 +1,6 @@
 /**
- * What changed of a build's inputs while it was built: what came of it is neither that of before nor that of after, and must
- * not be taken for either when the files are put back.
+ * What changed of a build's inputs while it was built: what came of it is neither that of before nor that of after,
+ * and must not be taken for either when the files are put back.
  */
 import { HoldfastError } from '../base/index.ts'
 import type { Build } from '../state/index.ts'

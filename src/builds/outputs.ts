@@ -7,8 +7,8 @@ import { metadataOf } from './record.ts'
 import { openRunFolder } from './run-folder.ts'
 
 /**
- * It is when it is what this state recorded, whole and unchanged, or what a run left that nobody cleaned up after. Packer
- * looks for foreign outputs before it begins, so a run that began had none.
+ * It is when it is what this state recorded, whole and unchanged, or what a run left that nobody cleaned up after.
+ * Packer looks for foreign outputs before it begins, so a run that began had none.
  */
 export async function ownsOutputs(build: Build | null, signal: AbortSignal): Promise<boolean> {
   const metadata = build && metadataOf(build)

@@ -23,11 +23,16 @@ export interface PackerInput {
   readonly varFiles: readonly string[]
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
-  /** Whether the template asks for TMPDIR: then Packer gets the user's, and leaves its files there when it is killed. */
+  /**
+   * Whether the template asks for TMPDIR: then Packer gets the user's, and leaves its files there when it is killed.
+   */
   readonly readsTmpdir?: boolean
 }
 
-/** What became of one expression: a JSON value, or Packer's words why there is none, `sensitive` when it only hides it. */
+/**
+ * What became of one expression: a JSON value, or Packer's words why there is none, `sensitive` when it only hides
+ * it.
+ */
 export type Evaluated = { readonly value: unknown } | { readonly error: string; readonly sensitive: boolean }
 
 const ANSWER_TIMEOUT_MS = 60_000
@@ -45,7 +50,7 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   const named = env['HOLDFAST_PACKER'] ?? ''
   const path = await findExecutable(named === '' ? 'packer' : named, env['PATH'] ?? '')
   if (path === null) {
-    const what = named === '' ? 'no packer on the PATH' : `HOLDFAST_PACKER names ${named}, which is no program`
+    const what = named === '' ? 'no packer on the PATH' : `HOLDFAST_PACKER names ${named}, which is not a program`
     throw new HoldfastError('PACKER_MISSING', `Packer was not found: ${what}.`, { hint: HOW_TO_INSTALL })
   }
   const { stdout, stderr } = await runPacker(path, ['version'], '', { cwd: process.cwd(), env })
@@ -87,8 +92,8 @@ async function findExecutable(name: string, path: string): Promise<string | null
 }
 
 /**
- * Evaluates HCL expressions (each on one line) with `packer console`, which prints the last line's result only: all go into one
- * line, each in a `try` of its own. An expression that fails is asked for again alone, to learn why.
+ * Evaluates HCL expressions (each on one line) with `packer console`, which prints the last line's result only: all
+ * go into one line, each in a `try` of its own. An expression that fails is asked for again alone, to learn why.
  * @param template the file or folder whose variables and locals they see.
  * @returns for each expression its value or why there is none; also when Packer cannot load the template at all.
  */
@@ -113,8 +118,9 @@ export async function evaluateHcl(
 }
 
 /**
- * Packer replaces the values of sensitive variables in all that it prints, and so every 'vagrant' in a path when that is the password.
- * With a bar after each character it does not find them. In a list of one, because `jsonencode` alone refuses null.
+ * Packer replaces the values of sensitive variables in all that it prints, and so every 'vagrant' in a path when that
+ * is the password. With a bar after each character it does not find them. In a list of one, because `jsonencode`
+ * alone refuses null.
  */
 function spaced(expression: string): string {
   return `regex_replace(jsonencode([${expression}]), ".", "$0|")`
@@ -139,8 +145,8 @@ async function evaluateAlone(expression: string, ask: (line: string) => Promise<
 }
 
 /**
- * Renders the `{{...}}` of legacy JSON templates with `packer console`, in hexadecimal and so many in one line. What stands
- * around them never goes through Packer.
+ * Renders the `{{...}}` of legacy JSON templates with `packer console`, in hexadecimal and so many in one line. What
+ * stands around them never goes through Packer.
  * @returns for each text what becomes of it, or why nothing does.
  */
 export async function renderJson(
@@ -267,8 +273,9 @@ function homeFolder(): string {
 }
 
 /**
- * Runs it to its end for an answer, which it writes into files: at a broken pipe it would end at once, and leave its temporary
- * files for ever, when we are killed. @throws PACKER_FAILED when it cannot be run, or takes longer than a minute.
+ * Runs it to its end for an answer, which it writes into files: at a broken pipe it would end at once, and leave its
+ * temporary files for ever, when we are killed. @throws PACKER_FAILED when it cannot be run, or takes longer than a
+ * minute.
  */
 export async function runPacker(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * The processes of one run of Packer: a group of their own, named by the pid and the start time of its first process, so
- * that a pid which the system gave to somebody else in the meantime is never taken for ours. See proc(5).
+ * The processes of one run of Packer: a group of their own, named by the pid and the start time of its first process,
+ * so that a pid which the system gave to somebody else in the meantime is never taken for ours. See proc(5).
  */
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -57,8 +57,8 @@ export function signalGroup(group: ProcessGroup, signal: NodeJS.Signals): void {
 }
 
 /**
- * Asks the group to end (INT, at which Packer cleans up), and after `graceMs`, or when `kill` says so, kills it. Resolves when
- * none of it lives.
+ * Asks the group to end (INT, at which Packer cleans up), and after `graceMs`, or when `kill` says so, kills it.
+ * Resolves when none of it lives.
  */
 export async function endGroup(group: ProcessGroup, graceMs: number, kill?: AbortSignal): Promise<void> {
   if (membersOf(group).length === 0) return

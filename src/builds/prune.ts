@@ -61,7 +61,10 @@ export async function pruneBuilds(manager: StateManager, dataFolder: string, opt
   }
 }
 
-/** @returns how many processes of the build's last run were ended; null when its Packer is at work, which is left alone. */
+/**
+ * @returns how many processes of the build's last run were ended; null when its Packer is at work, which is left
+ * alone.
+ */
 async function endMachine({ run }: BuildMetadata, isFinished: boolean, isDry: boolean): Promise<number | null> {
   const folder = openRunFolder(run.folder)
   const group = processOf(folder)

@@ -49,10 +49,12 @@ const MAX_DELAY_MS = 30_000
 const NEVER = new Date('2999-12-31T00:00:00Z')
 
 /**
- * Uploads files one after the other, in the order given. A file that the share holds under its recorded link is not sent.
+ * Uploads files one after the other, in the order given. A file that the share holds under its recorded link is not
+ * sent.
  * @returns a link for each, once the share has said that its SHA-256 is the artifact's.
- * @throws PUBLISH_FAILED: the share is unreachable or none, does not know the token, has no room, or stored other bytes; a file
- * is missing, empty or of another size. Files before it are published, and the next call goes on. The abort's reason.
+ * @throws PUBLISH_FAILED: the share is unreachable or none, does not know the token, has no room, or stored other
+ * bytes; a file is missing, empty or of another size. Files before it are published, and the next call goes on. The
+ * abort's reason.
  */
 export async function publishArtifacts(
   artifacts: readonly PublishableFile[],
@@ -180,7 +182,7 @@ async function requireWhole({ path, sizeBytes }: PublishableFile): Promise<void>
   const info = await stat(path).catch((error: unknown) => {
     throw new HoldfastError('PUBLISH_FAILED', `${path} cannot be read: ${messageOf(error)}`, { cause: error })
   })
-  if (!info.isFile()) throw new HoldfastError('PUBLISH_FAILED', `${path} is no file; publish the files in it`)
+  if (!info.isFile()) throw new HoldfastError('PUBLISH_FAILED', `${path} is not a file; publish the files in it`)
   if (info.size !== sizeBytes) {
     const found = `${formatBytes(info.size)} instead of ${formatBytes(sizeBytes)}`
     throw new HoldfastError('PUBLISH_FAILED', `${path} has changed since it was built: it has ${found}`)

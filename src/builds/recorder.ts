@@ -13,8 +13,8 @@ export interface RecorderTerms {
 }
 
 /**
- * Each version is one legal step from the one before; several may go into one save. While the disk is full they wait, and
- * Packer runs on: nothing is lost as long as there is space again by the end.
+ * Each version is one legal step from the one before; several may go into one save. While the disk is full they wait,
+ * and Packer runs on: nothing is lost as long as there is space again by the end.
  */
 export class Recorder {
   readonly #terms: RecorderTerms

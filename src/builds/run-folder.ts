@@ -1,6 +1,6 @@
 /**
- * The folder of one run of Packer: `<data>/builds/<state>/<run>/<build>`. Holdfast knows of a run only what stands here,
- * so whoever comes later knows as much as who started it.
+ * The folder of one run of Packer: `<data>/builds/<state>/<run>/<build>`. Holdfast knows of a run only what stands
+ * here, so whoever comes later knows as much as who started it.
  */
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -123,8 +123,9 @@ export function createRunFolder(runs: string, runId: string, buildName: string, 
 }
 
 /**
- * The group that runs, or ran, in the folder, or null when none ever will: a starter that has not begun by now finds its
- * place taken and ends. Both sides add a line and then look whose is the first, so neither can meet a file half made.
+ * The group that runs, or ran, in the folder, or null when none ever will: a starter that has not begun by now finds
+ * its place taken and ends. Both sides add a line and then look whose is the first, so neither can meet a file half
+ * made.
  */
 export function processOf(run: RunFolder): ProcessGroup | null {
   if (!existsSync(run.path)) return null
@@ -146,7 +147,9 @@ function firstLine(path: string): string | null {
   return end < 0 ? null : text.slice(0, end)
 }
 
-/** Packer's exit status, 128 and more for a signal; null when it runs or was ended together with all that watched it. */
+/**
+ * Packer's exit status, 128 and more for a signal; null when it runs or was ended together with all that watched it.
+ */
 export function exitStatusOf(run: RunFolder): number | null {
   if (!existsSync(run.exit)) return null
   const status = Number.parseInt(readFileSync(run.exit, 'utf8'), 10)

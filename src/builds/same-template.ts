@@ -1,12 +1,15 @@
-/** Builds are named after their template's file, so two templates can want one name: one record must not become the other's. */
+/**
+ * Builds are named after their template's file, so two templates can want one name: one record must not become the
+ * other's.
+ */
 import { realpath } from 'node:fs/promises'
 import { HoldfastError, systemErrorCode } from '../base/index.ts'
 import type { StateManager } from '../state/index.ts'
 import { metadataOf } from './record.ts'
 
 /**
- * Sees to it that none of the builds is of another template. One that is not there any more has moved, or was given up: its builds
- * are this template's then. Links lead to the same template.
+ * Sees to it that none of the builds is of another template. One that is not there any more has moved, or was given
+ * up: its builds are this template's then. Links lead to the same template.
  * @param template As records name it.
  * @throws BUILD_NAME_TAKEN.
  */

@@ -27,7 +27,10 @@ export type SourceResult =
   | { readonly status: 'complete' | 'up to date' }
   | { readonly status: 'failed' | 'interrupted'; readonly error: HoldfastError }
 
-/** Builds the source, if there is anything to build. @throws LOCK_LOST, NO_SPACE, STATE_DAMAGED, BUILD_NOT_RESUMABLE, ... */
+/**
+ * Builds the source, if there is anything to build.
+ * @throws LOCK_LOST, NO_SPACE, STATE_DAMAGED, BUILD_NOT_RESUMABLE, ...
+ */
 export async function buildSource(terms: SourceTerms): Promise<SourceResult> {
   const last = await finishLastRun(terms)
   const { template, fingerprint, signals, force } = terms
@@ -138,7 +141,10 @@ class SourceBuild {
     }
   }
 
-  /** The next attempt takes the place of what the last one left: in manifests, and to look at, which nothing else would ever end. */
+  /**
+   * The next attempt takes the place of what the last one left: in manifests, and to look at, which nothing else
+   * would ever end.
+   */
   async #replaceLast(): Promise<void> {
     const last = this.#recorded && metadataOf(this.#recorded)
     if (!last) return

@@ -1,6 +1,7 @@
 /**
- * The next version of a build's record for each thing that can happen to it. Pure: nothing here reads a clock, a file or
- * the state. What is legal is the state's own knowledge (transitions.ts there); these are the ways that builds take.
+ * The next version of a build's record for each thing that can happen to it. Pure: nothing here reads a clock, a file
+ * or the state. What is legal is the state's own knowledge (transitions.ts there); these are the ways that builds
+ * take.
  */
 import type { Artifact, Build, Provisioner } from '../state/index.ts'
 import type { StepEvent } from './template/index.ts'

@@ -1,7 +1,7 @@
 /**
- * A folder for the temporary files of one run of Packer (its TMPDIR), which a Packer that is killed leaves behind. It is not
- * in the run's folder, because Packer makes sockets there, whose paths must be short; but its name stands there, from before
- * it is made, so that whoever comes later can remove it.
+ * A folder for the temporary files of one run of Packer (its TMPDIR), which a Packer that is killed leaves behind. It
+ * is not in the run's folder, because Packer makes sockets there, whose paths must be short; but its name stands
+ * there, from before it is made, so that whoever comes later can remove it.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'

@@ -12,7 +12,10 @@ export interface PublishTerms {
   note: (text: string) => void
 }
 
-/** What `buildTemplate` needs to publish. @throws INVALID_REQUEST for what is no web address; INVALID_CONFIG without a token. */
+/**
+ * What `buildTemplate` needs to publish.
+ * @throws INVALID_REQUEST for what is not a web address; INVALID_CONFIG without a token.
+ */
 export function publisherTo({
   url,
   keepMs,
@@ -22,7 +25,7 @@ export function publisherTo({
 }: PublishTerms): Required<Pick<BuildRequest, 'publish' | 'isPublished'>> {
   const parsed = URL.parse(url)
   if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new HoldfastError('INVALID_REQUEST', `--publish ${url} is no address of a share`, {
+    throw new HoldfastError('INVALID_REQUEST', `--publish ${url} is not an address of a share`, {
       hint: 'Give it as its users open it: https://files.example.org',
     })
   }

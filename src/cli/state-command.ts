@@ -20,8 +20,8 @@ export function stateCommand(parent: Command, usage: string, description: string
 }
 
 /**
- * Opens the state for `use`, and closes it whatever happens. Looking at a state does not make one: a name with a mistake in
- * it is found out. @throws as `StateManager.open`, and what `use` throws.
+ * Opens the state for `use`, and closes it whatever happens. Looking at a state does not make one: a name with a
+ * mistake in it is found out. @throws as `StateManager.open`, and what `use` throws.
  */
 export async function withState(
   options: StateOptions,

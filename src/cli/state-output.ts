@@ -21,7 +21,10 @@ export function existingDataFolder(options: DataOptions): string {
   throw new HoldfastError('NOT_FOUND', `there is no data folder ${folder}`, { hint: 'Say which with --data.' })
 }
 
-/** Ids of the locks under which this command was started: by `holdfast lock acquire`, maybe more than one within another. */
+/**
+ * Ids of the locks under which this command was started: by `holdfast lock acquire`, maybe more than one within
+ * another.
+ */
 export function outerLocks(): string[] {
   const { HOLDFAST_LOCK_ID: innermost = '', HOLDFAST_LOCK_IDS: all = '' } = process.env
   return `${all} ${innermost}`.split(' ').filter((id) => id !== '')

@@ -172,7 +172,7 @@ function registerCare(state: Command): void {
       await using locks = new LockManager(await engine.openLocks(), { within: outerLocks() })
       const restored = await restoreState(engine, { name: options.state, locks, ...(from !== undefined && { from }) })
       if (options.json) return printJson(restored)
-      log(`The state ${options.state} is that of ${restored.backup.path}; its serial is now ${restored.serial}.`)
+      log(`The state ${options.state} was restored from ${restored.backup.path}; its serial is now ${restored.serial}.`)
       if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
     },
   )

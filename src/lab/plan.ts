@@ -1,8 +1,8 @@
 /**
  * What a run will do, fixed before it starts: cells, order, seed. Written once; a resumed run follows it to the letter.
  *
- * The order is what makes the figures comparable. A round takes every cell (RAM x size) once, in random order; within it
- * every target once, next to each other, in random order. A machine that drifts meets all of them alike.
+ * The order is what makes the figures comparable. A round takes every cell (RAM x size) once, in random order; within
+ * it every target once, next to each other, in random order. A machine that drifts meets all of them alike.
  */
 import { z } from 'zod'
 import { HoldfastError } from '../base/index.ts'
@@ -70,12 +70,12 @@ export function cellKey({ target, ramMb, fileSize }: Omit<Step, 'iteration'>): s
   return `${target}-${ramMb}MB-${fileSize.label}`
 }
 
-/** @throws LAB_RUN_UNUSABLE when the text is no plan. */
+/** @throws LAB_RUN_UNUSABLE when the text is not a plan. */
 export function parsePlan(text: string, path: string): Plan {
   try {
     return planSchema.parse(JSON.parse(text))
   } catch (error) {
-    throw new HoldfastError('LAB_RUN_UNUSABLE', `${path} is no plan of a lab run`, {
+    throw new HoldfastError('LAB_RUN_UNUSABLE', `${path} is not a plan of a lab run`, {
       hint: 'Start a new run; what this one measured is still in its cells folder.',
       cause: error,
     })

@@ -1,8 +1,9 @@
 /**
- * Ends what the lab has started when the lab itself ends in a way that runs no code of its own: kill -9, a crash of Node.
+ * Ends what the lab has started when the lab itself ends in a way that runs no code of its own: kill -9, a crash of
+ * Node.
  *
- * A small shell outside our session reads clean-up scripts from a pipe, always the whole of what is due now, and runs the
- * last one when the pipe breaks. Whoever cleans up in the ordinary way takes its script back first.
+ * A small shell outside our session reads clean-up scripts from a pipe, always the whole of what is due now, and runs
+ * the last one when the pipe breaks. Whoever cleans up in the ordinary way takes its script back first.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

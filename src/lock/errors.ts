@@ -1,4 +1,4 @@
-/** The lock room's errors as classes, for those who like `instanceof` better than codes. */
+/** The lock room's errors as classes, for callers that prefer `instanceof` to codes. */
 import { HoldfastError, type ErrorOptions } from '../base/index.ts'
 import type { LockInfo } from './lock-info.ts'
 

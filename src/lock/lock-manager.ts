@@ -1,4 +1,7 @@
-/** Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the end. */
+/**
+ * Acquires locks for people and programs: names them, bounds the waits, measures, and gives back what is left at the
+ * end.
+ */
 import { randomUUID } from 'node:crypto'
 import { HoldfastError, MAX_TIMER_MS, systemClock, VERSION, type Clock, type Log, type Metrics } from '../base/index.ts'
 import { LockHeldError, LockTimeoutError } from './errors.ts'
@@ -26,8 +29,8 @@ export interface LockManagerOptions {
   /** For the times in LockInfo only: expiry is counted by the machine's monotonic clock. */
   clock?: Clock
   /**
-   * Ids of locks that are held by who started this process, as `holdfast lock acquire` tells them to the command that it runs:
-   * they are no hindrance, see nested-lock.ts. Default none.
+   * Ids of locks that are held by who started this process, as `holdfast lock acquire` tells them to the command that
+   * it runs: they do not block, see nested-lock.ts. Default none.
    */
   within?: readonly string[]
 }
@@ -38,8 +41,8 @@ export interface AcquireOptions {
   /** Free text or JSON, shown by `lock show`. Default empty. */
   info?: string
   /**
-   * How long the lock outlives a holder that stops renewing, ms. Default 30,000; less than the store's minimum counts as that;
-   * at most a hundred years.
+   * How long the lock outlives a holder that stops renewing, ms. Default 30,000; less than the store's minimum counts
+   * as that; at most a hundred years.
    */
   ttlMs?: number
   /** How long to stand in line, ms. Default 0: do not. `Infinity`: as long as it takes. */
@@ -48,15 +51,18 @@ export interface AcquireOptions {
   signal?: AbortSignal
   /** The fencing token shall be greater than this one: the highest that the guarded thing has seen. Default 0. */
   tokenAbove?: number
-  /** Keeps the lock, without renewal, when this process is gone: until `release` by id or the TTL's end. Default false. */
+  /**
+   * Keeps the lock, without renewal, when this process is gone: until `release` by id or the TTL's end. Default
+   * false.
+   */
   isDetached?: boolean
   /** Called once when there is a wait. */
   onWait?: (holder: LockInfo) => void
 }
 
 /**
- * Hands out locks. One manager may be used by any number of callers at once, and any number of managers in any number of
- * processes may share a store: a lock never has two holders, and callers get it in the order in which they asked.
+ * Hands out locks. One manager may be used by any number of callers at once, and any number of managers in any number
+ * of processes may share a store: a lock never has two holders, and callers get it in the order in which they asked.
  * A holder that dies (kill -9 too) loses its locks at once if the store sees the deaths of processes, else by TTL.
  */
 export class LockManager implements AsyncDisposable {
@@ -294,7 +300,7 @@ function heldAround(name: string, holder: HeldLock): HoldfastError {
 function assertName(name: string): void {
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
   if (name.length > 0 && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f]/.test(name)) return
-  throw new HoldfastError('INVALID_REQUEST', `${JSON.stringify(name)} is no name of a lock`, {
+  throw new HoldfastError('INVALID_REQUEST', `invalid lock name ${JSON.stringify(name)}`, {
     hint: `Give 1 to ${MAX_NAME_LENGTH} characters, none of them a control character.`,
   })
 }

@@ -30,9 +30,9 @@ export interface LockStoreCapabilities {
 }
 
 /**
- * All methods may be called at the same time, by any number of handles in any number of processes. A lock has at most one
- * holder at any time. Transient failures of the engine are retried within; `onWait` is called at most once.
- * All that look for locks throw LOCKS_REPLACED, also during a wait, once others no longer see those of this handle.
+ * All methods may be called at the same time, by any number of handles in any number of processes. A lock has at most
+ * one holder at any time. Transient failures of the engine are retried within; `onWait` is called at most once. All
+ * that look for locks throw LOCKS_REPLACED, also during a wait, once others no longer see those of this handle.
  */
 export interface LockStore {
   readonly capabilities: LockStoreCapabilities
@@ -55,7 +55,10 @@ export interface LockStore {
   read(name: string): Promise<HeldLock | null>
   /** All held locks by name. */
   list(): Promise<HeldLock[]>
-  /** Frees a lock whoever holds it, a damaged one included, if `id` is the one that `read` shows. @returns whether it was. */
+  /**
+   * Frees a lock whoever holds it, a damaged one included, if `id` is the one that `read` shows.
+   * @returns whether it was.
+   */
   forceRelease(name: string, id: string): Promise<boolean>
   /** Leaves all lines (their callers get NOT_READY) and closes. Locks that are held stay held. Idempotent. */
   close(): Promise<void>

@@ -24,15 +24,19 @@ export interface LockTerms {
 type EndListener = (lock: Lock, lost: LockLostError | null) => void
 
 /**
- * A lock that its holder has. Renewed in the background at a third of its TTL for as long as the process runs, so a long
- * job needs no long TTL. A holder that is stopped for longer than the TTL loses it and learns so at its next renewal, from
- * `signal`; until then only the fencing token, checked by what the lock guards, keeps it from doing harm.
+ * A lock that its holder has. Renewed in the background at a third of its TTL for as long as the process runs, so a
+ * long job needs no long TTL. A holder that is stopped for longer than the TTL loses it and learns so at its next
+ * renewal, from `signal`; until then only the fencing token, checked by what the lock guards, keeps it from doing
+ * harm.
  */
 export class Lock implements AsyncDisposable {
   readonly info: LockInfo
   /** Who held it before and never released it: dead or out of time. What it did may be half done. */
   readonly abandonedBy: LockInfo | null
-  /** What whatever the lock guards must check: its own token and, of one within another of the same name, the inner one's. */
+  /**
+   * What whatever the lock guards must check: its own token and, of one within another of the same name, the inner
+   * one's.
+   */
   readonly fences: readonly LockFence[]
   readonly #store: Keeper
   readonly #ttlMs: number
@@ -90,8 +94,8 @@ export class Lock implements AsyncDisposable {
   /**
    * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time. When the store
    * fails for seconds (a full disk) the lock is left to its TTL: it is renewed no more.
-   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work; the store's
-   * failure.
+   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work; the
+   * store's failure.
    */
   release(): Promise<void> {
     this.#release ??= this.#letGo()

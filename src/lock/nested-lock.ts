@@ -1,7 +1,7 @@
 /**
- * Locks within locks. What runs under a lock (`holdfast lock acquire NAME -- ...`) may take that lock again: it gets the lock
- * NAME/within, so that those who do so at the same time still take turns, and acts with the token of the outer one. It has the
- * lock for as long as it holds the inner and somebody holds the outer one.
+ * Locks within locks. What runs under a lock (`holdfast lock acquire NAME -- ...`) may take that lock again: it gets
+ * the lock NAME/within, so that those who do so at the same time still take turns, and acts with the token of the
+ * outer one. It has the lock for as long as it holds the inner and somebody holds the outer one.
  */
 import type { HeldLock } from './lock-info.ts'
 import type { LockStore } from './lock-store.ts'

@@ -36,7 +36,9 @@ export class Draining {
     return activeTransfers()
   }
 
-  /** Refuses requests while draining, except to routes whose config says `whileDraining`; those may be cut at the end. */
+  /**
+   * Refuses requests while draining, except to routes whose config says `whileDraining`; those may be cut at the end.
+   */
   guard(app: FastifyInstance): void {
     app.addHook('onRequest', async (request, reply) => {
       const { whileDraining = false } = request.routeOptions.config

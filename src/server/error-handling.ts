@@ -7,8 +7,8 @@ import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
 /**
- * A rejected upload's client may still be sending. What it sends is thrown away, so that the connection can go on with the
- * next request; after this long it has had time to read the answer, and the line is cut.
+ * A rejected upload's client may still be sending. What it sends is thrown away, so that the connection can go on
+ * with the next request; after this long it has had time to read the answer, and the line is cut.
  */
 const LINGER_MS = 5000
 

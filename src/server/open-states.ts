@@ -1,6 +1,6 @@
 /**
- * The states of an engine, which builds and the command line keep there. Their code is loaded and their files are opened
- * at the first request for them, so a server that only shares files pays nothing.
+ * The states of an engine, which builds and the command line keep there. Their code is loaded and their files are
+ * opened at the first request for them, so a server that only shares files pays nothing.
  */
 import { HoldfastError, messageOf, type Log, type Metrics } from '../base/index.ts'
 import type { Engine, StateManager } from '../state/index.ts'

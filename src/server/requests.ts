@@ -71,8 +71,8 @@ export function describeRequests(app: FastifyInstance, { hsts }: { hsts: boolean
 }
 
 /**
- * Node would tell a client that waits for `100 Continue` to go on before anybody has looked at the request. Here it is told
- * when the body is wanted, so that a refused 5 GB upload is never sent (RFC 9110, section 10.1.1).
+ * Node would tell a client that waits for `100 Continue` to go on before anybody has looked at the request. Here it
+ * is told when the body is wanted, so that a refused 5 GB upload is never sent (RFC 9110, section 10.1.1).
  */
 function holdBack100Continue(app: FastifyInstance): void {
   app.server.on('checkContinue', (request, response) => {

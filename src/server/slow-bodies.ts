@@ -8,7 +8,7 @@ import { HoldfastError } from '../base/index.ts'
 const PARSED_BODY_DEADLINE_MS = 30_000
 const WINDOW_MS = 60_000
 
-/** @param minBytesPerSecond of an upload; 0 is no limit. */
+/** @param minBytesPerSecond of an upload; 0: no limit. */
 export function endSlowBodies(app: FastifyInstance, minBytesPerSecond: number): void {
   app.addHook('preParsing', async (request) => {
     const hasBody =

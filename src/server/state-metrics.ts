@@ -17,7 +17,9 @@ export class StateMetrics implements AsyncDisposable {
     this.#log = log
   }
 
-  /** Takes in what has come since the last time. Called before the metrics are read; what cannot be read is left out. */
+  /**
+   * Takes in what has come since the last time. Called before the metrics are read; what cannot be read is left out.
+   */
   async refresh(): Promise<void> {
     await this.#followLocks().catch((error: unknown) => this.#warnOfLocks(error))
     // A state that was removed is asked too: that closes it, and its metrics go.

@@ -1,4 +1,6 @@
-/** What a client says about a file: name, note, expiry, passphrase, limit. The rules are PicoShare's where it has one. */
+/**
+ * What a client says about a file: name, note, expiry, passphrase, limit. The rules are PicoShare's where it has one.
+ */
 import { HoldfastError, parseBytes } from '../base/index.ts'
 
 /** PicoShare's way to say never. */
@@ -29,7 +31,10 @@ export function parseFilename(given: string): string {
   return given
 }
 
-/** The note, or null for an empty one. @throws INVALID_REQUEST when it is too long or looks like a mistake or an attack. */
+/**
+ * The note, or null for an empty one.
+ * @throws INVALID_REQUEST when it is too long or looks like a mistake or an attack.
+ */
 export function parseNote(given: string | null | undefined): string | null {
   if (given === undefined || given === null || given === '') return null
   const bytes = Buffer.byteLength(given)
@@ -42,14 +47,14 @@ export function parseNote(given: string | null | undefined): string | null {
 
 /**
  * The moment of expiry in ms since 1970, or null for never (the year 2999 and later).
- * @throws INVALID_REQUEST when it is no RFC 3339 time or less than an hour ahead of `now`.
+ * @throws INVALID_REQUEST when it is not an RFC 3339 time or less than an hour ahead of `now`.
  */
 export function parseExpiration(given: string | undefined, now: number): number | null {
   if (!given) throw invalid('expiration', `it is missing; give an RFC 3339 time such as ${NEVER} (never)`)
   // A plus sign that was not escaped in a query arrives as a space.
   const text = given.replace(' ', '+')
   const at = RFC3339.test(text) && isCalendarDay(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) throw invalid('expiration', `${JSON.stringify(given)} is no RFC 3339 time such as ${NEVER}`)
+  if (Number.isNaN(at)) throw invalid('expiration', `${JSON.stringify(given)} is not an RFC 3339 time such as ${NEVER}`)
   if (at >= Date.parse(NEVER)) return null
   if (at < now + MIN_LIFETIME_MS) throw invalid('expiration', 'it must be at least one hour from now')
   return at
@@ -87,7 +92,7 @@ export function parseMaxDownloads(given: string | undefined): number | null {
   if (given === undefined) return null
   const limit = /^\d+$/.test(given) ? parseBytes(given) : null
   if (limit !== null && limit >= 1 && limit <= 1e9) return limit
-  throw invalid('maxDownloads', `${JSON.stringify(given)} is no whole number from 1`)
+  throw invalid('maxDownloads', `${JSON.stringify(given)} is not a whole number from 1`)
 }
 
 /** The value of a header that carries any text percent-encoded. @throws INVALID_REQUEST */

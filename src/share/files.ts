@@ -98,7 +98,8 @@ export class Files {
   }
 
   /**
-   * Records a finished blob as a file, and what else `also` writes in the same transaction; when that fails the blob stays.
+   * Records a finished blob as a file, and what else `also` writes in the same transaction; when that fails the blob
+   * stays.
    * @throws GUEST_LINK_INACTIVE when the guest link has filled up meanwhile.
    */
   async record(
@@ -171,7 +172,8 @@ export class Files {
     const ofFile = this.#db.selectFrom('files').select('id').where('blob_key', '=', key)
     const ofUpload = this.#db.selectFrom('resumable_uploads').select('id').where('blob_key', '=', key)
     if ((await ofFile.unionAll(ofUpload).executeTakeFirst()) !== undefined) return true
-    // "No" is what bytes are removed for: the rows themselves have to say it, not an index, which a single bit can mislead.
+    // "No" is what bytes are removed for: the rows themselves have to say it, not an index, which a single bit can
+    // mislead.
     const rows = sql<{ blob_key: string }>`
       select blob_key from files not indexed where blob_key = ${key}
       union all select blob_key from resumable_uploads not indexed where blob_key = ${key}`

@@ -1,8 +1,8 @@
 /** Passphrases of files, stored as scrypt hashes (RFC 7914) in the form `scrypt$N$r$p$salt$hash`, base64url. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 
-// 16 MiB and about 40 ms a guess. OWASP asks for more where memory allows; a small machine must bear this too, and wrong
-// guesses are throttled besides.
+// 16 MiB and about 40 ms a guess. OWASP asks for more where memory allows; a small machine must bear this too, and
+// wrong guesses are throttled besides.
 const COST = { N: 2 ** 14, r: 8, p: 1 }
 const SALT_BYTES = 16
 const HASH_BYTES = 32

@@ -4,7 +4,7 @@ import parseRange from 'range-parser'
 import { HoldfastError } from '../base/index.ts'
 import type { ByteRange } from '../storage/index.ts'
 
-/** More ranges than this in one request are no honest client; the whole file is sent instead. */
+/** No honest client asks for more ranges in one request; the whole file is sent instead. */
 const MAX_RANGES = 16
 
 export interface Validators {

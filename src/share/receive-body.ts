@@ -50,8 +50,8 @@ export function receiveBody(body: Readable, writer: BlobWriter, onBytes: OnBytes
 }
 
 /**
- * Frees the memory of a chunk that nobody will look at again. Left to the garbage collector, the chunks of a fast upload
- * pile up to tens of megabytes before it gets to them.
+ * Frees the memory of a chunk that nobody will look at again. Left to the garbage collector, the chunks of a fast
+ * upload pile up to tens of megabytes before it gets to them.
  */
 export function release(chunk: Buffer): void {
   const memory = chunk.buffer

@@ -43,7 +43,7 @@ export class Trash {
     this.#measure(deps.metrics)
   }
 
-  /** Hides a file. Absent, or hidden already, is no error. */
+  /** Hides a file. Absent, or hidden already, is not an error. */
   async put(id: string): Promise<void> {
     await this.#db
       .updateTable('files')
@@ -53,7 +53,7 @@ export class Trash {
       .execute()
   }
 
-  /** Removes a file for good, from the trash or not. Absent is no error. */
+  /** Removes a file for good, from the trash or not. Absent is not an error. */
   async purge(id: string): Promise<void> {
     await this.#finish(this.#db.deleteFrom('files').where('id', '=', id))
   }

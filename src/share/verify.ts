@@ -13,7 +13,7 @@ export type Finding =
 export async function* verifyFiles(files: Files, blobs: BlobStore): AsyncIterable<Finding> {
   for await (const file of files.all()) {
     const finding = await verifyFile(file, blobs)
-    // A server may run meanwhile: what it has just deleted is no finding.
+    // A server may run meanwhile: what it has just deleted is not a finding.
     if (finding.state === 'ok' || (await files.hasBlob(file.blob_key))) yield finding
   }
   for await (const { key, sizeBytes } of blobs.list()) {

@@ -1,6 +1,9 @@
 import { MAX_TIMER_MS } from '../base/index.ts'
 
-/** One timer for many deadlines: it rings at the earliest that it was told, which is told anew for those that are left. */
+/**
+ * One timer for many deadlines: it rings at the earliest that it was told, which is told anew for those that are
+ * left.
+ */
 export class Alarm {
   readonly #ring: () => void
   #atMs = Infinity

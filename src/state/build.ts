@@ -1,4 +1,6 @@
-/** What a state is made of: builds, their provisioners and artifacts. Values only; how they are kept is not told here. */
+/**
+ * What a state is made of: builds, their provisioners and artifacts. Values only; how they are kept is not told here.
+ */
 import { z } from 'zod'
 import { jsonProblem, type Json } from './json.ts'
 

@@ -63,8 +63,8 @@ export class Committer {
   }
 
   /**
-   * Keeps a whole state that was read from the store. Saves may have come meanwhile, and updates that build on them read
-   * from the cache: it must not go back.
+   * Keeps a whole state that was read from the store. Saves may have come meanwhile, and updates that build on them
+   * read from the cache: it must not go back.
    * @returns the state, for the caller to keep, as new as it could be made.
    */
   async adopt(read: WholeState): Promise<WholeState> {

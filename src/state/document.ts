@@ -1,7 +1,7 @@
 /**
- * A state as one JSON document, for other programs and for keeping: what `state export` writes and `state import` reads.
- * Import also takes the JSON state files of earlier builders: an object with a version, a serial and builds, by name or in
- * a list, whose fields may be named in snake case or camel case.
+ * A state as one JSON document, for other programs and for keeping: what `state export` writes and `state import`
+ * reads. Import also takes the JSON state files of earlier builders: an object with a version, a serial and builds,
+ * by name or in a list, whose fields may be named in snake case or camel case.
  */
 import { zstdDecompressSync } from 'node:zlib'
 import { HoldfastError, messageOf, type ErrorCode } from '../base/index.ts'
@@ -65,8 +65,8 @@ export function readDocument(source: string, bytes: Uint8Array): ImportedState {
 }
 
 /**
- * An empty object, or one with a version and nothing but plain facts, is a state without builds. What has other things in it is
- * none, and would empty the one that it is imported into.
+ * An empty object, or one with a version and nothing but plain facts, is a state without builds. What has other
+ * things in it is none, and would empty the one that it is imported into.
  */
 function isOfAnother(value: JsonObject): boolean {
   const fields = Object.values(value)
@@ -77,7 +77,7 @@ function isOfAnother(value: JsonObject): boolean {
 /** The versions of other builders mean nothing here, as long as they are some. */
 function assertVersion(source: string, { format, version = STATE_VERSION }: JsonObject): void {
   if (!Number.isInteger(Number(version))) {
-    throw refuse('IMPORT_NOT_A_STATE', `${source} has the version ${JSON.stringify(version)}, which is no number`)
+    throw refuse('IMPORT_NOT_A_STATE', `${source} has the version ${JSON.stringify(version)}, which is not a number`)
   }
   if (format !== FORMAT || Number(version) <= STATE_VERSION) return
   throw new HoldfastError(
@@ -107,10 +107,10 @@ function textOfBytes(source: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    // What a crash leaves has a name of its own; anything else is no text of ours.
+    // What a crash leaves has a name of its own; anything else was not written by Holdfast.
     const nul = bytes.indexOf(0)
     if (nul >= 0) throw nulBytes(source, nul)
-    throw refuse('IMPORT_INVALID_JSON', `${source} is not JSON: it is no text in UTF-8`)
+    throw refuse('IMPORT_INVALID_JSON', `${source} is not JSON: it is not UTF-8 text`)
   }
 }
 
@@ -140,14 +140,14 @@ function buildsOf(source: string, builds: Json = null): Build[] {
   // As Go writes a map that was never filled.
   if (builds === null) return []
   if (typeof builds !== 'object') {
-    throw refuse('IMPORT_NOT_A_STATE', `"builds" in ${source} is no object and no list`)
+    throw refuse('IMPORT_NOT_A_STATE', `"builds" in ${source} is neither an object nor a list`)
   }
   const entries = Array.isArray(builds) ? builds.map((build) => ['', build] as const) : Object.entries(builds)
   const names = new Set<string>()
   return entries.map(([key, value]: readonly [string, Json], index) => {
     if (!isObject(value)) {
       const which = key === '' ? `number ${index + 1}` : JSON.stringify(key)
-      throw refuse('IMPORT_NOT_A_STATE', `the build ${which} in ${source} is no object`)
+      throw refuse('IMPORT_NOT_A_STATE', `the build ${which} in ${source} is not an object`)
     }
     const build = buildOf(key, value)
     if (names.has(build.name)) {
@@ -166,8 +166,8 @@ const KNOWN_FIELDS = ['templateHash', 'instance', 'error', 'createdAt', 'started
 const READ_FIELDS = [...KNOWN_FIELDS, 'name', 'type', 'source', 'provisioners', 'artifacts', 'metadata']
 
 /**
- * What is missing, or null, gets its default; what only the other builder knows goes into the metadata. The rest must be as
- * builds have it: who guesses what it means loses what it meant.
+ * What is missing, or null, gets its default; what only the other builder knows goes into the metadata. The rest must
+ * be as builds have it: who guesses what it means loses what it meant.
  */
 function buildOf(key: string, value: JsonObject): Build {
   const fields = withoutNulls(camelKeys(value))
@@ -197,7 +197,7 @@ function artifactOf({ size = 0, ...given }: JsonObject): JsonObject {
   return { path: '', sha256: '', url: null, sizeBytes, ...given }
 }
 
-/** What is no list of objects is left for createBuild to refuse. */
+/** What is not a list of objects is left for createBuild to refuse. */
 function eachOf(values: Json, read: (fields: JsonObject) => JsonObject): Json {
   if (!Array.isArray(values)) return values
   return values.map((value: Json) => (isObject(value) ? read(withoutNulls(camelKeys(value))) : value))

@@ -58,7 +58,10 @@ export interface Restored {
 export interface BackupStore {
   /** Newest first; empty for a state without backups. @throws DATA_FOLDER_UNUSABLE. */
   list(state: string): Promise<Backup[]>
-  /** Copies the newest save while others go on. @throws NOT_FOUND; STATE_DAMAGED when the copy does not verify; NO_SPACE. */
+  /**
+   * Copies the newest save while others go on.
+   * @throws NOT_FOUND; STATE_DAMAGED when the copy does not verify; NO_SPACE.
+   */
   create(state: string): Promise<Backup>
   /** Drops all but the newest `keep`, and what processes left that died over a backup. */
   prune(state: string, keep: number): Promise<void>
@@ -68,7 +71,9 @@ export interface BackupStore {
    * @throws FILE_UNUSABLE when `from` cannot be read; NO_GOOD_BACKUP, with the reason for each.
    */
   choose(state: string, from?: string): Promise<Backup>
-  /** The highest fencing token of the state's lock that the state or the backup has seen; 0 when neither can be read. */
+  /**
+   * The highest fencing token of the state's lock that the state or the backup has seen; 0 when neither can be read.
+   */
   highestToken(state: string, backup: Backup): Promise<number>
   /**
    * Puts a backup in the place of a state, all or nothing. Open handles get STATE_REPLACED at their next call.

@@ -1,4 +1,4 @@
-/** The state room's errors as classes, for those who like `instanceof` better than codes. */
+/** The state room's errors as classes, for callers that prefer `instanceof` to codes. */
 import { HoldfastError, type ErrorOptions } from '../base/index.ts'
 
 /** STALE_STATE: the state has moved on since it was loaded. Nothing was saved; load again, apply the change again. */

@@ -3,8 +3,8 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /**
- * Why a value is no JSON value of at most `levels` objects and arrays inside each other, or null when it is one. A value
- * that contains itself is too deep.
+ * Why a value is not a JSON value of at most `levels` objects and arrays inside each other, or null when it is one. A
+ * value that contains itself is too deep.
  */
 export function jsonProblem(value: unknown, levels: number): 'too deep' | 'not JSON' | null {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return null

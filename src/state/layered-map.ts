@@ -1,6 +1,6 @@
 /**
- * A map of builds that makes its successors cheaply: changes lie over a base that they share, until there are so many that
- * a new base pays.
+ * A map of builds that makes its successors cheaply: changes lie over a base that they share, until there are so many
+ * that a new base pays.
  */
 import type { Build } from './build.ts'
 import { deepFreeze } from './json.ts'

@@ -18,8 +18,8 @@ export interface RestoreOptions {
 
 /**
  * @param location The engine, or where it is: a data folder or a URL.
- * @throws FILE_UNUSABLE when `from` cannot be read; NO_GOOD_BACKUP, with the reason for each; LOCK_TIMEOUT when the state
- * stays locked for 30 s; NO_SPACE. The state is as it was then.
+ * @throws FILE_UNUSABLE when `from` cannot be read; NO_GOOD_BACKUP, with the reason for each; LOCK_TIMEOUT when the
+ * state stays locked for 30 s; NO_SPACE. The state is as it was then.
  */
 export async function restoreState(location: string | Engine, options: RestoreOptions): Promise<Restored> {
   const engine = typeof location === 'string' ? await openEngine(location) : location
@@ -32,8 +32,8 @@ export async function restoreState(location: string | Engine, options: RestoreOp
 }
 
 /**
- * As `restoreState`, for a state that was found damaged: another process that found the same may have restored it by the
- * time that this one gets the lock, and what was saved since must stay.
+ * As `restoreState`, for a state that was found damaged: another process that found the same may have restored it by
+ * the time that this one gets the lock, and what was saved since must stay.
  * @param isDamaged Asked under the lock. @returns null when it answers no.
  */
 export async function restoreDamaged(

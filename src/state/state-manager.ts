@@ -1,6 +1,6 @@
 /**
- * The way to a state. Nothing else saves: every save is made under the state's lock, on the newest serial, and is refused
- * by the store itself when a later holder of the lock is at work.
+ * The way to a state. Nothing else saves: every save is made under the state's lock, on the newest serial, and is
+ * refused by the store itself when a later holder of the lock is at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError, MAX_TIMER_MS } from '../base/index.ts'
@@ -25,7 +25,10 @@ import { Upkeep } from './upkeep.ts'
 import { UpdateQueue, type Update } from './update-queue.ts'
 
 const DEFAULT_WAIT_MS = 60_000
-/** Within this time a turn of ours with the lock ends when it is wanted, if no change that waits for something is in it. */
+/**
+ * Within this time a turn of ours with the lock ends when it is wanted, if no change that waits for something is in
+ * it.
+ */
 const OWN_TURN_MS = 1000
 const LIST_PAGE = 1000
 /** Old versions that are looked up together: each look goes through the saves since then. */
@@ -70,8 +73,9 @@ export class StateManager implements AsyncDisposable {
   /**
    * Opens a state, creating it when it is missing.
    * @param location An engine, or where one is: a data folder or a URL.
-   * @throws INVALID_REQUEST for a bad name or location, or when no serial is to be kept; NOT_FOUND when it `mustExist` and
-   * does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW; DATA_FOLDER_UNUSABLE; NO_SPACE.
+   * @throws INVALID_REQUEST for a bad name or location, or when no serial is to be kept; NOT_FOUND when it
+   * `mustExist` and does not; STATE_DAMAGED (unless `autoRestore` finds a good backup); STATE_TOO_NEW;
+   * DATA_FOLDER_UNUSABLE; NO_SPACE.
    */
   static async open(location: string | Engine, options: StateManagerOptions = {}): Promise<StateManager> {
     return new StateManager(await openState(location, options), options)
@@ -137,8 +141,8 @@ export class StateManager implements AsyncDisposable {
    * serial, all or nothing. Nothing is saved when it throws or changes nothing. It may be called more than once, and
    * others wait for it: let it await nothing but the draft. Updates that wait at the same time share one commit.
    * @returns what `change` returned.
-   * @throws what `change` threw; LOCK_DAMAGED; LOCK_TIMEOUT after `waitMs`; LOCK_LOST when `lock` is no longer the caller's; NO_SPACE;
-   * STATE_DAMAGED; STATE_REPLACED; the signal's reason.
+   * @throws what `change` threw; LOCK_DAMAGED; LOCK_TIMEOUT after `waitMs`; LOCK_LOST when `lock` is no longer the
+   * caller's; NO_SPACE; STATE_DAMAGED; STATE_REPLACED; the signal's reason.
    */
   async update<T>(change: (draft: Draft) => T | Promise<T>, options: UpdateOptions = {}): Promise<T> {
     const { value } = await this.#submit(change, options, false)
@@ -164,7 +168,8 @@ export class StateManager implements AsyncDisposable {
   /**
    * Takes the lock of the whole state, or of a part of it, for more than a moment. From then on the saves of earlier
    * holders are refused, even if they never noticed that they lost it. While the whole state is locked only saves with
-   * that lock go through; a part's lock keeps nobody from saving who does not name it. Waits 60 s if not told otherwise.
+   * that lock go through; a part's lock keeps nobody from saving who does not name it. Waits 60 s if not told
+   * otherwise.
    * @throws as `LockManager.acquire`.
    */
   async lock({ scope, ...options }: StateLockOptions): Promise<Lock> {
@@ -173,8 +178,8 @@ export class StateManager implements AsyncDisposable {
   }
 
   /**
-   * Who has the lock of the whole state, or had it and is gone; null when nobody does. Of those who have it within one another
-   * the innermost. Holders of parts are not told.
+   * Who has the lock of the whole state, or had it and is gone; null when nobody does. Of those who have it within
+   * one another the innermost. Holders of parts are not told.
    */
   holder(): Promise<HeldLock | null> {
     return this.#lock.holder()
@@ -227,7 +232,8 @@ export class StateManager implements AsyncDisposable {
   }
 
   /**
-   * Makes the state hold these builds and no others, or these and the others with `keepOthers`. @returns the new serial.
+   * Makes the state hold these builds and no others, or these and the others with `keepOthers`. @returns the new
+   * serial.
    * @throws WRONG_LINEAGE when builds would be replaced and they are `from` a document of another lineage, or of a
    * lower serial; as `update`, and what `builds` throws, with nothing changed.
    */

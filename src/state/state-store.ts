@@ -1,7 +1,7 @@
 /**
  * The port for one state: versions of builds by name, under a serial that grows by one a save. Drivers stand in folders
- * beside this file; `test/state/conformance.ts` holds them to it. A store keeps texts: what a build is, who may save when, and
- * what is cached are the manager's business.
+ * beside this file; `test/state/conformance.ts` holds them to it. A store keeps texts: what a build is, who may save
+ * when, and what is cached are the manager's business.
  */
 import type { LockFence } from '../lock/index.ts'
 
@@ -86,9 +86,9 @@ export interface StateStore {
   /** Names that saves after `serial` changed, or null when the store no longer knows. */
   changedSince(serial: number): Promise<Set<string> | null>
   /**
-   * Where the state stands, and the builds that were saved after `serial` and are still there. Who has all builds of then
-   * puts these in and sees from the count whether others are gone. Null when the store no longer knows, or when they are
-   * more than `limit`.
+   * Where the state stands, and the builds that were saved after `serial` and are still there. Who has all builds of
+   * then puts these in and sees from the count whether others are gone. Null when the store no longer knows, or when
+   * they are more than `limit`.
    */
   changesSince(serial: number, limit: number): Promise<{ head: StateHead; builds: readonly StoredBuild[] } | null>
   /**
@@ -96,19 +96,25 @@ export interface StateStore {
    * @throws STALE_STATE when the state is not at `base`; LOCK_LOST when a fence is too old; NO_SPACE.
    */
   save(base: number, chain: readonly SaveRequest[], fences: readonly Fence[]): Promise<StateHead>
-  /** Refuses all smaller tokens of that lock from now on; durable when it resolves. @throws LOCK_LOST when it is too old. */
+  /**
+   * Refuses all smaller tokens of that lock from now on; durable when it resolves.
+   * @throws LOCK_LOST when it is too old.
+   */
   raiseFence(fence: Fence): Promise<void>
   /** The highest token of that lock that the store has seen, or 0. */
   fenceOf(lock: string): Promise<number>
   /** The saves that are kept, newest first. */
   history(options: { limit: number; build?: string }): Promise<SaveRecord[]>
   /**
-   * The versions that these builds had at a serial, by name, of one moment; those that it did not have are not there. Takes
-   * a look through the saves since then, however many names there are.
+   * The versions that these builds had at a serial, by name, of one moment; those that it did not have are not there.
+   * Takes a look through the saves since then, however many names there are.
    * @throws NO_SUCH_SERIAL when that is not kept.
    */
   getAt(serial: number, names: readonly string[]): Promise<Map<string, StoredBuild>>
-  /** Reads everything and compares it with its checksums. @returns what is damaged, in words; nothing when all is well. */
+  /**
+   * Reads everything and compares it with its checksums.
+   * @returns what is damaged, in words; nothing when all is well.
+   */
   verify(): Promise<Damage[]>
   /**
    * Removes what is kept for no serial any more and packs the rest. In steps short enough for the event loop.

@@ -3,8 +3,8 @@ import { HoldfastError } from '../base/index.ts'
 import type { Build, BuildStatus, ProvisionerStatus } from './build.ts'
 
 /**
- * From each status to which. A build that failed or was interrupted goes on where it stopped or begins again; a complete
- * one can only begin again.
+ * From each status to which. A build that failed or was interrupted goes on where it stopped or begins again; a
+ * complete one can only begin again.
  */
 export const BUILD_TRANSITIONS: Readonly<Record<BuildStatus, readonly BuildStatus[]>> = {
   pending: ['creating', 'failed', 'interrupted'],

@@ -5,8 +5,8 @@ import { Alarm } from './alarm.ts'
 import type { Draft } from './draft.ts'
 
 /**
- * How long a process keeps the lock after a commit in case its callers have more to save: taking it again costs about as
- * much as a commit. Others that wait for it wait that much longer.
+ * How long a process keeps the lock after a commit in case its callers have more to save: taking it again costs about
+ * as much as a commit. Others that wait for it wait that much longer.
  */
 const LINGER_MS = 2
 
@@ -20,10 +20,10 @@ const HOLD_LOOP_MS = 2
 const MAX_BATCH = 256
 
 /**
- * How many batches, and how long, a process may commit one after another before it looks whether others wait for the lock,
- * and lets go of it if so. Passing it to another process can take many times as long as a commit where there are more
- * processes than cores; without turns all would wait for that. The count is what makes turns equal; the time bounds how
- * long slow commits keep others waiting.
+ * How many batches, and how long, a process may commit one after another before it looks whether others wait for the
+ * lock, and lets go of it if so. Passing it to another process can take many times as long as a commit where there
+ * are more processes than cores; without turns all would wait for that. The count is what makes turns equal; the time
+ * bounds how long slow commits keep others waiting.
  */
 const TURN_COMMITS = 16
 const TURN_MS = 60
@@ -68,7 +68,9 @@ export class UpdateQueue {
   #lostTurns = 0
   /** Ends the wait for more; null when there is no such wait. */
   #wake: (() => void) | null = null
-  /** Kept from turn to turn: a timer for each update, or for each commit, would be among the dearest parts of a save. */
+  /**
+   * Kept from turn to turn: a timer for each update, or for each commit, would be among the dearest parts of a save.
+   */
   readonly #alarm = new Alarm(() => this.#expire())
   /** Deadlines count in a wait that can be long, for a lock or a commit, not while this process is merely busy. */
   #mayExpire = false

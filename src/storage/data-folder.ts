@@ -44,12 +44,15 @@ function lockServer(path: string): (() => void) | null {
   }
 }
 
-/** A data folder for reading only, beside a server that may be running. @throws DATA_FOLDER_UNUSABLE when it is none. */
+/**
+ * A data folder for reading only, beside a server that may be running.
+ * @throws DATA_FOLDER_UNUSABLE when it is none.
+ */
 export function inspectDataFolder(given: string): DataFolder {
   const path = resolve(given)
   const databasePath = join(path, 'holdfast.db')
   if (!existsSync(databasePath)) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is no data folder of Holdfast: it has no holdfast.db`)
+    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is not a data folder of Holdfast: it has no holdfast.db`)
   }
   return { path, databasePath, release: () => {} }
 }
@@ -64,8 +67,8 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Makes a folder and those above it, if they are missing; others may be making it too. Not Node's recursive mkdir: that one
- * never ends where the system says ENOENT although the parent exists, as in /proc.
+ * Makes a folder and those above it, if they are missing; others may be making it too. Not Node's recursive mkdir:
+ * that one never ends where the system says ENOENT although the parent exists, as in /proc.
  * @throws what mkdir(2) says.
  */
 export function makeFolders(given: string, mode = 0o777): void {

@@ -2,8 +2,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { messageOf, systemErrorCode } from '../base/index.ts'
 
 /**
- * Takes a file for this process, making it when it is missing. The hold is a lock of the operating system, so it ends with
- * the process, however that ends. Node has no flock(2); an exclusive transaction of SQLite takes the same kind of lock.
+ * Takes a file for this process, making it when it is missing. The hold is a lock of the operating system, so it ends
+ * with the process, however that ends. Node has no flock(2); an exclusive transaction of SQLite takes the same kind
+ * of lock.
  * @param waitMs how long to wait for another process that has it; this one stands still meanwhile.
  * @returns gives it back; null when another process has it.
  */

@@ -1,4 +1,4 @@
-/** What builds may hold, and files that are no states. */
+/** What builds may hold, and files that are not states. */
 import { StateManager, MAX_NESTING, readDocument, type Build, type Json } from '../state/index.ts'
 import { sampleBuild } from './builds.ts'
 import { Expectations, type Scenario } from './scenario.ts'

@@ -19,8 +19,9 @@ export const SCENARIOS: readonly Scenario[] = [...concurrency, ...sizes, ...dama
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Runs one scenario in a folder of its own, under `parent` (default: the system's folder for temporary files). The folder, which
- * may be big, is removed also when a signal ends the program meanwhile. @throws FILE_UNUSABLE when it cannot be made.
+ * Runs one scenario in a folder of its own, under `parent` (default: the system's folder for temporary files). The
+ * folder, which may be big, is removed also when a signal ends the program meanwhile. @throws FILE_UNUSABLE when it
+ * cannot be made.
  */
 export async function runScenario(
   scenario: Scenario,

@@ -35,7 +35,7 @@ export const locks: Scenario[] = [
       const ms = performance.now() - startedAt
       const isFifo = order.every((contender, index) => contender === order[index % CONTENDERS])
       expect.that(order.length === CONTENDERS * TURNS, `${order.length} acquisitions`)
-      expect.that(isFifo, 'the order was not that of asking')
+      expect.that(isFifo, 'the locks were not granted in the order of asking')
       return {
         failures: expect.failures,
         figures: {
@@ -142,7 +142,7 @@ async function contendInProcesses(folder: string, processes: number, contenders:
   const total = reports.reduce((sum, report) => sum + report.done, 0)
   const served = reports.map(({ done }) => done)
   expect.that(errors.length === 0, `${errors.length} errors, the first: ${errors[0]}`)
-  expect.that(Math.min(...served) > 0, 'somebody was never served')
+  expect.that(Math.min(...served) > 0, 'a caller was never served')
   return {
     failures: expect.failures,
     figures: {

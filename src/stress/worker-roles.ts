@@ -58,8 +58,8 @@ export const ROLES: Record<string, Prepare> = {
   },
 
   /**
-   * Locks the state, says so, stops at SIGUSR2, and after `go` (which comes while it is stopped) tries to save. It stops itself:
-   * from outside it could be stopped within a transaction, and would keep the database from everybody.
+   * Locks the state, says so, stops at SIGUSR2, and after `go` (which comes while it is stopped) tries to save. It
+   * stops itself: from outside it could be stopped within a transaction, and would keep the database from everybody.
    */
   sleeper: async ({ data, ttlMs }: { data: string; ttlMs: number }, say) => {
     const manager = await StateManager.open(data, { backups: false })

@@ -54,7 +54,7 @@ describe('parseConfig', () => {
         source: 'HOLDFAST_LOG_LEVEL',
         message: '"loud" is not one of trace, debug, info, warn, error, fatal, silent',
       },
-      { source: 'HOLDFAST_PROT', message: 'is no setting; did you mean HOLDFAST_PORT?' },
+      { source: 'HOLDFAST_PROT', message: 'is not a setting; did you mean HOLDFAST_PORT?' },
     ])
   })
 

@@ -18,7 +18,7 @@ describe('bytes', () => {
     for (const [text, bytes] of Object.entries(cases)) assert.equal(parseBytes(text), bytes, text)
   })
 
-  it('refuses what is no size', () => {
+  it('refuses what is not a size', () => {
     for (const text of ['', 'M', '-1', '1X', '1e3', '9999999TB', '1 000']) assert.equal(parseBytes(text), null, text)
   })
 
@@ -51,7 +51,7 @@ describe('durations', () => {
     for (const [text, ms] of Object.entries(cases)) assert.equal(parseDuration(text), ms, text)
   })
 
-  it('refuses what is no duration', () => {
+  it('refuses what is not a duration', () => {
     for (const text of ['', '30', 's', '-1s', '1 s', '1y', '1s2']) assert.equal(parseDuration(text), null, text)
   })
 

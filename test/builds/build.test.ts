@@ -289,7 +289,7 @@ describe('variables', () => {
     assert.equal(shop.read('said'), 'default-a given-b env-c file-d\ndefault-a given-b other-c file-d\n')
   })
 
-  it('that the template does not have are no hindrance in a file, and a clear mistake elsewhere', async () => {
+  it('that the template does not have do not block in a file, and a clear mistake elsewhere', async () => {
     const shop = new Workshop()
     shop.write('vars.pkr.hcl', VARIABLES)
     shop.write('shared.pkrvars.hcl', 'b = "file-b"\nother = "of another template"\n')
@@ -368,7 +368,7 @@ build {
 })
 
 describe('a build under a lock of its state that somebody took for it', () => {
-  it('runs, is no hindrance to itself, and keeps out the next one under the same lock', async () => {
+  it('runs, is not a hindrance to itself, and keeps out the next one under the same lock', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo ran >>count', 'while ! test -e go; do sleep 0.05; done'])
     const self = `"${process.execPath}" "${join(import.meta.dirname, '../../src/cli/main.ts')}"`
@@ -441,7 +441,10 @@ describe('what cannot be built', () => {
   })
 })
 
-/** Root is stopped by no permission bits, but by a read-only mount. @returns what undoes it, or null when it cannot be done. */
+/**
+ * Root is stopped by no permission bits, but by a read-only mount.
+ * @returns what undoes it, or null when it cannot be done.
+ */
 function forbidWriting(path: string): (() => void) | null {
   if (process.getuid?.() !== 0) {
     chmodSync(path, 0o500)

@@ -85,7 +85,7 @@ describe('the newest layer', { skip }, () => {
     equal(await newest('a', 'b', 'c'), null)
     equal(damaged.length, 3)
     match(damaged[0] ?? '', /stands on a layer that cannot be used/)
-    // One that is made anew under the same key is no parent of theirs.
+    // One that is made anew under the same key is not a parent of theirs.
     await make('a')
     equal(await newest('a', 'b', 'c'), '1 a')
   })

@@ -37,7 +37,10 @@ function read(path: string): Manifest {
   return JSON.parse(readFileSync(path, 'utf8')) as Manifest
 }
 
-/** What is the same in every run: no times, no ids; the order of sources that are built side by side is left to chance. */
+/**
+ * What is the same in every run: no times, no ids; the order of sources that are built side by side is left to
+ * chance.
+ */
 function essence({ builds, last_run_uuid }: Manifest): unknown[] {
   return builds
     .map(({ build_time: _time, packer_run_uuid, ...rest }) => ({

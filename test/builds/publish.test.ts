@@ -1,4 +1,4 @@
-/** Artifacts on their way to a real share, with kills on both sides, and to things that are no share. */
+/** Artifacts on their way to a real share, with kills on both sides, and to what is not a share. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
@@ -183,7 +183,8 @@ describe('publishArtifacts', () => {
   it('has patience as long as every try brings it on', async () => {
     const artifact = await makeFile('flaky.bin', 12 * MIB)
     let cuts = 0
-    // A line that breaks after each megabyte and a half, once the share has that: otherwise the try would bring nothing on.
+    // A line that breaks after each megabyte and a half, once the share has that: otherwise the try would bring
+    // nothing on.
     const line = createConnectionServer((client) => {
       const share = connect(server.port, '127.0.0.1')
       let seen = 0
@@ -254,7 +255,7 @@ describe('what cannot be published says why', () => {
     await fails(publish([{ ...artifact, sizeBytes: 999 }]), /has changed since it was built/)
     const folder = temporaryFolder()
     mkdirSync(join(folder, 'out'))
-    await fails(publish([{ ...artifact, path: join(folder, 'out') }]), /is no file/)
+    await fails(publish([{ ...artifact, path: join(folder, 'out') }]), /is not a file/)
     truncateSync(artifact.path, 0)
     await fails(publish([{ ...artifact, sizeBytes: 0 }]), /is empty/)
   })
@@ -275,8 +276,8 @@ describe('what cannot be published says why', () => {
       publish([artifact], { url: 'http://127.0.0.1:1' }),
       /share at http:\/\/127\.0\.0\.1:1 cannot be reached/,
     )
-    await fails(publish([artifact], { url: 'files.example.org' }), /is no address of a share/)
-    await fails(publish([artifact], { url: 'ftp://files.example.org' }), /is no address of a share/)
+    await fails(publish([artifact], { url: 'files.example.org' }), /is not an address of a share/)
+    await fails(publish([artifact], { url: 'ftp://files.example.org' }), /is not an address of a share/)
   })
 })
 

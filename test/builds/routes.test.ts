@@ -110,7 +110,7 @@ describe('the list', () => {
 
   it('names a damaged state and shows the others; one that is restored or removed is noticed', async () => {
     const path = join(server.dataFolder, 'states', 'broken.db')
-    writeFileSync(path, 'this is no database, however long one looks at it'.repeat(100))
+    writeFileSync(path, 'this is not a database, however long one looks at it'.repeat(100))
     const { states, builds } = await list()
     assert.equal(states.find(({ name }) => name === 'broken')?.problem?.code, 'STATE_DAMAGED')
     assert.ok(builds.length > 0)

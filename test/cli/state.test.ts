@@ -73,7 +73,7 @@ describe('holdfast state', () => {
     )
   })
 
-  it('refuses files that are no states, and changes nothing', () => {
+  it('refuses files that are not states, and changes nothing', () => {
     const data = fresh()
     const file = join(folder, 'bad.json')
     for (const text of ['', '{"builds":{', 'no json', '{}\0', '[]']) {

@@ -73,7 +73,7 @@ describe('holdfast verify', () => {
     assert.ok(readdirSync(join(server.dataFolder, 'files', 'ab')).includes(orphan), 'changes nothing')
     for (const name of ['missing', 'flipped', 'truncated'])
       await server.owner(`/api/entry/${files[name]?.id}?purge=true`, { method: 'DELETE' })
-    assert.equal((await verify()).code, 0, 'an orphan alone is no damage')
+    assert.equal((await verify()).code, 0, 'an orphan alone is not damage')
   })
 
   it('works on the folder of a server that was killed', async () => {
@@ -84,7 +84,7 @@ describe('holdfast verify', () => {
     assert.deepEqual([code, stdout.slice(0, 17)], [0, '1 files are whole'])
   })
 
-  it('refuses what is no data folder, and makes none', async () => {
+  it('refuses what is not a data folder, and makes none', async () => {
     const folder = temporaryFolder()
     const { code, stderr } = await run(['verify', '--data', folder])
     assert.equal(code, 74)

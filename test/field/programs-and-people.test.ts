@@ -157,7 +157,7 @@ describe('a person who follows a link', () => {
 })
 
 describe('a client that hangs up right after its request', () => {
-  it('is no fault in the log', async () => {
+  it('is not a fault in the log', async () => {
     const { id } = await server.put('a.bin', Buffer.alloc(100_000))
     for (let round = 0; round < 40; round++) {
       const socket = connect(server.port, '127.0.0.1')

@@ -388,7 +388,7 @@ describe('the IETF draft of resumable uploads', () => {
     }
   })
 
-  it('goes on where it was, and is no file before its last part', async () => {
+  it('goes on where it was, and is not a file before its last part', async () => {
     const part = { 'content-type': 'application/partial-upload' }
     const created = await draft('POST', '/api/tus', { 'upload-complete': '?0', ...named }, content.subarray(0, 1000))
     assert.deepEqual([created.status, created.headers.get('upload-complete')], [201, '?0'])

@@ -59,7 +59,7 @@ describe('compare', () => {
       [['none.json'], /none\.json does not exist/],
       [['empty.json'], /it is empty, cut short or no JSON/],
       [['cut.json'], /it is empty, cut short or no JSON/],
-      [['foreign.json'], /foreign\.json is no lab result: schema/],
+      [['foreign.json'], /foreign\.json is not a lab result: schema/],
       [['good.json'], /there is no second side/],
       [['good.json#picoshare'], /there is no second side/],
       [['good.json#nobody', 'good.json'], /say which target, one of .*good\.json#picoshare/],

@@ -43,7 +43,10 @@ interface Terms {
   digest?: string | null
 }
 
-/** Cells of two RAM sizes with `count` uploads each; each upload takes `seconds` and a little more than the one before. */
+/**
+ * Cells of two RAM sizes with `count` uploads each; each upload takes `seconds` and a little more than the one
+ * before.
+ */
 function cells(
   name: string,
   seconds: number,

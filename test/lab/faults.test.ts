@@ -1,4 +1,7 @@
-/** What the lab makes of servers that misbehave: the right reason, no retry of what is the server's own doing, nothing left. */
+/**
+ * What the lab makes of servers that misbehave: the right reason, no retry of what is the server's own doing, nothing
+ * left.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { release, totalmem } from 'node:os'

@@ -46,7 +46,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     assert.ok(result.num_iterations >= 1 && result.stats.success_count === result.num_iterations)
   })
 
-  it('while a target is being prepared is no fault of ours', async () => {
+  it('while a target is being prepared is not a fault of ours', async () => {
     using workplace = new Workplace()
     const silent = createServer().listen(0, '127.0.0.1')
     await once(silent, 'listening')

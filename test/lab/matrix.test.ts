@@ -70,7 +70,7 @@ describe('run-test-matrix', () => {
     assert.deepEqual(workplace.leftovers(), [])
   })
 
-  it('refuses to resume what is no run, or with a plan of its own', async () => {
+  it('refuses to resume what is not a run, or with a plan of its own', async () => {
     using workplace = new Workplace()
     const nothing = workplace.start(['run-test-matrix', '--resume', '--out', workplace.path])
     assert.equal(await nothing.end(), 65)

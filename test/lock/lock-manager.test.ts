@@ -236,7 +236,9 @@ function open(): Promise<LockManager> {
   return LockManager.open(folder)
 }
 
-/** Time that passes when it is told to, so that no pause of this process can end a lock; and a wall clock that jumps. */
+/**
+ * Time that passes when it is told to, so that no pause of this process can end a lock; and a wall clock that jumps.
+ */
 class TestClocks {
   jumpedHours = 0
   #nowMs = 1_000_000

@@ -176,9 +176,9 @@ describe('damaged locks', () => {
     await assert.rejects(wait, (error) => error instanceof Error)
   })
 
-  it('are found at open when their file is no database, which is left as it is', async () => {
+  it('are found at open when their file is not a database, which is left as it is', async () => {
     const other = tempFolder('lock-file')
-    writeFileSync(join(other, 'locks.db'), 'this is no database, but long enough to be looked at as one')
+    writeFileSync(join(other, 'locks.db'), 'this is not a database, but long enough to be looked at as one')
     await assert.rejects(LockManager.open(other), { code: 'LOCK_DAMAGED' })
     rmSync(join(other, 'locks.db'))
     const reopened = await LockManager.open(other)

@@ -144,7 +144,7 @@ describe('a start that cannot be', () => {
     writeFileSync(join(folder, 'file'), '')
     assert.equal((await run(['serve', '--data', join(folder, 'file'), '--port', '0'])).code, 74)
     mkdirSync(join(folder, 'data'))
-    writeFileSync(join(folder, 'data', 'holdfast.db'), 'this is no database at all'.repeat(100))
+    writeFileSync(join(folder, 'data', 'holdfast.db'), 'this is not a database at all'.repeat(100))
     const { code, stderr } = await run(['serve', '--data', join(folder, 'data'), '--port', '0'])
     assert.equal(code, 74)
     assert.match(stderr, /^holdfast: .*holdfast\.db/m)

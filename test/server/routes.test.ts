@@ -234,7 +234,7 @@ describe('errors', () => {
     assert.equal((await server.guest('/api/auth', { method: 'POST', headers, body: large })).status, 413)
   })
 
-  it('of what is no HTTP are 400 and end the connection', async () => {
+  it('that is not HTTP is answered 400 and ends the connection', async () => {
     for (const text of [
       'hello\r\n\r\n',
       'GET / HTTP/1.1\r\n\r\n',

@@ -1,4 +1,7 @@
-/** Forms as parsers meet them: any bytes, any cuts between chunks, boundaries inside the file, parts that nobody wants. */
+/**
+ * Forms as parsers meet them: any bytes, any cuts between chunks, boundaries inside the file, parts that nobody
+ * wants.
+ */
 import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import { after, before, describe, it } from 'node:test'

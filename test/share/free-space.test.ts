@@ -1,4 +1,7 @@
-/** A disk that is too small: refused before the body is sent where that can be known, and in the middle where it cannot. */
+/**
+ * A disk that is too small: refused before the body is sent where that can be known, and in the middle where it
+ * cannot.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -77,7 +77,7 @@ describe('a guest link is made', () => {
     'no file lifetime': { fileLifetime: undefined },
     'a file lifetime too short': { fileLifetime: '23h59m59s' },
     'a file lifetime that is negative': { fileLifetime: '-48h' },
-    'a file lifetime that is no duration': { fileLifetime: '30' },
+    'a file lifetime that is not a duration': { fileLifetime: '30' },
     'a file lifetime that is a number': { fileLifetime: 30 },
     'a long label': { label: 'é'.repeat(101) },
     'a label that is a number': { label: 5 },

@@ -114,7 +114,7 @@ describe('refused', () => {
     })
   }
 
-  it('in a form too, where it is no path', async () => {
+  it('in a form too, where it is not a path', async () => {
     for (const filename of ['', '.', '..', 'a\tb', 'a\0b', '\u007f', 'a'.repeat(256)]) {
       const answer = await postForm(server, [{ name: 'file', filename, content: 'text' }])
       assert.equal(answer.status, 400, JSON.stringify(filename))

@@ -143,7 +143,7 @@ describe('refused', () => {
     'a form with another boundary': () =>
       server.owner(`/api/entry?${NEVER}`, { method: 'POST', body: encodeForm([good]), headers: formHeaders('other') }),
     'no expiration': () => postForm(server, [good], ''),
-    'an expiration that is no time': () => postForm(server, [good], 'expiration=tomorrow'),
+    'an expiration that is not a time': () => postForm(server, [good], 'expiration=tomorrow'),
     'an expiration on 30 February': () => postForm(server, [good], 'expiration=2100-02-30T00:00:00Z'),
     'an expiration at hour 24': () => postForm(server, [good], 'expiration=2100-02-01T24:00:00Z'),
     'a date without a time': () => postForm(server, [good], 'expiration=2100-01-01'),
@@ -157,7 +157,7 @@ describe('refused', () => {
     'an iframe in the note': () => postForm(server, [good], `${NEVER}&note=${encodeURIComponent('</iframe>')}`),
     'a long passphrase': () => postForm(server, [good, { name: 'downloadPassphrase', content: '😀'.repeat(101) }]),
     'a download limit of 0': () => postForm(server, [good], `${NEVER}&maxDownloads=0`),
-    'a download limit that is no number': () => postForm(server, [good], `${NEVER}&maxDownloads=1e3`),
+    'a download limit that is not a number': () => postForm(server, [good], `${NEVER}&maxDownloads=1e3`),
     'a malformed upload id': () => postForm(server, [good], `${NEVER}&upload=no`),
     'a form that ends inside its file': () => truncated(-40),
     'a form that ends inside its last boundary': () => truncated(-4),

@@ -308,7 +308,7 @@ describe('a read-only disk', () => {
   })
 })
 
-it('what is in the place of a state or of the locks and is no file is named at once', async () => {
+it('what is in the place of a state or of the locks and is not a file is named at once', async () => {
   for (const name of ['states/default.db', 'locks.db']) {
     const data = fresh()
     mkdirSync(join(data, name), { recursive: true })
@@ -316,7 +316,7 @@ it('what is in the place of a state or of the locks and is no file is named at o
       await using manager = await StateManager.open(data, { backups: false })
       await manager.update((draft) => draft.put(counted('x', 1)))
     }
-    await assert.rejects(save, { code: 'DATA_FOLDER_UNUSABLE', message: `${join(data, name)} is no file` })
+    await assert.rejects(save, { code: 'DATA_FOLDER_UNUSABLE', message: `${join(data, name)} is not a file` })
   }
 })
 

@@ -21,7 +21,7 @@ function codeOf(text: string | Uint8Array): string {
 }
 
 describe('readDocument', () => {
-  it('has an error of its own for each way in which a file is no state', () => {
+  it('has an error of its own for each way in which a file is not a state', () => {
     const whole = JSON.stringify({ version: 1, builds: { web: { source: 'qemu', metadata: { text: 'a "b" \\' } } } })
     const cases = {
       '': 'IMPORT_EMPTY',

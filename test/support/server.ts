@@ -1,6 +1,6 @@
 /**
- * Runs the real server as a process of its own on a free port and a throwaway data folder. Whatever a test does, all that
- * was started here is ended and removed when its file is over.
+ * Runs the real server as a process of its own on a free port and a throwaway data folder. Whatever a test does, all
+ * that was started here is ended and removed when its file is over.
  */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'

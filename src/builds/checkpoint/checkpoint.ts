@@ -21,7 +21,8 @@ export type CheckpointPlan = Readonly<z.infer<typeof planSchema>>
 
 /**
  * Writes the plan to a file of its own.
- * @returns the command that, with the number of a provisioner behind it, keeps the disk as it is after that provisioner.
+ * @returns the command that, with the number of a provisioner behind it, keeps the disk as it is after that
+ * provisioner.
  */
 export function planCheckpoints(path: string, plan: CheckpointPlan): readonly string[] {
   writeDurably(path, JSON.stringify(plan))
@@ -29,7 +30,8 @@ export function planCheckpoints(path: string, plan: CheckpointPlan): readonly st
 }
 
 /**
- * Keeps a layer. Without one a build is slower the next time and no worse: what goes wrong is said, and never fails a build.
+ * Keeps a layer. Without one a build is slower the next time and no worse: what goes wrong is said, and never fails a
+ * build.
  * @param index of the provisioner that has ended.
  * @returns a sentence for the build's log.
  */

@@ -1,9 +1,10 @@
 /**
- * Layers: disks as they were after each provisioner, under the hash of all that led to them. An image holds what differs
- * from its parent's; the parents are named in the image itself (QEMU reads through them) and in the JSON file beside it.
+ * Layers: disks as they were after each provisioner, under the hash of all that led to them. An image holds what
+ * differs from its parent's; the parents are named in the image itself (QEMU reads through them) and in the JSON file
+ * beside it.
  *
- * A layer is there once its JSON file is, and its image is never written again: what is made anew from the same inputs gets
- * a name of its own, so that no image can come to stand on another one than it was made on.
+ * A layer is there once its JSON file is, and its image is never written again: what is made anew from the same
+ * inputs gets a name of its own, so that no image can come to stand on another one than it was made on.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -110,7 +111,9 @@ export class LayerStore {
     }
   }
 
-  /** Has the layers of these keys found no more, because they are to be made anew; what stands on them stays as it is. */
+  /**
+   * Has the layers of these keys found no more, because they are to be made anew; what stands on them stays as it is.
+   */
   retire(keys: ReadonlySet<string>): void {
     for (const layer of this.list()) {
       if (keys.has(layer.key)) writeDurably(this.#aboutOf(layer.name), formatLayer({ ...layer, key: '' }))
@@ -137,7 +140,8 @@ export class LayerStore {
   }
 
   /**
-   * Removes all layers but the newest of each key to be kept, and what those stand on; what a dead build left half-made too.
+   * Removes all layers but the newest of each key to be kept, and what those stand on; what a dead build left
+   * half-made too.
    * @param isDry removes nothing.
    * @returns the absolute paths of the files that go, and their bytes together.
    */

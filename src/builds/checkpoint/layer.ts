@@ -5,9 +5,15 @@ import { z } from 'zod'
 const NAME = /^[\w.]+-[A-Za-z0-9]+$/
 
 const layerSchema = z.object({
-  /** `<key>-<random id>`: this very image and no other that was made of the same. Its files are `<name>.qcow2` and `.json`. */
+  /**
+   * `<key>-<random id>`: this very image and no other that was made of the same. Its files are `<name>.qcow2` and
+   * `.json`.
+   */
   name: z.string().regex(NAME),
-  /** Of the fingerprint's steps: the hash of all that led to it. Empty: another build has begun anew, nobody looks for it. */
+  /**
+   * Of the fingerprint's steps: the hash of all that led to it. Empty: another build has begun anew, nobody looks for
+   * it.
+   */
   key: z.string(),
   /** The layer that its image reads all from that it does not hold itself; null for one that holds everything. */
   parent: z.string().regex(NAME).nullable(),

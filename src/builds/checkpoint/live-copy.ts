@@ -1,7 +1,7 @@
 /**
  * Copies a running machine's disk, as it is at one moment, without stopping the machine: QEMU's blockdev-backup copies
- * each old cluster before the guest may overwrite it. A dirty bitmap that begins at the same moment knows what to copy the
- * next time. https://www.qemu.org/docs/master/interop/live-block-operations.html
+ * each old cluster before the guest may overwrite it. A dirty bitmap that begins at the same moment knows what to
+ * copy the next time. https://www.qemu.org/docs/master/interop/live-block-operations.html
  *
  * All that this leaves in QEMU bears our prefix; what an earlier one that was ended has left is cleared away first.
  */
@@ -34,10 +34,11 @@ interface Scope {
 }
 
 /**
- * Makes a layer of the disk as it is now. What it holds is what was written since the last layer of this same machine, or
- * since it was started from a layer, or everything.
+ * Makes a layer of the disk as it is now. What it holds is what was written since the last layer of this same
+ * machine, or since it was started from a layer, or everything.
  * @param step name of the provisioner that has just ended.
- * @throws LAYER_FAILED; the machine goes on as if nothing had been tried, and the next layer holds this one's share too.
+ * @throws LAYER_FAILED; the machine goes on as if nothing had been tried, and the next layer holds this one's share
+ * too.
  */
 export async function copyDisk(qmp: QmpClient, store: LayerStore, key: string, step: string): Promise<Layer> {
   await clearLeftovers(qmp)
@@ -101,7 +102,7 @@ async function runBackup(qmp: QmpClient, node: string, draft: LayerDraft, scope:
   await qmp.execute('blockdev-del', { 'node-name': TARGET })
 }
 
-/** After a failure. QEMU itself may be gone, which is no news. */
+/** After a failure. QEMU itself may be gone, which is expected. */
 async function abandon(qmp: QmpClient, node: string, name: string): Promise<void> {
   if (!qmp.isOpen) return
   await clearLeftovers(qmp)

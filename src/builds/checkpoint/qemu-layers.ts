@@ -62,8 +62,8 @@ export class QemuLayers implements CheckpointStore {
 }
 
 /**
- * For `-readconfig` of QEMU: the only option that neither Packer nor a template needs for itself, where `-qmp` would take
- * the place of Packer's own.
+ * For `-readconfig` of QEMU: the only option that neither Packer nor a template needs for itself, where `-qmp` would
+ * take the place of Packer's own.
  */
 function monitorConfig(socket: string): string {
   return `[chardev "holdfast"]

@@ -1,6 +1,6 @@
 /**
- * QEMU's machine protocol (QMP): a line of JSON a command, a line an answer, over a unix socket that serves one client at a
- * time. https://www.qemu.org/docs/master/interop/qmp-spec.html
+ * QEMU's machine protocol (QMP): a line of JSON a command, a line an answer, over a unix socket that serves one
+ * client at a time. https://www.qemu.org/docs/master/interop/qmp-spec.html
  */
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'

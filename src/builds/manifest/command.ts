@@ -1,4 +1,7 @@
-/** The program: `HOLDFAST_MANIFEST=PATH command.ts FOLDER STEP`, run by Packer in the folder that its paths are meant from. */
+/**
+ * The program: `HOLDFAST_MANIFEST=PATH command.ts FOLDER STEP`, run by Packer in the folder that its paths are meant
+ * from.
+ */
 import { resolve } from 'node:path'
 import { messageOf } from '../../base/index.ts'
 import { DEFAULT_MANIFEST, MANIFEST_VARIABLE } from '../template/manifest-step.ts'

@@ -1,6 +1,6 @@
 /**
- * A file of Packer's manifest post-processor, changed as Packer changes it: the builds of all runs, and the id of the newest
- * one. https://developer.hashicorp.com/packer/docs/post-processors/manifest
+ * A file of Packer's manifest post-processor, changed as Packer changes it: the builds of all runs, and the id of the
+ * newest one. https://developer.hashicorp.com/packer/docs/post-processors/manifest
  */
 import { closeSync, openSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync, type Stats } from 'node:fs'
 import { z } from 'zod'

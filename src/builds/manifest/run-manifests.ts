@@ -1,7 +1,7 @@
 /**
- * The manifests of the user's template, kept as one `packer build` of all its sources leaves them. Each source has a Packer, and
- * so a run id, of its own: its manifest post-processors write into the run's folder, and a step right behind each of them
- * moves what they wrote into the user's file, under the id of the whole `holdfast build`.
+ * The manifests of the user's template, kept as one `packer build` of all its sources leaves them. Each source has a
+ * Packer, and so a run id, of its own: its manifest post-processors write into the run's folder, and a step right
+ * behind each of them moves what they wrote into the user's file, under the id of the whole `holdfast build`.
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
@@ -54,7 +54,8 @@ export function prepareManifests({ manifests }: Run, terms: ManifestTerms): Deri
 }
 
 /**
- * Adds what a manifest post-processor of the run has written to the user's file; nothing when Packer left it out (`-except`).
+ * Adds what a manifest post-processor of the run has written to the user's file; nothing when Packer left it out
+ * (`-except`).
  * @param step of the run's manifest post-processors, from 0.
  * @param path the user's file, absolute.
  * @throws FILE_UNUSABLE.
@@ -68,7 +69,10 @@ export function mergeManifest(run: Run, step: number, path: string): void {
   })
 }
 
-/** Adds what the run has merged to the manifests of this `holdfast build`, which goes on with it or need not repeat it. */
+/**
+ * Adds what the run has merged to the manifests of this `holdfast build`, which goes on with it or need not repeat
+ * it.
+ */
 export function adoptManifests(run: Run, terms: ManifestTerms): void {
   if (!existsSync(run.manifests)) return
   locked(terms, () => {

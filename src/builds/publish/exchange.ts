@@ -1,6 +1,6 @@
 /**
- * One HTTP request, whose body may be a part of a file, streamed. Not tus-js-client: it waits for ever on an answer that is
- * cut and on a connection that has died, and leaves the file open when a request fails.
+ * One HTTP request, whose body may be a part of a file, streamed. Not tus-js-client: it waits for ever on an answer
+ * that is cut and on a connection that has died, and leaves the file open when a request fails.
  */
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'

@@ -85,7 +85,10 @@ export class TusClient {
     await this.#ask('DELETE', this.#at(`api/entry/${encodeURIComponent(id)}`))
   }
 
-  /** An address that the share gave, or that was written down. @throws PUBLISH_FAILED when it is on another server: the token stays here. */
+  /**
+   * An address that the share gave, or that was written down.
+   * @throws PUBLISH_FAILED when it is on another server: the token stays here.
+   */
   ownUrl(given: string): URL {
     const base = this.#at('api/tus/')
     const url = URL.canParse(given, base.href) ? new URL(given, base) : null
@@ -158,7 +161,7 @@ export class TusClient {
 function shareUrl(given: string): URL {
   const url = URL.canParse(given) ? new URL(given) : null
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
-    throw new HoldfastError('PUBLISH_FAILED', `${JSON.stringify(given)} is no address of a share`, {
+    throw new HoldfastError('PUBLISH_FAILED', `${JSON.stringify(given)} is not an address of a share`, {
       hint: 'It begins with http:// or https://.',
     })
   }

@@ -1,4 +1,7 @@
-/** What was uploaded where, in small files, so that a publish that was killed goes on and one that was done is not done again. */
+/**
+ * What was uploaded where, in small files, so that a publish that was killed goes on and one that was done is not
+ * done again.
+ */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -24,7 +27,10 @@ export class UploadRecords {
     this.#folder = folder
   }
 
-  /** What is known of an artifact on a share; nothing where the record is missing or unreadable: then it is uploaded anew. */
+  /**
+   * What is known of an artifact on a share; nothing where the record is missing or unreadable: then it is uploaded
+   * anew.
+   */
   async find(artifact: { path: string; sha256: string }, share: URL): Promise<UploadRecord> {
     try {
       return uploadRecord.parse(JSON.parse(await readFile(this.#path(artifact, share), 'utf8')))
@@ -44,7 +50,7 @@ export class UploadRecords {
     await rename(temporary, path)
   }
 
-  /** Absent is no error. */
+  /** Absent is not an error. */
   async forget(artifact: { path: string; sha256: string }, share: URL): Promise<void> {
     await rm(this.#path(artifact, share), { force: true })
   }

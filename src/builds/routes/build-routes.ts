@@ -44,7 +44,7 @@ const listQuery = z.object({
 
 const listAnswer = z.object({
   states: z.array(stateSummary).describe('All states, whatever is asked for'),
-  builds: z.array(buildSummary).describe('State after state; in each the one that was saved last comes first'),
+  builds: z.array(buildSummary).describe('State by state; in each the build that was saved last comes first'),
   next: z.string().nullable().describe('For `after`; null on the last page'),
 })
 

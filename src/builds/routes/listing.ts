@@ -1,6 +1,7 @@
 /**
- * Pages of the builds of all states: state after state, in each the one that was saved last comes first. A state is read
- * through for a page, in flat memory and in steps short enough for the event loop: 1,000,000 builds take a second or two.
+ * Pages of the builds of all states: state after state, in each the one that was saved last comes first. A state is
+ * read through for a page, in flat memory and in steps short enough for the event loop: 1,000,000 builds take a
+ * second or two.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
@@ -156,7 +157,7 @@ function compare(a: Place, b: Place): number {
 
 /** A damaged state must not hide the others, nor must one that a newer Holdfast wrote. */
 function problemOf(error: unknown): NonNullable<StateSummary['problem']> {
-  // A fault of ours is no fault of the state.
+  // A fault of ours says nothing of the state.
   if (!(error instanceof HoldfastError)) throw error
   return { code: error.code, message: error.message }
 }

@@ -1,4 +1,7 @@
-/** A run's log. Whatever a record says, only regular files that really lie inside the data folder's `builds` are opened. */
+/**
+ * A run's log. Whatever a record says, only regular files that really lie inside the data folder's `builds` are
+ * opened.
+ */
 import { constants } from 'node:fs'
 import { open, realpath, type FileHandle } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
@@ -11,7 +14,10 @@ const ABSENT = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ENXIO',
 const CHUNK_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 
-/** Opens a log, given by its absolute path or one relative to the data folder; null when there is none that may be read. */
+/**
+ * Opens a log, given by its absolute path or one relative to the data folder; null when there is none that may be
+ * read.
+ */
 export async function openLog(dataFolder: string, path: string): Promise<FileHandle | null> {
   try {
     const root = await realpath(join(dataFolder, 'builds'))

@@ -1,4 +1,7 @@
-/** What `holdfast build` keeps in a build's metadata, as far as it is shown, field by field: what is of no use is null. */
+/**
+ * What `holdfast build` keeps in a build's metadata, as far as it is shown, field by field: what is of no use is
+ * null.
+ */
 import { z } from 'zod'
 import type { Build } from '../../state/index.ts'
 import { invocationSchema } from '../invocation.ts'

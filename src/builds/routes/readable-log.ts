@@ -1,4 +1,7 @@
-/** A log that Packer wrote for programs, as the text that it shows to people. Lines of other programs stay as they are. */
+/**
+ * A log that Packer wrote for programs, as the text that it shows to people. Lines of other programs stay as they
+ * are.
+ */
 import { stripVTControlCharacters } from 'node:util'
 import { parsePackerLine, textForPeople } from '../packer-log.ts'
 

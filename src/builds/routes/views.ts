@@ -1,4 +1,7 @@
-/** How builds look in answers. A state may hold builds of any program, so nothing of what a record says is relied upon. */
+/**
+ * How builds look in answers. A state may hold builds of any program, so nothing of what a record says is relied
+ * upon.
+ */
 import { z } from 'zod'
 import type { Build, BuildStatus, Provisioner, ProvisionerStatus } from '../../state/index.ts'
 import { goOnCommand } from '../invocation.ts'
@@ -6,7 +9,8 @@ import { knownMetadata } from './metadata.ts'
 import { plainText } from './readable-log.ts'
 import { WORKERS, type Worker } from './worker.ts'
 
-// Spelled out, and not taken from the state room, whose code is loaded only when there are states; the types hold them together.
+// Spelled out, and not taken from the state room, whose code is loaded only when there are states; the types hold
+// them together.
 const BUILD_STATUSES: Record<BuildStatus, 0> = {
   pending: 0,
   creating: 0,

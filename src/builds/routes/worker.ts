@@ -1,4 +1,7 @@
-/** Who works on a build that is under way by its record: the record of a build that was cut off by force says so for ever. */
+/**
+ * Who works on a build that is under way by its record: the record of a build that was cut off by force says so for
+ * ever.
+ */
 import type { Build, StateManager } from '../../state/index.ts'
 import { isAlive } from '../process-group.ts'
 import { knownMetadata } from './metadata.ts'

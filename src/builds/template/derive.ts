@@ -15,13 +15,15 @@ const UNKNOWN_OWNER_MS = 24 * 60 * 60 * 1000
 export interface DerivedText {
   readonly text: string
   readonly suffix: '.pkr.hcl' | '.json'
-  /** To be given as `-var-file` before the user's own: what Packer would have read by itself in the template's folder. */
+  /**
+   * To be given as `-var-file` before the user's own: what Packer would have read by itself in the template's folder.
+   */
   readonly varFiles: readonly string[]
 }
 
 /**
- * The template for a run of one source (`-only=<fullName>`): what is done already is left out, markers stand between the
- * provisioners, and a manifest ends every chain of post-processors.
+ * The template for a run of one source (`-only=<fullName>`): what is done already is left out, markers stand between
+ * the provisioners, and a manifest ends every chain of post-processors.
  * @throws NOT_FOUND when the source is of another template, INVALID_REQUEST when the manifest's path holds `{{`.
  */
 export function deriveTemplate(
@@ -41,7 +43,10 @@ export function deriveTemplate(
   return { text: deriveHcl(template, source, options), suffix: '.pkr.hcl', varFiles: template.autoVarFiles }
 }
 
-/** A run's template on disk, beside the user's, so that `path.root`, `file()` and relative paths mean what they always mean. */
+/**
+ * A run's template on disk, beside the user's, so that `path.root`, `file()` and relative paths mean what they always
+ * mean.
+ */
 export class DerivedFile implements AsyncDisposable {
   /** Absolute. */
   readonly path: string

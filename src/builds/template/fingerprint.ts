@@ -1,6 +1,6 @@
 /**
- * What a build is made from, as a chain of hashes: a comment changes nothing, a variable that only the fifth provisioner uses
- * changes nothing before it, another source's block never matters.
+ * What a build is made from, as a chain of hashes: a comment changes nothing, a variable that only the fifth
+ * provisioner uses changes nothing before it, another source's block never matters.
  */
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,8 @@ export interface FingerprintOptions extends PackerInput {
 }
 
 /**
- * @throws TEMPLATE_INVALID when a script is missing or a variable has no value, with Packer's words where they are its; PACKER_FAILED.
+ * @throws TEMPLATE_INVALID when a script is missing or a variable has no value, with Packer's words where they are
+ * its; PACKER_FAILED.
  */
 export async function fingerprintSource(
   template: LoadedTemplate,
@@ -107,7 +108,10 @@ export async function evaluateTemplate(
   return await evaluateHcl(options.packer, whole.path, { ...options, varFiles }, expressions)
 }
 
-/** A folder's templates in one file: in the folder itself Packer would also read the derived templates of runs, and find everything twice. */
+/**
+ * A folder's templates in one file: in the folder itself Packer would also read the derived templates of runs, and
+ * find everything twice.
+ */
 export async function wholeFolder({ files, folder }: HclTemplate): Promise<DerivedFile> {
   const text = files.map((file) => file.text.replace(/^\uFEFF/, '')).join('\n')
   return DerivedFile.write(folder, { text, suffix: '.pkr.hcl' })

@@ -1,4 +1,7 @@
-/** What takes the place of a manifest post-processor of the user's: it writes for us, and the step behind it moves that on. */
+/**
+ * What takes the place of a manifest post-processor of the user's: it writes for us, and the step behind it moves
+ * that on.
+ */
 import { join } from 'node:path'
 import { shellWord } from './marker.ts'
 import type { DeriveOptions } from './template.ts'

@@ -9,8 +9,8 @@ const PLUGIN_NAME = /^packer-(?:plugin|builder|provisioner|post-processor)-(?<na
 const DEPTH = 3
 
 /**
- * The plugins' programs that Packer would find and that provide one of these types (`amazon` provides `amazon-ebs`); those built
- * into Packer are none. Source: developer.hashicorp.com/packer/docs/configure, "plugin directory".
+ * The plugins' programs that Packer would find and that provide one of these types (`amazon` provides `amazon-ebs`);
+ * those built into Packer are none. Source: developer.hashicorp.com/packer/docs/configure, "plugin directory".
  */
 export async function findPlugins(
   packer: Packer,

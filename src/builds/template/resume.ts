@@ -5,8 +5,8 @@ export type Resume =
   | { readonly kind: 'none'; readonly reason: string }
 
 /**
- * `steps`: with the provisioners that are left, on the machine as it is. `checkpoint`: from a saved disk image. `none`: from the
- * beginning. The reason is a sentence for a person.
+ * `steps`: with the provisioners that are left, on the machine as it is. `checkpoint`: from a saved disk image.
+ * `none`: from the beginning. The reason is a sentence for a person.
  */
 export function describeResume(builderType: string): Resume {
   if (builderType === 'null') {

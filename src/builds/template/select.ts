@@ -2,9 +2,9 @@ import { HoldfastError } from '../../base/index.ts'
 import type { Template, TemplateSource } from './template.ts'
 
 /**
- * The sources that Packer would build with these `-only` and `-except`: globs of full names in HCL2 (`*` crosses dots), whole names
- * in JSON, in both comma-separated lists too.
- * @throws INVALID_REQUEST when a pattern of `only` matches nothing or is no glob, or nothing is left.
+ * The sources that Packer would build with these `-only` and `-except`: globs of full names in HCL2 (`*` crosses
+ * dots), whole names in JSON, in both comma-separated lists too.
+ * @throws INVALID_REQUEST when a pattern of `only` matches nothing or is not a glob, or nothing is left.
  */
 export function selectSources(
   template: Template,

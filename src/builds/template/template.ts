@@ -23,7 +23,10 @@ export interface TemplateSource {
 }
 
 export interface TemplateProvisioner {
-  /** Its name in the template, or its type and the first thing it does: `shell-local: make image`. Unique in its source. */
+  /**
+   * Its name in the template, or its type and the first thing it does: `shell-local: make image`. Unique in its
+   * source.
+   */
   readonly name: string
   /** `shell`, `file`, `ansible`. */
   readonly type: string
@@ -31,7 +34,10 @@ export interface TemplateProvisioner {
 
 /** What a build is made from, as hashes (SHA-256, lower-case hex): equal hashes, equal inputs. */
 export interface Fingerprint {
-  /** The source's own block, the variables and locals that it uses, the files it names, packer's and the plugins' versions. */
+  /**
+   * The source's own block, the variables and locals that it uses, the files it names, packer's and the plugins'
+   * versions.
+   */
   readonly base: string
   /** After each provisioner: the hash of all that led to it and of itself with its variables and files. */
   readonly steps: readonly string[]
@@ -41,7 +47,9 @@ export interface Fingerprint {
   readonly final: string
   /** The files that were read, by path. */
   readonly files: readonly { readonly path: string; readonly sha256: string }[]
-  /** What only a run can tell (an expression of `build.*`): such a build is never up to date. Sentences for a person. */
+  /**
+   * What only a run can tell (an expression of `build.*`): such a build is never up to date. Sentences for a person.
+   */
   readonly unknown: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 import { flatten, type CommandNode } from '../command-tree.ts'
 import { quote } from './quote.ts'
 
-/** For bash 3.2, which macOS has, and later. What is no word of Holdfast is left to bash, which completes files. */
+/** For bash 3.2, which macOS has, and later. What is not a word of Holdfast is left to bash, which completes files. */
 export function bashCompletion(program: CommandNode): string {
   const nodes = flatten(program)
   const paths = nodes.flatMap(({ path }) => (path ? [quote(path)] : []))

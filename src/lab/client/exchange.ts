@@ -1,6 +1,6 @@
 /**
- * One HTTP request with a body that is made while it is sent, timed. No connection is used twice: a socket that was kept
- * and closed by the server meanwhile would fail an innocent request.
+ * One HTTP request with a body that is made while it is sent, timed. No connection is used twice: a socket that was
+ * kept and closed by the server meanwhile would fail an innocent request.
  */
 import { once } from 'node:events'
 import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'

@@ -1,8 +1,9 @@
 /**
  * The files that are uploaded: made of a seed as they are sent, never stored and never copied to a machine.
  *
- * The bytes are the keystream of AES-128 in counter mode (NIST SP 800-38A), so they do not compress and cost 0.3 s of CPU
- * a GB. The same seed and size give the same bytes everywhere, so the hash that the server must arrive at is computed once.
+ * The bytes are the keystream of AES-128 in counter mode (NIST SP 800-38A), so they do not compress and cost 0.3 s of
+ * CPU a GB. The same seed and size give the same bytes everywhere, so the hash that the server must arrive at is
+ * computed once.
  */
 import { createCipheriv, createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'

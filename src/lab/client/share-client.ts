@@ -47,7 +47,7 @@ export class ShareClient {
     return new ShareClient(baseUrl, { cookie, accept: 'application/json' })
   }
 
-  /** Sends the file; an answer that is no success is returned like any other. */
+  /** Sends the file; an answer that is not a success is returned like any other. */
   async upload(way: UploadWay, filename: string, file: SeededFile, signal: AbortSignal): Promise<Answer> {
     return await uploaders[way]({ baseUrl: this.#baseUrl, headers: this.#headers, filename, file, signal })
   }

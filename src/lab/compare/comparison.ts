@@ -26,9 +26,14 @@ export interface CellComparison {
   /** Null when a side has no good upload in this cell. */
   estimate: Estimate | null
   verdict: Verdict
-  /** The difference that these data would most likely have shown, see {@link detectableDifference}; null without data. */
+  /**
+   * The difference that these data would most likely have shown, see {@link detectableDifference}; null without data.
+   */
   detectable: number | null
-  /** `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or nobody can tell. */
+  /**
+   * `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or
+   * nobody can tell.
+   */
   advisedIterations: number | null
   medianA: number | null
   medianB: number | null
@@ -167,7 +172,10 @@ function warningsOf(a: Side, b: Side, cellA: CellResult, cellB: CellResult, foun
   return warnings
 }
 
-/** How a cell's speed moved with the clock, in words; null when it did not. Pairs cancel that out, absolute figures do not. */
+/**
+ * How a cell's speed moved with the clock, in words; null when it did not. Pairs cancel that out, absolute figures do
+ * not.
+ */
 export function driftOf(cell: CellResult): string | null {
   const points = cell.iterations.flatMap((one) => {
     const duration = goodDuration(one)

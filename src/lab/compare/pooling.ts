@@ -1,4 +1,6 @@
-/** Cells that differ only in a RAM size that no machine enforced: they measured the same thing, so they are one cell. */
+/**
+ * Cells that differ only in a RAM size that no machine enforced: they measured the same thing, so they are one cell.
+ */
 import { makeCellResult } from '../results/cell.ts'
 import type { CellResult } from '../results/result.ts'
 

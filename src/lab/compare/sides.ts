@@ -6,8 +6,8 @@ import type { Side } from './comparison.ts'
 
 /**
  * The two sides. One path alone is the two targets of its run, in the order of the plan's results.
- * @throws INVALID_REQUEST when a side is not exactly one target, or both are the same; LAB_RUN_UNUSABLE when a path holds
- * no results.
+ * @throws INVALID_REQUEST when a side is not exactly one target, or both are the same; LAB_RUN_UNUSABLE when a path
+ * holds no results.
  */
 export function readSides(a: string, b: string | undefined): [Side, Side] {
   if (b !== undefined) {

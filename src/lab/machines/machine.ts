@@ -1,5 +1,6 @@
 /**
- * The port of the lab's machines: where a server under test runs. A driver a file in this folder; `machines.ts` chooses.
+ * The port of the lab's machines: where a server under test runs. A driver a file in this folder; `machines.ts`
+ * chooses.
  *
  * What a driver owes: a machine that no earlier iteration has touched, as far as the kind allows; a shell on it; a way
  * from this host to a TCP port on it; and nothing left behind after `stop`. How a server is started on it is not its
@@ -13,7 +14,10 @@ export interface MachineDriver {
   readonly kind: string
   /** Whether `ramMb` is enforced, or only recorded. */
   readonly limitsMemory: boolean
-  /** How much servers may store at most, bytes, when the machines' files are in `folder`. Infinity: nobody here can tell. */
+  /**
+   * How much servers may store at most, bytes, when the machines' files are in `folder`. Infinity: nobody here can
+   * tell.
+   */
   roomBytes(folder: string): number
   /** Whether `BootRequest.program` is what runs there, rather than what the machine has installed itself. */
   readonly bringsProgram: boolean

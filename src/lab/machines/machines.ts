@@ -9,7 +9,7 @@ import { SshMachine } from './ssh.ts'
 /** What `--machine` takes, for help and errors. */
 export const MACHINES_ALLOWED = 'process, cgroup2, qemu or ssh:HOST'
 
-/** @throws INVALID_REQUEST for a text that is no kind of machine. */
+/** @throws INVALID_REQUEST for a text that is not a kind of machine. */
 export function parseMachine(text: string): MachineDriver {
   if (text === 'process') return new ProcessMachine()
   if (text === 'cgroup2') return new Cgroup2Machine()

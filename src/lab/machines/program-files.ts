@@ -3,7 +3,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Program } from './machine.ts'
 
-/** The files of a program, by their paths in its folder, their bytes together, and a SHA-256 of it all in lower-case hex. */
+/**
+ * The files of a program, by their paths in its folder, their bytes together, and a SHA-256 of it all in lower-case
+ * hex.
+ */
 export function programFiles({ folder, files }: Program): { paths: string[]; bytes: number; digest: string } {
   const paths = files.flatMap((name) => filesUnder(folder, name)).toSorted()
   const hash = createHash('sha256')

@@ -34,7 +34,10 @@ export interface ServerExit {
 
 const LOG_LINES = 40
 const STOP_TIMEOUT_SECONDS = 10
-/** Looks for the pid of a server that was started, some 20 s: nobody would end a shell that waits for ever when the lab is killed. */
+/**
+ * Looks for the pid of a server that was started, some 20 s: nobody would end a shell that waits for ever when the
+ * lab is killed.
+ */
 const START_LOOKS = 1000
 /** Looks for the exit status of a server that has ended, some 10 s: its parent may be slow to write it. */
 const STATUS_LOOKS = 200
@@ -120,7 +123,8 @@ ${killSession('.')}`
   }
 
   async #watch(oomKillsBefore: number): Promise<ServerExit> {
-    // A process without resident memory is a zombie or gone; its parent, which writes the status, may have been killed with it.
+    // A process without resident memory is a zombie or gone; its parent, which writes the status, may have been
+    // killed with it.
     const script = `cd ${quote(this.#machine.workFolder)} || exit 1
 while [ ! -e exit ]; do
   rss=

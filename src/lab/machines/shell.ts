@@ -9,7 +9,7 @@ export interface ShellOptions {
   signal: AbortSignal
   /** Called with each line of output as it comes, without its line feed. */
   onLine?: (line: string) => void
-  /** The call fails when it takes longer. Default 20 s; 0 is no limit, for a script that reports until it is aborted. */
+  /** The call fails when it takes longer. Default 20 s; 0: no limit, for a script that reports until it is aborted. */
   timeoutMs?: number
 }
 
@@ -64,7 +64,10 @@ export class ChildShell implements Shell {
 /** Ends a script's output with its status, on a line of its own. */
 const END_OF_SCRIPT = /^@end (\d+)$/
 
-/** A shell behind a TCP port, such as that of a virtual machine: each connection is a shell that reads its script from it. */
+/**
+ * A shell behind a TCP port, such as that of a virtual machine: each connection is a shell that reads its script from
+ * it.
+ */
 export class SocketShell implements Shell {
   readonly #port: number
 

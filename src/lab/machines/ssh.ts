@@ -1,9 +1,10 @@
 /**
- * A host that ssh reaches, with its own software, by a name of the ssh configuration: `vagrant ssh-config >>~/.ssh/config`
- * makes a Vagrant machine one. The server listens on that host's loopback, and a forwarded port leads there.
+ * A host that ssh reaches, with its own software, by a name of the ssh configuration: `vagrant ssh-config
+ * >>~/.ssh/config` makes a Vagrant machine one. The server listens on that host's loopback, and a forwarded port
+ * leads there.
  *
- * Each call is a connection of its own that ends with its script; nothing is ever put in the background of a session that
- * somebody waits for.
+ * Each call is a connection of its own that ends with its script; nothing is ever put in the background of a session
+ * that somebody waits for.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'

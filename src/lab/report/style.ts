@@ -1,4 +1,7 @@
-/** The report's looks, for light and dark, wide and narrow. Colours of targets: Okabe and Ito's, told apart by all eyes. */
+/**
+ * The report's looks, for light and dark, wide and narrow. Colours of targets: Okabe and Ito's, told apart by all
+ * eyes.
+ */
 export const STYLE = `
 :root{--bg:#fbfbfa;--panel:#fff;--ink:#1d1f23;--soft:#62666d;--line:#e3e4e6;--heat:#2f7ed8;--bad:#c0392b;--warn:#8a5a00;--warnbg:#fff6e0;
 --t0:#0072b2;--t1:#d55e00;--t2:#009e73;--t3:#b0609a;--t4:#8a7400}

@@ -8,8 +8,8 @@ const STRIP_HEIGHT = 28
 const TICKS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 4, 10]
 
 /**
- * Every upload at the time of day when it was made, relative to its own cell's median: what a drifting machine does to the
- * figures is seen here and nowhere else. Below it how long tasks waited for a CPU.
+ * Every upload at the time of day when it was made, relative to its own cell's median: what a drifting machine does
+ * to the figures is seen here and nowhere else. Below it how long tasks waited for a CPU.
  */
 export function timePlot({ cells, targets }: Report): string {
   const points = cells.flatMap((cell) => {

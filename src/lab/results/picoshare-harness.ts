@@ -1,6 +1,6 @@
 /**
- * Results of PicoShare's own harness (branch `perf-test` of mtlynch/picoshare, perf-test/run-test), read as ours. They tell
- * less: no hash, no memory, no order in time within a run; and their megabyte is now 10^6 bytes, now 2^20.
+ * Results of PicoShare's own harness (branch `perf-test` of mtlynch/picoshare, perf-test/run-test), read as ours.
+ * They tell less: no hash, no memory, no order in time within a run; and their megabyte is now 10^6 bytes, now 2^20.
  */
 import { z } from 'zod'
 import { parseBytes } from '../../base/index.ts'

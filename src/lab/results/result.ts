@@ -1,6 +1,7 @@
 /**
- * The form of what a cell leaves behind, in one JSON file; docs/reference/lab-result.md describes it for people. The names
- * of PicoShare's harness are kept where it has them. Reading checks it: results come from disks and other versions.
+ * The form of what a cell leaves behind, in one JSON file; docs/reference/lab-result.md describes it for people. The
+ * names of PicoShare's harness are kept where it has them. Reading checks it: results come from disks and other
+ * versions.
  */
 import { z } from 'zod'
 
@@ -134,7 +135,9 @@ export const cellResultSchema = z.object({
     kind: z.string(),
     /** Empty when nobody can tell. */
     version: z.string(),
-    /** Begin of a SHA-256 of the program's files, null when they were not seen: tells two builds of one version apart. */
+    /**
+     * Begin of a SHA-256 of the program's files, null when they were not seen: tells two builds of one version apart.
+     */
     digest: z.string().nullable().default(null),
   }),
   upload: z.enum(['multipart', 'put', 'tus']),

@@ -44,11 +44,14 @@ export class RunFolder {
   /** @throws LAB_RUN_UNUSABLE when the folder holds no run. */
   static open(path: string): RunFolder {
     const planPath = join(path, 'plan.json')
-    if (!existsSync(planPath)) throw unusable(`${path} is no folder of a lab run: it has no plan.json`)
+    if (!existsSync(planPath)) throw unusable(`${path} is not a folder of a lab run: it has no plan.json`)
     return new RunFolder(path, parsePlan(readFileSync(planPath, 'utf8'), planPath))
   }
 
-  /** Whatever was recorded. A last line that a crash cut short is left out; @throws LAB_RUN_UNUSABLE for any other damage. */
+  /**
+   * Whatever was recorded. A last line that a crash cut short is left out;
+   * @throws LAB_RUN_UNUSABLE for any other damage.
+   */
   readJournal(): JournalEntry[] {
     const path = join(this.path, 'journal.ndjson')
     if (!existsSync(path)) return []
@@ -84,7 +87,10 @@ export class RunFolder {
   }
 }
 
-/** The cells of a run's folder, targets in the order of its plan, or of a single result file. @throws LAB_RUN_UNUSABLE when there are none. */
+/**
+ * The cells of a run's folder, targets in the order of its plan, or of a single result file.
+ * @throws LAB_RUN_UNUSABLE when there are none.
+ */
 export function readResults(path: string): CellResult[] {
   if (!existsSync(path)) throw unusable(`${path} does not exist`)
   if (statSync(path).isFile()) return [readCell(path)]
@@ -101,16 +107,16 @@ export function readResults(path: string): CellResult[] {
 
 function readCell(path: string): CellResult {
   const document = parseLine(readFileSync(path, 'utf8'))
-  if (document === undefined) throw unusable(`${path} is no lab result: it is empty, cut short or no JSON`)
+  if (document === undefined) throw unusable(`${path} is not a lab result: it is empty, cut short or not JSON`)
   const parsed = cellResultSchema.safeParse(document)
   if (parsed.success) return parsed.data
   const foreign = fromPicoshareHarness(document)
   if (foreign) return foreign
   const issue = parsed.error.issues[0]
-  throw unusable(`${path} is no lab result: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`)
+  throw unusable(`${path} is not a lab result: ${issue?.path.join('.') || 'the document'}: ${issue?.message}`)
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined for what is not JSON. */
 function parseLine(line: string): unknown {
   try {
     return JSON.parse(line)

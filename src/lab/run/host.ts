@@ -29,8 +29,8 @@ export function hostLoad(): HostLoad {
 }
 
 /**
- * Waits until the host is quiet, at most `timeoutMs`. The kernel's average of ten seconds still knows the iteration before,
- * so once it is too high the seconds from now on are looked at.
+ * Waits until the host is quiet, at most `timeoutMs`. The kernel's average of ten seconds still knows the iteration
+ * before, so once it is too high the seconds from now on are looked at.
  * @returns whether it is; true where the kernel cannot tell.
  */
 export async function waitUntilQuiet(timeoutMs: number, signal: AbortSignal): Promise<boolean> {

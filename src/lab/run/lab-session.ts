@@ -1,6 +1,6 @@
 /**
- * What a run holds while it goes on: the lock that keeps a second run off the machine, the reaper, the signals. All of it
- * is given back however the run ends.
+ * What a run holds while it goes on: the lock that keeps a second run off the machine, the reaper, the signals. All
+ * of it is given back however the run ends.
  */
 import { join } from 'node:path'
 import { HoldfastError } from '../../base/index.ts'

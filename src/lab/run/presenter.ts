@@ -12,7 +12,10 @@ export interface Presenter {
   phaseBegins(cell: CellName, name: string): void
   /** A phase has ended, well or with an error. */
   phase(cell: CellName, name: string, seconds: number, error: string | null): void
-  /** An iteration has its final outcome; `done` of `total` in the run, `secondsLeft` null while there is nothing to go by. */
+  /**
+   * An iteration has its final outcome; `done` of `total` in the run, `secondsLeft` null while there is nothing to go
+   * by.
+   */
   iteration(
     cell: CellName,
     result: Iteration,

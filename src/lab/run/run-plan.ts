@@ -16,7 +16,9 @@ import { cellKey, stepGroups, stepKey, type Plan, type Step } from '../plan.ts'
 import type { Presenter } from './presenter.ts'
 import { secondsLeft, stepTime, type StepTime } from './time-left.ts'
 
-/** A cell that has failed so often in a row of the server's own doing will not do better: the rest of it is left out. */
+/**
+ * A cell that has failed so often in a row of the server's own doing will not do better: the rest of it is left out.
+ */
 const GIVE_UP_AFTER = 2
 
 export interface PlanRun {
@@ -31,7 +33,10 @@ export interface PlanRun {
   earlier: readonly CellResult[]
   /** Called with each final outcome, before anything else happens, and with the cell's result so far. */
   record: (entry: JournalEntry, cell: CellResult) => void
-  /** Called with what the journal says of a cell, before the run goes on: a kill may have come before that was written. */
+  /**
+   * Called with what the journal says of a cell, before the run goes on: a kill may have come before that was
+   * written.
+   */
   restore?: (cell: string, result: CellResult) => void
 }
 
@@ -70,7 +75,9 @@ export async function runPlan(given: PlanRun): Promise<Outcome> {
   }
 }
 
-/** Those of a group one after another, as many groups at once as the plan says. An error ends them all, in good order. */
+/**
+ * Those of a group one after another, as many groups at once as the plan says. An error ends them all, in good order.
+ */
 async function takeSteps({ plan, session }: PlanRun, take: (step: Step) => Promise<void>): Promise<void> {
   const waiting = stepGroups(plan)
   const broken = new AbortController()
@@ -196,7 +203,10 @@ class CellBook {
     })
   }
 
-  /** In the order of the plan's targets, whatever came first in time: the first one is what the others are compared with. */
+  /**
+   * In the order of the plan's targets, whatever came first in time: the first one is what the others are compared
+   * with.
+   */
   results(): CellResult[] {
     const order = this.#run.plan.targets.map(({ name }) => name)
     return this.#cells()

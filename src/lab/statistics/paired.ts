@@ -1,8 +1,10 @@
 /**
- * Is B faster than A? From pairs of durations that were taken next to each other in time, in an order that a coin chose.
+ * Is B faster than A? From pairs of durations that were taken next to each other in time, in an order that a coin
+ * chose.
  *
- * A machine that slows down over the evening slows both of a pair alike, so the ratio within a pair is what is looked at:
- * d = ln(durationA / durationB), which is above 0 where B was faster. The effect is exp(median d), a ratio of speeds.
+ * A machine that slows down over the evening slows both of a pair alike, so the ratio within a pair is what is looked
+ * at: d = ln(durationA / durationB), which is above 0 where B was faster. The effect is exp(median d), a ratio of
+ * speeds.
  */
 import { bootstrapMedians, RESAMPLES } from './bootstrap.ts'
 import { estimateFrom, type Estimate } from './estimate.ts'

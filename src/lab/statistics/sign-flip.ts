@@ -1,13 +1,14 @@
 /**
- * The sign-flip test on ranks (Wilcoxon signed-rank, 1945). If A and B are alike and a coin decided which of a pair went
- * first, each difference could as well have had the other sign: so the distribution is known exactly, whatever the noise.
+ * The sign-flip test on ranks (Wilcoxon signed-rank, 1945). If A and B are alike and a coin decided which of a pair
+ * went first, each difference could as well have had the other sign: so the distribution is known exactly, whatever
+ * the noise.
  */
 
 import { doubledRanks } from './ranks.ts'
 
 /**
- * Two-sided p-value, exact for any number of differences: all sign patterns are counted, by dynamic programming over the
- * sums of ranks. Zeroes say nothing and are left out; ties share their ranks. 1 for no differences.
+ * Two-sided p-value, exact for any number of differences: all sign patterns are counted, by dynamic programming over
+ * the sums of ranks. Zeroes say nothing and are left out; ties share their ranks. 1 for no differences.
  */
 export function signFlipP(differences: readonly number[]): number {
   const values = differences.filter((value) => value !== 0)

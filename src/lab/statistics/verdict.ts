@@ -5,7 +5,7 @@ import { adjustForMany } from './false-discovery.ts'
 /** `equivalent`: shown to differ by less than the margin. `no difference shown`: the data cannot tell. */
 export type Verdict = 'faster' | 'slower' | 'equivalent' | 'no difference shown'
 
-/** Smaller differences than this are no difference to anyone; 0.05 is 5 %. */
+/** Smaller differences than this do not matter to anyone; 0.05 is 5 %. */
 export const MARGIN = 0.05
 
 /**

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { HoldfastError, packagePath, PROGRAM, randomSecret, VERSION } from '../../base/index.ts'
 import type { Place, PreparedTarget, Target } from './target.ts'
 
-/** The Holdfast of this package, as `holdfast serve` runs it; on a machine with its own software the one on its PATH. */
+/**
+ * The Holdfast of this package, as `holdfast serve` runs it; on a machine with its own software the one on its PATH.
+ */
 export class HoldfastTarget implements Target {
   readonly kind = 'holdfast'
   readonly secret = randomSecret()

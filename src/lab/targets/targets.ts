@@ -20,7 +20,7 @@ export const TARGETS_ALLOWED =
 
 /**
  * The targets of a run. The same one given twice is an A/A run: its second self is called `holdfast-2`.
- * @throws INVALID_REQUEST for a text that is no target, or a name that is given twice.
+ * @throws INVALID_REQUEST for a text that is not a target, or a name that is given twice.
  */
 export function parseTargets(specs: readonly string[]): NamedTarget[] {
   const named: NamedTarget[] = []

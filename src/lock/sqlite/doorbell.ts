@@ -1,14 +1,16 @@
 /**
- * Tells another process of this machine that a lock may now be its own, within microseconds. The bell is SIGURG: a process
- * that does not listen for it ignores it, so a ring that reaches a stranger does no harm. A ring is a hint that may get
- * lost; who waits looks for itself every now and then.
+ * Tells another process of this machine that a lock may now be its own, within microseconds. The bell is SIGURG: a
+ * process that does not listen for it ignores it, so a ring that reaches a stranger does no harm. A ring is a hint
+ * that may get lost; who waits looks for itself every now and then.
  */
 import { systemErrorCode } from '../../base/index.ts'
 
 const BELL = 'SIGURG'
 const listeners = new Set<() => void>()
 
-/** Calls `listener` at each ring, until `stopListening`. In worker threads, which get no signals, it is never called. */
+/**
+ * Calls `listener` at each ring, until `stopListening`. In worker threads, which get no signals, it is never called.
+ */
 export function listenForBell(listener: () => void): void {
   if (listeners.size === 0) process.on(BELL, answer)
   listeners.add(listener)

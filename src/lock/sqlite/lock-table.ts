@@ -123,8 +123,8 @@ export class LockTable {
     if (!row) return null
     const entry = parseRow(row)
     if (entry) return entry
-    throw new HoldfastError('LOCK_DAMAGED', `the record of the lock ${name} is damaged: nobody can say who holds it`, {
-      hint: `Make sure that nobody works under it, then: holdfast lock force-unlock ${name} ${damagedId(row)}`,
+    throw new HoldfastError('LOCK_DAMAGED', `the record of the lock ${name} is damaged: its holder is unknown`, {
+      hint: `Make sure that no process works under it, then: holdfast lock force-unlock ${name} ${damagedId(row)}`,
     })
   }
 
@@ -195,8 +195,8 @@ export class LockTable {
   }
 
   /**
-   * Ends a holder's time, with or without its consent. The next holder is `heir`, if that one still stands in line, else
-   * the first in line. @returns the next holder, null when the lock is free now.
+   * Ends a holder's time, with or without its consent. The next holder is `heir`, if that one still stands in line,
+   * else the first in line. @returns the next holder, null when the lock is free now.
    */
   release(entry: LockEntry, heir?: { ticket: number; claim: Claim }): HeldEntry | null {
     const released = { ...entry, claim: null }

@@ -1,6 +1,6 @@
 /**
- * While callers of this process wait: finds what no bell told of. Locks that were passed to them, holders that died, places
- * in line that were lost.
+ * While callers of this process wait: finds what no bell told of. Locks that were passed to them, holders that died,
+ * places in line that were lost.
  */
 import { isBusy } from '../../storage/index.ts'
 import { isHeld, type HeldEntry, type LockEntry, type LockTable } from './lock-table.ts'

@@ -1,7 +1,7 @@
 /**
  * How long a lock may go from hand to hand within one process before the first in line gets it, wherever that one is.
- * Passing it to another process takes a hundred times as long as a short use, so short uses gain much. The count makes turns
- * equal; with uses longer than the time the line is strictly first come, first served.
+ * Passing it to another process takes a hundred times as long as a short use, so short uses gain much. The count
+ * makes turns equal; with uses longer than the time the line is strictly first come, first served.
  */
 const TURN_USES = 40
 const TURN_MS = 10

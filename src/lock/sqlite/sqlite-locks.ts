@@ -55,7 +55,7 @@ export class SqliteLocks implements LockStore {
     })
   }
 
-  /** Opens the file, making it when it is missing. @throws LOCK_DAMAGED when it is no SQLite database. */
+  /** Opens the file, making it when it is missing. @throws LOCK_DAMAGED when it is not a SQLite database. */
   static async open(path: string, clocks: Clocks = CLOCKS): Promise<SqliteLocks> {
     try {
       const { connection, file } = await openInPlace(path, {

@@ -40,7 +40,7 @@ export class ApiTokens {
     return { id, token }
   }
 
-  /** Absent is no error. */
+  /** Absent is not an error. */
   async revoke(id: string): Promise<void> {
     await this.#db.deleteFrom('api_tokens').where('id', '=', id).execute()
   }

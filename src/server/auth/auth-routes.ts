@@ -130,7 +130,7 @@ export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock:
 
   app.delete(
     '/api/tokens/:id',
-    { schema: { summary: 'Revoke an API token; absent is no error', tags, params: z.object({ id: z.string() }) } },
+    { schema: { summary: 'Revoke an API token; absent is not an error', tags, params: z.object({ id: z.string() }) } },
     async (request, reply) => {
       await tokens.revoke(request.params.id)
       return reply.code(204).send()

@@ -37,7 +37,10 @@ export function sessionListRoutes(instance: FastifyInstance, sessions: Sessions)
 
   app.delete(
     '/api/sessions/:id',
-    { config, schema: { summary: 'End a session; absent is no error', tags, params: z.object({ id: z.string() }) } },
+    {
+      config,
+      schema: { summary: 'End a session; absent is not an error', tags, params: z.object({ id: z.string() }) },
+    },
     async (request, reply) => {
       await sessions.end(request.params.id)
       return reply.code(204).send()
@@ -46,7 +49,7 @@ export function sessionListRoutes(instance: FastifyInstance, sessions: Sessions)
 
   app.delete(
     '/api/sessions',
-    { config, schema: { summary: 'End all sessions but the one that asks', tags } },
+    { config, schema: { summary: 'End all other sessions', tags } },
     async (request, reply) => {
       await sessions.endOthers(request.sessionId)
       return reply.code(204).send()

@@ -85,7 +85,7 @@ export class Sessions {
     return rows.filter((row) => row.expires_at > now)
   }
 
-  /** Absent is no error. */
+  /** Absent is not an error. */
   async end(id: string): Promise<void> {
     await this.#db.deleteFrom('sessions').where('id', '=', id).execute()
   }

@@ -17,7 +17,10 @@ export class Checkpoints {
     this.#lastAt = clock.now()
   }
 
-  /** Call it for each chunk. One that fails is logged only: the upload's own end meets the same trouble and reports it. */
+  /**
+   * Call it for each chunk. One that fails is logged only: the upload's own end meets the same trouble and reports
+   * it.
+   */
   tick(): void {
     const now = this.#clock.now()
     if (this.#running || now - this.#lastAt < EVERY_MS) return

@@ -118,7 +118,7 @@ export class ResumableRows {
     })
   }
 
-  /** Absent is no error. */
+  /** Absent is not an error. */
   async remove(id: string): Promise<void> {
     await this.#db.deleteFrom('resumable_uploads').where('id', '=', id).execute()
   }

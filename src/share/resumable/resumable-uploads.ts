@@ -1,7 +1,7 @@
 /**
- * Uploads that go on over many requests and restarts. The same pipeline as that of the others, with two differences: the
- * partial file outlives the request, and a row says how much of it has been acknowledged. That number never covers a byte
- * that a crash could take, and it reaches the length only in the transaction that makes the file.
+ * Uploads that go on over many requests and restarts. The same pipeline as that of the others, with two differences:
+ * the partial file outlives the request, and a row says how much of it has been acknowledged. That number never
+ * covers a byte that a crash could take, and it reaches the length only in the transaction that makes the file.
  */
 import type { IncomingMessage } from 'node:http'
 import { formatBytes, HoldfastError, type Clock, type Log } from '../../base/index.ts'
@@ -159,8 +159,8 @@ export class ResumableUploads {
   }
 
   /**
-   * Gives an upload up; of a finished one only the memory of it goes. Absent is no error. @throws CONFLICT for a part
-   * in use.
+   * Gives an upload up; of a finished one only the memory of it goes. Absent is not an error. @throws CONFLICT for a
+   * part in use.
    */
   async terminate(id: string): Promise<void> {
     using _ = await this.#turns.seize(id)
@@ -173,7 +173,10 @@ export class ResumableUploads {
     await this.#outcomes.remove(row, 'the upload was given up')
   }
 
-  /** Removes uploads that have rested too long, and what is remembered of finished ones. @returns how many were unfinished. */
+  /**
+   * Removes uploads that have rested too long, and what is remembered of finished ones.
+   * @returns how many were unfinished.
+   */
   async sweep(): Promise<number> {
     const { uptime, quarantineMs } = this.#deps
     let removed = 0
@@ -184,7 +187,10 @@ export class ResumableUploads {
     return removed + (await this.#sweepRowless())
   }
 
-  /** Those whose row went with its guest link: the database forgets them by itself, but not their writers and watchers. */
+  /**
+   * Those whose row went with its guest link: the database forgets them by itself, but not their writers and
+   * watchers.
+   */
   async #sweepRowless(): Promise<number> {
     let removed = 0
     for (const id of this.#outcomes.running()) {

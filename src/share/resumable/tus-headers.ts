@@ -27,11 +27,12 @@ export function requireTusVersion(given: Header): void {
 export function parseBytesHeader(name: string, given: Header): number {
   const bytes = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : null
   if (bytes !== null && Number.isSafeInteger(bytes)) return bytes
-  throw invalid(name, given === undefined ? 'it is missing' : `${JSON.stringify(given)} is no whole number of bytes`)
+  throw invalid(name, given === undefined ? 'it is missing' : `${JSON.stringify(given)} is not a whole number of bytes`)
 }
 
 /**
- * Upload-Metadata: pairs of a key and a value in base64, `filename d29ybGQ=,is_secret`. A key without a value has an empty one.
+ * Upload-Metadata: pairs of a key and a value in base64, `filename d29ybGQ=,is_secret`. A key without a value has an
+ * empty one.
  * @throws INVALID_REQUEST when it is malformed, too long, or has a key twice.
  */
 export function parseMetadata(given: Header): Map<string, string> {
@@ -41,7 +42,8 @@ export function parseMetadata(given: Header): Map<string, string> {
     throw invalid('Upload-Metadata', `it is longer than ${MAX_METADATA_BYTES} bytes`)
   for (const pair of String(given).split(',')) {
     const [, key, value = ''] = METADATA_PAIR.exec(pair.trim()) ?? []
-    if (key === undefined) throw invalid('Upload-Metadata', `${JSON.stringify(pair)} is no key and value in base64`)
+    if (key === undefined)
+      throw invalid('Upload-Metadata', `${JSON.stringify(pair)} is not a key and a value in base64`)
     if (metadata.has(key)) throw invalid('Upload-Metadata', `it has the key ${JSON.stringify(key)} twice`)
     metadata.set(key, decode(key, value))
   }

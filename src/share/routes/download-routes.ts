@@ -107,7 +107,7 @@ async function download(deps: DownloadRoutesDependencies, file: ListedFile, requ
   await deps.downloads.check(transferOf, { downloads: file.download_count, max: file.max_downloads })
   const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
   if (isPreconditionFailed(request.headers, validators)) {
-    throw new HoldfastError('PRECONDITION_FAILED', `the file ${file.id} is not the one that the request names`)
+    throw new HoldfastError('PRECONDITION_FAILED', `the file ${file.id} does not match the request`)
   }
   const isHead = request.method === 'HEAD'
   const isNotNew = isNotModified(request.headers, validators)

@@ -173,7 +173,7 @@ function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, cl
     '/api/entry/:id',
     {
       schema: {
-        summary: 'Move a file to the trash, or remove it for good; absent is no error',
+        summary: 'Move a file to the trash, or remove it for good; absent is not an error',
         tags,
         params: fileIdParams,
         querystring: deleteQuery,

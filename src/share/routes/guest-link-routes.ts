@@ -27,7 +27,7 @@ const newLinkBody = closedObject({
 const guestView = guestLinkView
   .pick({ id: true, greeting: true, isActive: true, maxFileBytes: true, fileLifetime: true })
   .extend({
-    uploadsLeft: z.int().nullable().describe('Null is no limit'),
+    uploadsLeft: z.int().nullable().describe('Null: no limit'),
   })
 
 export function guestLinkRoutes(app: FastifyInstance, guestLinks: GuestLinks, clock: Clock): void {
@@ -132,7 +132,10 @@ function guestsRoute(instance: FastifyInstance, guestLinks: GuestLinks): void {
 function readNewLink(body: z.infer<typeof newLinkBody>, now: number) {
   const lifetimeMs = parseDuration(body.fileLifetime)
   if (lifetimeMs === null || lifetimeMs < MIN_FILE_LIFETIME_MS) {
-    throw invalid('fileLifetime', `${JSON.stringify(body.fileLifetime)} is no duration of at least 24h, such as 720h`)
+    throw invalid(
+      'fileLifetime',
+      `${JSON.stringify(body.fileLifetime)} is not a duration of at least 24h, such as 720h`,
+    )
   }
   return {
     label: readText('label', body.label),

@@ -1,4 +1,7 @@
-/** A long array as JSON text, made piece by piece: the objects are garbage at once, and the text lies outside the JS heap. */
+/**
+ * A long array as JSON text, made piece by piece: the objects are garbage at once, and the text lies outside the JS
+ * heap.
+ */
 export class JsonArray {
   readonly #pieces: Buffer[] = []
   #pending = ''

@@ -40,6 +40,6 @@ function requireId(id: string, length: number): string {
   if (isId(id, length)) return id
   throw new HoldfastError(
     'INVALID_ID',
-    `${JSON.stringify(id.slice(0, 40))} is no id: one has ${length} letters and digits`,
+    `invalid id ${JSON.stringify(id.slice(0, 40))}: expected ${length} letters and digits`,
   )
 }

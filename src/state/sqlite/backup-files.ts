@@ -1,4 +1,7 @@
-/** Backups as files: `states/NAME.backups/20260102-030405-serial-12.db`, each a whole state that can be opened by itself. */
+/**
+ * Backups as files: `states/NAME.backups/20260102-030405-serial-12.db`, each a whole state that can be opened by
+ * itself.
+ */
 import { existsSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -78,7 +81,10 @@ export function heightOfFile(path: string, lock: string): Promise<{ serial: numb
   )
 }
 
-/** Fences off writers of a state's file that have not noticed the loss of their lock. A file that cannot be read admits none. */
+/**
+ * Fences off writers of a state's file that have not noticed the loss of their lock. A file that cannot be read
+ * admits none.
+ */
 export async function fenceOff(path: string, lock: Lock): Promise<void> {
   await withFile(
     path,
@@ -113,7 +119,10 @@ async function withFile<Found, Otherwise>(
   }
 }
 
-/** Opening would make a state of an empty file, and change the settings of another program's database. @throws why not. */
+/**
+ * Opening would make a state of an empty file, and change the settings of another program's database.
+ * @throws why not.
+ */
 async function assertState(path: string): Promise<void> {
   const found = await stat(path)
   if (!found.isFile()) throw new StateDamagedError(path, 'it is not a regular file')

@@ -20,8 +20,8 @@ export function changedSince({ saves }: Tables, newest: SaveRow | null, serial: 
 }
 
 /**
- * The builds that were saved after a serial and are still there; null when they are more than `limit`, or not known. Who
- * follows the state closely has them from the rows of the newest saves alone.
+ * The builds that were saved after a serial and are still there; null when they are more than `limit`, or not known.
+ * Who follows the state closely has them from the rows of the newest saves alone.
  */
 export function buildsSince(
   tables: Tables,
@@ -39,8 +39,8 @@ export function buildsSince(
 }
 
 /**
- * The same from the newest row alone, when that has all there is to know: whoever follows each save needs no other table,
- * so no transaction either.
+ * The same from the newest row alone, when that has all there is to know: whoever follows each save needs no other
+ * table, so no transaction either.
  */
 export function buildsOfNewest(
   tables: Tables,
@@ -65,8 +65,8 @@ function buildsInRows(tables: Tables, saves: readonly Save[]): StoredBuild[] | n
 }
 
 /**
- * The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. Null when
- * they are more than `limit`, or not known.
+ * The heads that are newer than a serial: by a look at all of them where that is quicker than reading the saves. Null
+ * when they are more than `limit`, or not known.
  */
 function headsSince(tables: Tables, newest: SaveRow | null, serial: number, limit: number): Head[] | null {
   const { serial: now = 0, builds = 0 } = newest ?? {}

@@ -20,7 +20,11 @@ export class Fences {
     return lock === this.#ownLock ? Math.max(registered, newest?.token ?? 0) : registered
   }
 
-  /** Lets a save pass and keeps its tokens. @returns that of the state's own lock. @throws LOCK_LOST, before it writes. */
+  /**
+   * Lets a save pass and keeps its tokens.
+   * @returns that of the state's own lock.
+   * @throws LOCK_LOST, before it writes.
+   */
   admit(newest: SaveRow | null, fences: readonly Fence[]): number {
     for (const { lock, token } of fences) {
       const highest = this.highest(newest, lock)

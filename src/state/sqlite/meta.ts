@@ -1,4 +1,6 @@
-/** The few facts of a state that are no builds, and the highest fencing token of each lock that ever guarded a save. */
+/**
+ * The few facts of a state that are not builds, and the highest fencing token of each lock that ever guarded a save.
+ */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'

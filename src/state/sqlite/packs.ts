@@ -1,8 +1,8 @@
 /**
- * Where the texts of builds are: in packs, each the builds of one save, or some 128 kB of them. A pack never changes, but
- * moves, with nothing that refers to it changed: a small one is born in the row of its save, so that the save writes one
- * page less, and what many small ones hold goes into one compressed block later. Builds are much alike, so packing
- * compresses them to a tenth where one by one it is half.
+ * Where the texts of builds are: in packs, each the builds of one save, or some 128 kB of them. A pack never changes,
+ * but moves, with nothing that refers to it changed: a small one is born in the row of its save, so that the save
+ * writes one page less, and what many small ones hold goes into one compressed block later. Builds are much alike, so
+ * packing compresses them to a tenth where one by one it is half.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'

@@ -1,6 +1,7 @@
 /**
- * A state in one SQLite file (docs/reference/state-format.md), shared by any number of processes of one machine. A save is
- * one transaction with `synchronous=FULL`: the bytes are on the disk when it resolves, the fences are checked within it.
+ * A state in one SQLite file (docs/reference/state-format.md), shared by any number of processes of one machine. A
+ * save is one transaction with `synchronous=FULL`: the bytes are on the disk when it resolves, the fences are checked
+ * within it.
  */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -76,7 +77,7 @@ export class SqliteState implements StateStore {
 
   /**
    * Opens a state's file, making it when it is missing.
-   * @throws STATE_DAMAGED when it is no state or its newest save is damaged; STATE_TOO_NEW; NO_SPACE.
+   * @throws STATE_DAMAGED when it is not a state or its newest save is damaged; STATE_TOO_NEW; NO_SPACE.
    */
   static async open(path: string, options: SqliteStateOptions): Promise<SqliteState> {
     let connection: DatabaseSync | null = null
@@ -207,7 +208,10 @@ export class SqliteState implements StateStore {
     })
   }
 
-  /** Of each build the first save after a serial that touched it, which knows what was there before. @throws NO_SUCH_SERIAL. */
+  /**
+   * Of each build the first save after a serial that touched it, which knows what was there before.
+   * @throws NO_SUCH_SERIAL.
+   */
   #undosSince(serial: number, names: ReadonlySet<string>): Map<string, Undo> {
     const newest = this.#newest.row()?.serial ?? 0
     const undos = new Map<string, Undo>()
@@ -249,8 +253,9 @@ export class SqliteState implements StateStore {
   }
 
   /**
-   * Writes back what is only in the log and gives back the log's bytes; left for another time while somebody else reads or
-   * writes. Not done between saves: writing over an old log needs one wait for the disk, growing a new one needs two.
+   * Writes back what is only in the log and gives back the log's bytes; left for another time while somebody else
+   * reads or writes. Not done between saves: writing over an old log needs one wait for the disk, growing a new one
+   * needs two.
    */
   truncateLog(): void {
     try {

@@ -4,9 +4,9 @@ import type { FileInPlace } from '../../storage/index.ts'
 import type { Fence } from '../state-store.ts'
 
 /**
- * How long a holder of the state's lock saves without looking again, which would be among the dearest parts of a save. No
- * restore can come while it holds the lock (one by a later holder raises the fence in this file first); a person with `mv`
- * could.
+ * How long a holder of the state's lock saves without looking again, which would be among the dearest parts of a
+ * save. No restore can come while it holds the lock (one by a later holder raises the fence in this file first); a
+ * person with `mv` could.
  */
 const TRUST_MS = 100
 

@@ -88,7 +88,7 @@ class Verification {
     const expected = newest?.builds ?? 0
     if (count !== expected) throw new Error(`there are ${count}, there should be ${expected}`)
     if (digest >>> 0 !== (newest?.digest ?? 0)) {
-      throw new Error('the index of builds is not the one that the newest save left')
+      throw new Error('the index of builds does not match the newest save')
     }
   }
 

@@ -1,4 +1,7 @@
-/** The port for the bytes of files. Drivers stand beside this file; `test/storage/blobs/conformance.ts` holds them to it. */
+/**
+ * The port for the bytes of files. Drivers stand beside this file; `test/storage/blobs/conformance.ts` holds them to
+ * it.
+ */
 
 /** Part of a blob: bytes `start` up to but not including `end`. */
 export interface ByteRange {
@@ -25,9 +28,9 @@ export interface StoreSpace {
 export type ChunkSink = (chunk: Uint8Array) => Promise<void>
 
 /**
- * Blobs are written once, under keys that the store makes, and never change. All methods may be called at the same time.
- * A blob exists from the moment `finish` resolves, or not at all, whatever happens in between; what a crash leaves
- * behind is removed by `removeLeftovers`.
+ * Blobs are written once, under keys that the store makes, and never change. All methods may be called at the same
+ * time. A blob exists from the moment `finish` resolves, or not at all, whatever happens in between; what a crash
+ * leaves behind is removed by `removeLeftovers`.
  */
 export interface BlobStore {
   /** Begins a blob. @throws NO_SPACE, or an error of the driver. */
@@ -35,9 +38,9 @@ export interface BlobStore {
   /** Begins a blob that `resume` can go on with. @throws as `create`. */
   createResumable(): Promise<ResumableWriter>
   /**
-   * Goes on with a blob of `createResumable` that has no writer (any more), behind its first `sizeBytes` bytes: those are
-   * hashed again, which takes as long as reading them, and what lies behind them is cut off. A blob that was finished
-   * becomes unfinished. May not be called twice at once for one key.
+   * Goes on with a blob of `createResumable` that has no writer (any more), behind its first `sizeBytes` bytes: those
+   * are hashed again, which takes as long as reading them, and what lies behind them is cut off. A blob that was
+   * finished becomes unfinished. May not be called twice at once for one key.
    * @returns a writer that holds fewer bytes where fewer are left, or null when nothing is there.
    */
   resume(key: string, sizeBytes: number): Promise<ResumableWriter | null>
@@ -53,15 +56,18 @@ export interface BlobStore {
   copyUnfinished(key: string, sizeBytes: number, sink: ChunkSink): Promise<void>
   /** The size of a blob, or null when there is none. */
   stat(key: string): Promise<StoredBlob | null>
-  /** Removes a blob, finished, put aside or in quarantine. Absent is no error; a copy that runs goes on to its end. */
+  /**
+   * Removes a blob, finished, put aside or in quarantine. Absent is not an error; a copy that runs goes on to its
+   * end.
+   */
   delete(key: string): Promise<void>
   /** All finished blobs, in no order. May or may not show those that come and go meanwhile. */
   list(): AsyncIterable<StoredBlob>
-  /** Takes a finished blob out of sight, durably, until `release` or `delete`. Absent is no error. */
+  /** Takes a finished blob out of sight, durably, until `release` or `delete`. Absent is not an error. */
   quarantine(key: string): Promise<void>
   /** The blobs in quarantine, in no order. */
   quarantined(): AsyncIterable<StoredBlob>
-  /** Ends a quarantine: the blob is what it was. Absent is no error. */
+  /** Ends a quarantine: the blob is what it was. Absent is not an error. */
   release(key: string): Promise<void>
   /**
    * Removes what unfinished writers of earlier processes left, but for blobs that somebody will go on with.
@@ -100,7 +106,10 @@ export interface BlobWriter {
 export interface ResumableWriter extends BlobWriter {
   /** Bytes known to survive a power cut. When writing has failed, what `resume` can go on behind. */
   readonly flushedBytes: number
-  /** Resolves when the bytes taken so far would survive a power cut (unless the store was told otherwise). @returns their number. */
+  /**
+   * Resolves when the bytes taken so far would survive a power cut (unless the store was told otherwise).
+   * @returns their number.
+   */
   flush(): Promise<number>
   /** Ends the writer and leaves what had been flushed for `resume`. Idempotent; after `finish` it does nothing. */
   leave(): Promise<void>

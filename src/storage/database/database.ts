@@ -9,8 +9,8 @@ export interface Database {
   /** The query builder, typed for one room's tables. */
   tables<Tables>(): Kysely<Tables>
   /**
-   * Shows each row of a result to `visit`, in order, without holding them all: memory stays flat however many there are.
-   * `visit` is called before any other query runs and must not start one.
+   * Shows each row of a result to `visit`, in order, without holding them all: memory stays flat however many there
+   * are. `visit` is called before any other query runs and must not start one.
    */
   each<Row>(query: CompiledQuery<Row>, visit: (row: Row) => void): Promise<void>
   /** Answers when a write has reached the disk. @throws whatever the driver says when it cannot. */

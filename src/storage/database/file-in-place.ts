@@ -12,14 +12,15 @@ export class FileInPlace {
   }
 
   /**
-   * To be called before the file is opened: only so can what was opened be told from what came later. Makes one that is missing.
-   * @throws DATA_FOLDER_UNUSABLE for what is no file; the system's error for one that may not be read.
+   * To be called before the file is opened: only so can what was opened be told from what came later. Makes one that
+   * is missing.
+   * @throws DATA_FOLDER_UNUSABLE for what is not a file; the system's error for one that may not be read.
    */
   static at(path: string): FileInPlace {
     // Never one that is there: closing it would drop the locks that this process has on it by SQLite.
     if (!existsSync(path)) closeSync(openSync(path, 'a'))
     const stat = statSync(path)
-    if (!stat.isFile()) throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is no file`)
+    if (!stat.isFile()) throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is not a file`)
     // Without this SQLite would say only that it cannot open it, as it does of what may pass.
     accessSync(path, constants.R_OK)
     return new FileInPlace(path, stat.ino)

@@ -22,7 +22,10 @@ export interface SqliteFileOptions {
    * twice; writing it back costs one commit some milliseconds. Default 3.2 MB.
    */
   logBytes?: number
-  /** Whether a new file can give pages back that it no longer needs; each commit then costs a little more. Default true. */
+  /**
+   * Whether a new file can give pages back that it no longer needs; each commit then costs a little more. Default
+   * true.
+   */
   canShrink?: boolean
   /** Statements that make the tables of a new file; run in one transaction. */
   schema?: string
@@ -44,8 +47,8 @@ export async function openSqliteFile(path: string, options: SqliteFileOptions): 
 }
 
 /**
- * As `openSqliteFile`, of the file that is under the path. Another may come there meanwhile, by a restore: then the one that was
- * opened is nobody's.
+ * As `openSqliteFile`, of the file that is under the path. Another may come there meanwhile, by a restore: then the
+ * one that was opened is nobody's.
  */
 export async function openInPlace(
   path: string,

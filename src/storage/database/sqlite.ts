@@ -1,6 +1,6 @@
 /**
- * SQLite through node:sqlite: WAL, synchronous=FULL (a commit survives a power failure), one connection. Calls block the
- * event loop for the time of the query, so queries stay small.
+ * SQLite through node:sqlite: WAL, synchronous=FULL (a commit survives a power failure), one connection. Calls block
+ * the event loop for the time of the query, so queries stay small.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import {
@@ -36,7 +36,7 @@ export interface SqliteOptions {
   onMended?: (problem: string) => void
 }
 
-/** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened, is no SQLite database or is damaged. */
+/** @throws DATA_FOLDER_UNUSABLE when the file cannot be opened, is not a SQLite database or is damaged. */
 export async function openSqlite(path: string, options: SqliteOptions): Promise<Database> {
   const { migrations, readOnly = false } = options
   const file = readOnly ? null : inPlace(path)

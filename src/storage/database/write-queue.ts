@@ -1,7 +1,8 @@
 /**
- * Runs write transactions of one connection to a SQLite file that other processes write too. Operations that are waiting
- * share one transaction, so that they share its one wait for the disk. The event loop is never blocked by another
- * process: after a few quick tries the queue waits on a timer. (SQLite's own busy handler sleeps in the calling thread.)
+ * Runs write transactions of one connection to a SQLite file that other processes write too. Operations that are
+ * waiting share one transaction, so that they share its one wait for the disk. The event loop is never blocked by
+ * another process: after a few quick tries the queue waits on a timer. (SQLite's own busy handler sleeps in the
+ * calling thread.)
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -28,7 +29,10 @@ export class WriteQueue {
   #waiting: Operation[] = []
   #isPumping = false
 
-  /** @param isEager Begins at once, without a turn of the event loop before or after in which more could be asked for. Default false. */
+  /**
+   * @param isEager Begins at once, without a turn of the event loop before or after in which more could be asked for.
+   * Default false.
+   */
   constructor(connection: DatabaseSync, { isEager = false } = {}) {
     this.#connection = connection
     this.#isEager = isEager
@@ -37,9 +41,9 @@ export class WriteQueue {
   }
 
   /**
-   * Runs `operation` within a transaction and resolves when that is committed. Operations run in the order of the calls,
-   * maybe more than once, when a commit finds the database busy. One that throws a HoldfastError fails alone and must
-   * have written nothing by then; any other error undoes the transaction and rejects all that shared it.
+   * Runs `operation` within a transaction and resolves when that is committed. Operations run in the order of the
+   * calls, maybe more than once, when a commit finds the database busy. One that throws a HoldfastError fails alone
+   * and must have written nothing by then; any other error undoes the transaction and rejects all that shared it.
    * @param signal Ends the wait for the database. Has no effect once the operation has run.
    */
   run<T>(operation: () => T, signal?: AbortSignal): Promise<T> {

@@ -57,7 +57,8 @@ export function spanOf(build: Build, now: number): Span | null {
 }
 
 /**
- * Where a step's bar stands, as fractions of the span; `null` when it has none: it has not begun, or an earlier run ran it.
+ * Where a step's bar stands, as fractions of the span; `null` when it has none: it has not begun, or an earlier run
+ * ran it.
  */
 export function barOf(step: BuildStep, span: Span, now: number | null): { start: number; width: number } | null {
   const took = stepTook(step, now)

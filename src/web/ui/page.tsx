@@ -15,7 +15,9 @@ interface Props {
 
 let isFirstPage = true
 
-/** A page's frame: its title in the tab and as the heading, which gets the focus so that a screen reader begins there. */
+/**
+ * A page's frame: its title in the tab and as the heading, which gets the focus so that a screen reader begins there.
+ */
 export function Page({ title, lead, actions, width = 'wide', isName = false, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => pageTitle.set(title), [title])

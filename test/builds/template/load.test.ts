@@ -133,7 +133,7 @@ describe('a legacy JSON template', () => {
 
   const REFUSED = {
     'what is not JSON': ['{"builders": [', 'TEMPLATE_INVALID', /t\.json is not JSON/],
-    'what is no template': ['{"builders": [{"name": "x"}]}', 'TEMPLATE_INVALID', /builders\.0\.type/],
+    'what is not a template': ['{"builders": [{"name": "x"}]}', 'TEMPLATE_INVALID', /builders\.0\.type/],
     'two builders of one name': ['{"builders": [{"type": "null"}, {"type": "null"}]}', 'TEMPLATE_INVALID', /'null'/],
     'computed names': [
       '{"builders": [{"type": "null", "name": "{{user `x`}}"}]}',
@@ -148,7 +148,7 @@ describe('a legacy JSON template', () => {
   }
 })
 
-it('refuses a path that is no template', async () => {
+it('refuses a path that is not a template', async () => {
   await assert.rejects(loadTemplate(join(folder, 'nope.pkr.hcl')), { code: 'NOT_FOUND' })
   await assert.rejects(loadText(folder, '', 'a.txt'), { code: 'TEMPLATE_UNSUPPORTED' })
   await assert.rejects(loadText(folder, '{}', 'a.pkr.json'), { code: 'TEMPLATE_UNSUPPORTED' })

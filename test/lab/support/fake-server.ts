@@ -1,6 +1,6 @@
 /**
- * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT HOST FOLDER`. Without a fault it stores
- * nothing but hashes, and hands them out as Holdfast does.
+ * A small server with PicoShare's API and one fault: `node fake-server.ts PORT FAULT HOST FOLDER`. Without a fault it
+ * stores nothing but hashes, and hands them out as Holdfast does.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

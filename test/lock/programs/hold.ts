@@ -1,4 +1,7 @@
-/** Takes the lock NAME of the data folder, says its token on a line of standard output, and holds it until it is ended. Stops at SIGUSR2. */
+/**
+ * Takes the lock NAME of the data folder, says its token on a line of standard output, and holds it until it is
+ * ended. Stops at SIGUSR2.
+ */
 import { stopAt } from '../../helpers/stopping.ts'
 import { LockManager } from '../../../src/lock/index.ts'
 

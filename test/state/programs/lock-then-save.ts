@@ -1,4 +1,7 @@
-/** Locks the state, says so, and tries to save under that lock at once when it gets SIGUSR2; says how that ended. Stops at SIGHUP. */
+/**
+ * Locks the state, says so, and tries to save under that lock at once when it gets SIGUSR2; says how that ended.
+ * Stops at SIGHUP.
+ */
 import { stopAt } from '../../helpers/stopping.ts'
 import { StateManager } from '../../../src/state/index.ts'
 import { counted } from '../counting.ts'

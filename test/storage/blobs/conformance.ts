@@ -1,6 +1,6 @@
 /**
- * What every driver of the blob store must do. Gets two handles to one store, as two processes would have; throws at the
- * first broken promise.
+ * What every driver of the blob store must do. Gets two handles to one store, as two processes would have; throws at
+ * the first broken promise.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -111,7 +111,8 @@ function qemuEdits(source: HclSource, { baseImage, monitorFile }: NonNullable<De
     ...setting(source, 'disk_image', 'true'),
     ...setting(source, 'iso_url', hclString(goTemplateText(baseImage))),
     ...setting(source, 'iso_checksum', '"none"'),
-    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
+    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1
+    // and later.
     ...setting(source, 'skip_compaction', 'false'),
     ...setting(source, 'use_backing_file', 'false'),
     ...['iso_urls', 'boot_command', 'boot_steps'].flatMap((name) => {

@@ -1,4 +1,6 @@
-/** A Packer template in HCL2: which sources it builds, and each one's provisioners and post-processors in their order. */
+/**
+ * A Packer template in HCL2: which sources it builds, and each one's provisioners and post-processors in their order.
+ */
 import { type Node } from 'web-tree-sitter'
 import { HoldfastError } from '../../../base/index.ts'
 import { uniqueNames } from '../names.ts'

@@ -60,7 +60,9 @@ function provisioners(source: JsonSource, { from, eventsFile, qemu, tmpdir }: De
   return all
 }
 
-/** Packer's own TMPDIR is not the user's: what the user wrote goes on to see the latter. The step's own variables win. */
+/**
+ * Packer's own TMPDIR is not the user's: what the user wrote goes on to see the latter. The step's own variables win.
+ */
 function withTmpdir(plugin: JsonPlugin, tmpdir: string | undefined): JsonPlugin {
   const { type, environment_vars: given = [] } = plugin
   if (type !== 'shell-local' || tmpdir === undefined || !Array.isArray(given)) return plugin
@@ -88,7 +90,8 @@ function qemuBuilder(builder: JsonPlugin, { baseImage, monitorFile }: NonNullabl
     disk_image: true,
     iso_url: goTemplateText(baseImage),
     iso_checksum: 'none',
-    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1 and later.
+    // Packer's last copy makes an image of its own out of the layers; its own way to stand on one fails with QEMU 6.1
+    // and later.
     skip_compaction: false,
     use_backing_file: false,
   }

@@ -1,4 +1,7 @@
-/** A Packer template in the legacy JSON form: builders, and for each the provisioners and post-processors in their order. */
+/**
+ * A Packer template in the legacy JSON form: builders, and for each the provisioners and post-processors in their
+ * order.
+ */
 import { z } from 'zod'
 import { HoldfastError } from '../../../base/index.ts'
 import { uniqueNames } from '../names.ts'
@@ -51,7 +54,7 @@ export function readDocument(path: string, text: string): JsonDocument {
   const result = document.safeParse(value)
   if (result.success) return result.data
   const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'the document'}: ${issue.message}`)
-  throw new HoldfastError('TEMPLATE_INVALID', `${path} is no Packer template: ${issues.join('; ')}.`)
+  throw new HoldfastError('TEMPLATE_INVALID', `${path} is not a Packer template: ${issues.join('; ')}.`)
 }
 
 /** @throws TEMPLATE_INVALID when two builders have one name, TEMPLATE_UNSUPPORTED when a name is computed. */

@@ -1,4 +1,7 @@
-/** Whether KVM works here. The device may be there and open, and a machine still never gets past its first instruction. */
+/**
+ * Whether KVM works here. The device may be there and open, and a machine still never gets past its first
+ * instruction.
+ */
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,8 +51,8 @@ async function bootsWithKvm(image: Image, signal: AbortSignal): Promise<boolean>
 }
 
 /**
- * The kernel's clock, told rather than measured: a measurement under software emulation on a busy host comes out so wrong
- * that most boots hang. `lpj` is loops per jiffy at the 250 Hz of Debian's kernels.
+ * The kernel's clock, told rather than measured: a measurement under software emulation on a busy host comes out so
+ * wrong that most boots hang. `lpj` is loops per jiffy at the 250 Hz of Debian's kernels.
  */
 export function clockParameters(accelerator: Accelerator): string {
   if (accelerator === 'kvm') return ''

@@ -14,7 +14,9 @@ export const MODULES = [
   'crc16 crc32c_generic libcrc32c mbcache jbd2 ext4',
 ].flatMap((names) => names.split(' '))
 
-/** First program of the initramfs: finds the root disk. With `probe` on the kernel's command line it only says hello. */
+/**
+ * First program of the initramfs: finds the root disk. With `probe` on the kernel's command line it only says hello.
+ */
 export const INITRAMFS_INIT = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox mount -t proc proc /proc

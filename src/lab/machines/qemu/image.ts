@@ -43,7 +43,11 @@ export function findImage(): Image {
   })
 }
 
-/** Builds it, in place of one that is there. @param say is told each step. @throws MACHINE_UNAVAILABLE naming the tool. */
+/**
+ * Builds it, in place of one that is there.
+ * @param say is told each step.
+ * @throws MACHINE_UNAVAILABLE naming the tool.
+ */
 export async function buildImage(say: (step: string) => void, signal: AbortSignal): Promise<Image> {
   const missing = findMissing(TOOLS)
   if (missing.length > 0 || process.arch !== 'x64') {
@@ -119,7 +123,10 @@ export async function unpackKernel(work: string, signal: AbortSignal) {
   }
 }
 
-/** Packs the initramfs that loads the kernel's `modules` and goes on with `/sbin/init` of the disk. Uses the folder `work`. */
+/**
+ * Packs the initramfs that loads the kernel's `modules` and goes on with `/sbin/init` of the disk. Uses the folder
+ * `work`.
+ */
 export async function packInitramfs(work: string, modules: string, target: string, signal: AbortSignal): Promise<void> {
   const tree = join(work, 'initramfs')
   mkdirSync(join(tree, 'bin'), { recursive: true })

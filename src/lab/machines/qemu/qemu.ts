@@ -1,6 +1,7 @@
 /**
- * A virtual machine with as much memory as a cell wants: a real kernel, real page cache, real OOM killer. KVM where that
- * works, else software emulation, which is some ten times slower: figures of the two kinds are not to be compared.
+ * A virtual machine with as much memory as a cell wants: a real kernel, real page cache, real OOM killer. KVM where
+ * that works, else software emulation, which is some ten times slower: figures of the two kinds are not to be
+ * compared.
  */
 import { HoldfastError } from '../../../base/index.ts'
 import { findMissing, runTool } from '../../tools.ts'

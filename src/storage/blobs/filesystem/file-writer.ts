@@ -1,4 +1,7 @@
-/** The main thread's half of a write: gathers chunks into segments and hands them to the worker as fast as it takes them. */
+/**
+ * The main thread's half of a write: gathers chunks into segments and hands them to the worker as fast as it takes
+ * them.
+ */
 import { HoldfastError, systemErrorCode } from '../../../base/index.ts'
 import type { FinishedBlob, ResumableWriter } from '../blob-store.ts'
 import { SEGMENT_BYTES, type Segment, type SegmentPool } from './segment-pool.ts'

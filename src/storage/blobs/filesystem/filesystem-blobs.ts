@@ -1,7 +1,7 @@
 /**
  * Blobs as plain files: `files/ab/abcdef...` when finished, `uploads/abcdef....part` while being written,
- * `uploads/abcdef....orphan` in quarantine. A name is 32 random hex digits of ours; nothing that a client sends ever becomes
- * part of a path.
+ * `uploads/abcdef....orphan` in quarantine. A name is 32 random hex digits of ours; nothing that a client sends ever
+ * becomes part of a path.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync, writeFileSync, type Stats } from 'node:fs'
@@ -27,8 +27,8 @@ import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 /** Bytes of one of the two buffers of a copy: one is read into while the other is being sent. */
 const COPY_BUFFER_BYTES = 256 * 1024
 /**
- * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others, and within
- * a container's limit not every kernel holds writers back in time (cgroup v1 does not).
+ * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others, and
+ * within a container's limit not every kernel holds writers back in time (cgroup v1 does not).
  */
 const UNFLUSHED_PART = 8
 const KEY_PATTERN = /^[0-9a-f]{32}$/
@@ -258,7 +258,7 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   #path(key: string): string {
-    if (!KEY_PATTERN.test(key)) throw new HoldfastError('INTERNAL', `${JSON.stringify(key)} is no blob key`)
+    if (!KEY_PATTERN.test(key)) throw new HoldfastError('INTERNAL', `${JSON.stringify(key)} is not a blob key`)
     return join(this.#options.dataFolder, 'files', key.slice(0, 2), key)
   }
 

@@ -1,7 +1,8 @@
 /**
  * The thread that writes and hashes: the main thread parses HTTP while this one makes the system calls and the SHA-256,
  * so that an upload uses two cores. Bytes arrive in shared memory segments and are never copied again. Writes are
- * synchronous (into the page cache, fast); waiting for the disk is not, so that one slow fsync holds up no other upload.
+ * synchronous (into the page cache, fast); waiting for the disk is not, so that one slow fsync holds up no other
+ * upload.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, read, unlinkSync, writeSync } from 'node:fs'
@@ -13,7 +14,10 @@ const MAX_UNFLUSHED_BYTES = 128 * 2 ** 20
 const MIN_UNFLUSHED_BYTES = 4 * 2 ** 20
 /** The disk is asked to keep up in so many steps, so that the last fsync finds little left to do. */
 const FLUSHES = 4
-/** A file that is gone on with is read in pieces of this size to hash it again; between two, the others have their turn. */
+/**
+ * A file that is gone on with is read in pieces of this size to hash it again; between two, the others have their
+ * turn.
+ */
 const REHASH_BYTES = 2 ** 20
 
 interface Job {
