@@ -45,7 +45,7 @@ export class AttemptThrottle {
         details: { retryAfterSeconds },
       })
     }
-    // Deleted and set again, so that the map's order is that of the last guess.
+    // Deleted and set again, so that the map is ordered by the last guess.
     this.#attempts.delete(key)
     this.#attempts.set(key, { count: attempts.count + 1, lastAt: now })
     if (this.#attempts.size > MAX_ADDRESSES) this.#forgetOldest()

@@ -83,7 +83,7 @@ export const ERROR_CODES = {
     exit: 74,
     meaning: 'A file named on the command line or in a template cannot be read or written.',
   },
-  LOCK_HELD: { http: 423, exit: 75, meaning: 'Somebody else holds the lock; the details name the holder.' },
+  LOCK_HELD: { http: 423, exit: 75, meaning: 'Another process holds the lock; the details name the holder.' },
   LOCK_TIMEOUT: { http: 423, exit: 75, meaning: 'The lock did not become free within the wait that was asked for.' },
   LOCK_LOST: {
     http: 409,

@@ -4,7 +4,7 @@ import { HoldfastError } from './errors.ts'
 import { retryPolicy, type RetryOptions } from './retry.ts'
 
 export interface GuardOptions extends RetryOptions {
-  /** What is guarded, for the message when the circuit is open: `the state database`. */
+  /** The guarded thing, for the message when the circuit is open: `the state database`. */
   subject: string
   /** Failed tries in a row that open the circuit. Default 20. */
   breakAfter?: number

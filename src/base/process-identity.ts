@@ -59,7 +59,7 @@ export function identityName({ host, boot, namespace, pid, started }: ProcessIde
   return [shortHost(host), boot, namespace, pid, started].join('-')
 }
 
-/** Liveness of the process of a name that `IDENTITY_NAME` matches. A pid alone is taken for one of this namespace. */
+/** Liveness of the process of a name that `IDENTITY_NAME` matches. A pid alone counts as a pid of this namespace. */
 export function livenessOfName(name: string): Liveness {
   const [host = '', boot = '', namespace = '', pid, started = ''] = name.split('-')
   if (pid === undefined) return exists(Number(name)) ? 'unknown' : 'dead'

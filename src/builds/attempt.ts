@@ -45,7 +45,7 @@ export interface AttemptSignals {
   readonly stop: AbortSignal
   /** Kills it. */
   readonly kill: AbortSignal
-  /** The lock's: somebody else may be at work. */
+  /** The lock's: another process may be at work. */
   readonly lost: AbortSignal
 }
 
@@ -216,7 +216,7 @@ class RunReader {
 }
 
 /**
- * Ends what a build left running, machines that were kept for somebody to look at included.
+ * Ends what a build left running, machines that were kept for a look included.
  * @returns how many processes.
  */
 export async function endLeftovers(run: RunFolder, group: ProcessGroup): Promise<number> {

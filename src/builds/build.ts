@@ -67,7 +67,7 @@ export interface BuildRequest {
 
 /** What happens, as it happens. `name` is the build's in the state. */
 export interface BuildListener {
-  /** What is to be built, before the first of it begins. */
+  /** The builds to be made, before the first of them begins. */
   begin(names: readonly string[]): void
   /** Something that a person wants to know: why it builds, that it is tried again. null: of all. */
   note(name: string | null, text: string): void

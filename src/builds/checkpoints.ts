@@ -15,7 +15,7 @@ export interface CheckpointStep {
 export interface CheckpointStore {
   /**
    * The image that was left after the last of these steps that left one.
-   * @param onNote is told of one that turned out to be damaged and was removed.
+   * @param onNote is told of a checkpoint that was damaged and removed.
    * @returns `from`: the first provisioner that is not in the image. null: there is none.
    */
   newest(

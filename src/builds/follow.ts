@@ -8,7 +8,7 @@ import { exitStatusOf, type RunFolder } from './run-folder.ts'
 import type { StepEvent } from './template/index.ts'
 
 const POLL_MS = 100
-/** Of a log: what is in memory at once. */
+/** Bytes of a log that are in memory at once. */
 const PORTION_BYTES = 4 * 1024 * 1024
 
 export interface RunNews {
@@ -30,7 +30,7 @@ export class RunWatch {
     this.#log = new LineTail(run.log)
   }
 
-  /** What was written since the last call, in portions. */
+  /** Everything written since the last call, in portions. */
   *read(): Generator<RunNews> {
     do {
       // The log first: a marker writes its event before its line, so the news of a line never lack its event.

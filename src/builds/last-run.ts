@@ -58,7 +58,7 @@ async function finish(terms: SourceTerms, last: BuildMetadata, group: ProcessGro
     workingFolder: last.run.cwd ?? input.cwd,
     onLine,
     onRead: async () => {},
-    // Nobody watched the files while it ran.
+    // No process watched the files while it ran.
     toRecord: (end) => distrustChanges(terms, last.fingerprint, end),
   })
   if (!wasAlive) onNote(`its last run ended without its Holdfast: ${recorder.build.status}`)

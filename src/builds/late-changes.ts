@@ -27,7 +27,7 @@ async function firstChange(before: Hashes, again: () => Promise<Hashes>): Promis
 }
 
 /**
- * A step that ran after its files had changed is not the one that was fingerprinted.
+ * A step that ran after its files had changed is not the step that was fingerprinted.
  * @param before What the run was recorded with.
  * @param build As it ended.
  * @returns the build as it is to be recorded.

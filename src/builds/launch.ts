@@ -1,4 +1,7 @@
-/** Starts Packer so that it depends on nobody: a session and a process group of its own, its output in a file. */
+/**
+ * Starts Packer so that it depends on no other process: a session and a process group of its own, its output in a
+ * file.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,9 +23,9 @@ import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
  * without a log; what has not ended in time is killed. The reader ends at a last line, not with the pipe: what a step
  * leaves running holds that.
  *
- * The process that becomes Packer says whose group it is in, unless somebody has declared the run void (see
- * `processOf`). Nobody knows of the group before that, and from then on a signal ends what is to become Packer: none
- * is lost on the shell.
+ * The process that becomes Packer says whose group it is in, unless another process has declared the run void (see
+ * `processOf`). No process knows of the group before that, and from then on a signal ends what is to become Packer:
+ * none is lost on the shell.
  */
 const WRAPPER = `trap : HUP INT TERM
 folder=$1; last=$2; place=$3; shift 3

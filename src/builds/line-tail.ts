@@ -1,4 +1,4 @@
-/** Reads a file that somebody else goes on writing, line by line, in flat memory. */
+/** Reads a file that another process goes on writing, line by line, in flat memory. */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { systemErrorCode } from '../base/index.ts'
 
@@ -6,7 +6,7 @@ const CHUNK_BYTES = 256 * 1024
 const NEWLINE = 0x0a
 /** A line that grows beyond this loses its middle. */
 const MAX_LINE_BYTES = 1024 * 1024
-/** What is left then of its beginning, and of its end. */
+/** Bytes kept of its beginning, and of its end. */
 const KEPT_BYTES = 64 * 1024
 
 export class LineTail {

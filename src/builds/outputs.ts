@@ -7,7 +7,7 @@ import { metadataOf } from './record.ts'
 import { openRunFolder } from './run-folder.ts'
 
 /**
- * It is when it is what this state recorded, whole and unchanged, or what a run left that nobody cleaned up after.
+ * It is when it is what this state recorded, whole and unchanged, or the leftovers of a run that no process cleaned up.
  * Packer looks for foreign outputs before it begins, so a run that began had none.
  */
 export async function ownsOutputs(build: Build | null, signal: AbortSignal): Promise<boolean> {

@@ -43,7 +43,7 @@ const WRAPPING_BYTES = 100
 const OUTPUT_BYTES = 64 * 1024 * 1024
 
 /**
- * The `packer` of the PATH, or the one that HOLDFAST_PACKER names.
+ * The `packer` of the PATH, or the program that HOLDFAST_PACKER names.
  * @throws PACKER_MISSING when there is none, or it does not answer with a version.
  */
 export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<Packer> {
@@ -297,7 +297,7 @@ export async function runPacker(
       detached: true,
       stdio: ['pipe', stdout.fd, stderr.fd],
     })
-    // One that ends before it has read all says why in its output.
+    // A Packer that ends before it has read everything says why in its output.
     child.stdin?.on('error', () => child.stdin?.destroy())
     child.stdin?.end(stdin)
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]

@@ -1,4 +1,4 @@
-/** What is to be done for a source: nothing, or which of its provisioners, and why. */
+/** Plans the work for a source: nothing, or which of its provisioners, and why. */
 import { HoldfastError } from '../base/index.ts'
 import type { Build, BuildStatus, Provisioner } from '../state/index.ts'
 import { whatIsWrong } from './artifacts.ts'
@@ -51,7 +51,7 @@ export interface PlanRequest {
   readonly fingerprint: Fingerprint
   readonly mode: ResumeMode
   readonly checkpoints: CheckpointStore | null
-  /** What is complete and unchanged is built from nothing. */
+  /** A complete and unchanged build that is built all the same starts from nothing. */
   readonly force: boolean
   readonly onNote: (text: string) => void
   /** From {@link whyBuild}, or another sentence. */

@@ -1,6 +1,6 @@
 /**
  * The processes of one run of Packer: a group of their own, named by the pid and the start time of its first process,
- * so that a pid which the system gave to somebody else in the meantime is never taken for ours. See proc(5).
+ * so that a pid which the system gave to another process in the meantime is never taken for ours. See proc(5).
  */
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

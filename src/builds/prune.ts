@@ -9,7 +9,7 @@ import { metadataOf, type BuildMetadata } from './record.ts'
 import { buildOfFolder, exitStatusOf, openRunFolder, processOf, runsFolder } from './run-folder.ts'
 
 export interface PruneOptions {
-  /** Runs whose folders stay, of each build. The one that the record tells of always stays. */
+  /** Runs whose folders stay, of each build. The run in the record always stays. */
   readonly keep: number
   /** Says what would go and leaves it. */
   readonly isDry: boolean

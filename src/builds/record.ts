@@ -33,7 +33,7 @@ const runSchema = z.object({
   from: z.number().int().min(0),
   /** 1, and one more for each retry. */
   attempt: z.number().int().min(1),
-  /** Whether the machine was to be left running after a failure, for somebody to look at it. */
+  /** Whether the machine was to be left running after a failure, for a look at it. */
   isKept: z.boolean(),
   /** Whether what lay where it writes was the build's own when it began; see outputs.ts. */
   ownedOutputs: z.boolean().exactOptional(),

@@ -28,7 +28,10 @@ export interface RunFolder {
   readonly monitorSocket: string
   /** Names the folder for Packer's temporary files; see temp-folder.ts. */
   readonly temp: string
-  /** Its first line alone counts: that of the group's first process in /proc, or of who forbade it to begin. */
+  /**
+   * Its first line alone counts: that of the group's first process in /proc, or of the process that forbade it to
+   * begin.
+   */
   readonly process: string
   /** Space that a full disk leaves for the exit status: of size 0 once the disk was full. */
   readonly reserve: string

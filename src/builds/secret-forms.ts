@@ -108,7 +108,10 @@ function cut(text: string, width: number): string[] {
   return lines.filter((line) => line.length >= 2 * MIN_SECRET_LENGTH)
 }
 
-/** What is the same in the Base64 of any bytes that hold the text: at each of the three offsets, in both alphabets. */
+/**
+ * The digits that the Base64 of any bytes that hold the text has in common: at each of the three offsets, in both
+ * alphabets.
+ */
 function base64Cores(text: string): string[] {
   const encodings = [Buffer.from(text), Buffer.from(text, 'utf16le')]
   const cores = encodings.flatMap((bytes) =>

@@ -58,7 +58,7 @@ class SourceBuild {
   /**
    * Runs Packer until the build is complete or fails for good.
    * @param why What there is to build.
-   * @param followed How the first attempt went, when somebody else had made it.
+   * @param followed How the first attempt went, when another process had made it.
    */
   async run(why: string, followed: LastRun['followed']): Promise<SourceResult> {
     const { signals, retries, retryDelayMs, recorder, onNote } = this.#terms

@@ -1,4 +1,4 @@
-/** What is the same for all sources of one `holdfast build`, and what is each source's own. */
+/** The terms that all sources of one `holdfast build` share, and each source's own. */
 import { resolve } from 'node:path'
 import type { Build } from '../state/index.ts'
 import type { AttemptSignals } from './attempt.ts'

@@ -42,7 +42,7 @@ export function addLabFlags(command: Command): Command {
     .option('--machine <kind>', `${MACHINES_ALLOWED} (default: cgroup2 where it can be had, else process)`)
     .option('--target <target>', `${TARGETS_ALLOWED} (default: holdfast)`, collect)
     .option('--upload <way>', UPLOAD_WAYS.join(', '), 'multipart')
-    .option('--warm-up <size>', 'upload of this size to each fresh server before the one that counts; 0 is none', '16M')
+    .option('--warm-up <size>', 'upload of this size to each fresh server before the measured one; 0: none', '16M')
     .option('--ready-timeout <duration>', 'how long a server may take to answer', '60s')
     .option('--timeout <duration>', 'how long an upload may take', '15m')
     .option('--quiet-wait <duration>', 'how long to wait for a quiet host before each iteration', '30s')

@@ -1,4 +1,4 @@
-/** `holdfast lock ...`: looks at locks, takes them for other programs, breaks those that nobody will release. */
+/** `holdfast lock ...`: looks at locks, takes them for other programs, breaks locks that no process will release. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { log, error as warn } from 'node:console'
 import { once } from 'node:events'
@@ -44,7 +44,7 @@ export function registerLockCommands(program: Command): void {
       printTable(['NAME', 'STATUS', 'OPERATION', 'WHO', 'SINCE (UTC)', 'WAITING', 'ID'], rows, 'No lock is held.')
     }),
   )
-  command(lock, 'show <name>', 'show who holds a lock and who waits for it').action(
+  command(lock, 'show <name>', 'show the holder of a lock and the processes that wait for it').action(
     (name: string, options: DataOptions) =>
       withLocks(options, async (locks) => {
         const held = await locks.read(name)
@@ -97,7 +97,7 @@ function registerAcquire(lock: Command): void {
     .option('--info <text>', 'more about it, shown by lock show', '')
     .action((name: string, words: string[], options: AcquireFlags) => {
       if (words.length > 0) return runUnderLock(name, words, options)
-      // As a script's `-- $COMMAND` comes out when the variable is empty: nobody would release the lock.
+      // As a script's `-- $COMMAND` comes out when the variable is empty: no process would release the lock.
       if (process.argv.at(-1) === '--') acquiring.error('error: there is no command behind the two dashes')
       return take(name, options)
     })

@@ -63,7 +63,7 @@ export function registerRunTest(program: Command): void {
     if (outcome.isInterrupted) process.exitCode = EXIT_INTERRUPTED
     else if (!cell?.success) process.exitCode = EXIT_FAILED
     if (!cell || cell.num_iterations === 0) return
-    // What there is is kept, but nobody shall take it for the whole.
+    // The part that there is is kept, but must not be taken for the whole.
     if (outcome.isInterrupted) write({ ...cell, exit_reason: 'interrupted', success: false })
     console.log(path)
   })

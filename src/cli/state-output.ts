@@ -14,7 +14,7 @@ export function dataFolderOf({ data }: DataOptions): string {
   return resolve(loadConfig({ flags: { data } }).dataFolder)
 }
 
-/** As `dataFolderOf`, for those who only look: a mistake in its path makes no folder. @throws NOT_FOUND too. */
+/** As `dataFolderOf`, for readers: a mistake in its path makes no folder. @throws NOT_FOUND too. */
 export function existingDataFolder(options: DataOptions): string {
   const folder = dataFolderOf(options)
   if (existsSync(folder)) return folder

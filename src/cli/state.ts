@@ -105,7 +105,7 @@ function registerHistory(state: Command): void {
       }),
     )
   stateCommand(state, 'rollback', 'make the state what it was at a serial, by a new save')
-    .argument('<serial>', 'which of those that state history lists', wholeNumber)
+    .argument('<serial>', 'a serial that state history lists', wholeNumber)
     .action((to: number, options: StateOptions) =>
       withState(options, async (manager) => {
         const serial = await manager.rollback(to)
@@ -173,7 +173,7 @@ function registerCare(state: Command): void {
       const restored = await restoreState(engine, { name: options.state, locks, ...(from !== undefined && { from }) })
       if (options.json) return printJson(restored)
       log(`The state ${options.state} was restored from ${restored.backup.path}; its serial is now ${restored.serial}.`)
-      if (restored.setAside !== null) log(`What was there before is kept in ${restored.setAside}`)
+      if (restored.setAside !== null) log(`The replaced state is kept in ${restored.setAside}`)
     },
   )
 }
@@ -212,10 +212,10 @@ function registerTransfer(state: Command): void {
   stateCommand(
     state,
     'import <file>',
-    'put the builds of a JSON document in the place of those of the state; - for standard input',
+    'replace the builds of the state by the builds of a JSON document; - for standard input',
   )
     .option('--merge', 'keep builds that the document does not have')
-    .option('--force', 'replace builds by those of another lineage, or of a lower serial')
+    .option('--force', 'replace builds even by a document of another lineage, or of a lower serial')
     .action(async (file: string, options: StateOptions & { merge?: boolean; force?: boolean }) => {
       const document = readDocument(file === '-' ? 'standard input' : file, await readWhole(file))
       const replace = async (manager: StateManager) => {

@@ -44,7 +44,7 @@ export function makePlan(wanted: Omit<Plan, 'schema' | 'created_at'>): Plan {
   return { schema: PLAN_SCHEMA, created_at: new Date().toISOString(), ...wanted }
 }
 
-/** The steps in their order. Those of a group (one cell, every target) belong next to each other in time. */
+/** The steps in their order. The steps of a group (one cell, every target) belong next to each other in time. */
 export function stepGroups({ seed, iterations, ram_mb, file_sizes, targets }: Plan): Step[][] {
   const random = seededRandom(seed)
   const cells = ram_mb.flatMap((ramMb) => file_sizes.map((fileSize) => ({ ramMb, fileSize })))
@@ -60,7 +60,7 @@ export function stepGroups({ seed, iterations, ram_mb, file_sizes, targets }: Pl
   ).flat()
 }
 
-/** Names a step among those of its plan. */
+/** Names a step within its plan. */
 export function stepKey({ target, ramMb, fileSize, iteration }: Step): string {
   return `${cellKey({ target, ramMb, fileSize })}-i${iteration}`
 }

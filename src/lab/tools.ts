@@ -21,7 +21,7 @@ export function findOnPath(name: string): string | null {
   return null
 }
 
-/** Those of the programs that are not there. */
+/** The programs that are missing. */
 export function findMissing(names: readonly string[]): string[] {
   return names.filter((name) => findOnPath(name) === null)
 }

@@ -2,7 +2,9 @@
 import { HoldfastError, type ErrorOptions } from '../base/index.ts'
 import type { LockInfo } from './lock-info.ts'
 
-/** LOCK_HELD: somebody else has it and the caller did not want to wait. `details.holder` is the holder's LockInfo. */
+/**
+ * LOCK_HELD: another process holds it and the caller did not want to wait. `details.holder` is the holder's LockInfo.
+ */
 export class LockHeldError extends HoldfastError {
   constructor(holder: LockInfo) {
     super('LOCK_HELD', `the lock ${holder.name} is held by ${describeHolder(holder)}`, forHolder(holder))

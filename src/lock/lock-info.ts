@@ -1,4 +1,4 @@
-/** What is known of a lock's holder. The names follow Terraform's LockInfo, in the case of JSON documents of ours. */
+/** The facts about a lock's holder. The names follow Terraform's LockInfo, in the case of JSON documents of ours. */
 
 export interface LockInfo {
   /** Names this one acquisition; releasing and force-unlocking need it. */
@@ -11,7 +11,7 @@ export interface LockInfo {
   who: string
   /** The Holdfast that took it. */
   version: string
-  /** When it was acquired or, of one who waits, asked for; ISO 8601, by the holder's clock. */
+  /** When it was acquired or, for a waiter, requested; ISO 8601, by the holder's clock. */
   created: string
   /** When it expires unless it is renewed; ISO 8601, by the wall clock, for people: expiry itself is monotonic. */
   expires: string
@@ -31,6 +31,6 @@ export type LockStatus = (typeof LOCK_STATUSES)[number]
 
 export interface HeldLock extends LockInfo {
   status: LockStatus
-  /** Who waits, the next one first. */
+  /** The waiters, the next one first. */
   waiting: readonly Pick<LockInfo, 'id' | 'operation' | 'who' | 'created'>[]
 }

@@ -36,7 +36,7 @@ export interface LockManagerOptions {
 }
 
 export interface AcquireOptions {
-  /** What the lock is for, in a word or two, shown to those who wait. */
+  /** What the lock is for, in a word or two, shown to waiters. */
   operation: string
   /** Free text or JSON, shown by `lock show`. Default empty. */
   info?: string
@@ -127,7 +127,7 @@ export class LockManager implements AsyncDisposable {
     return this.#store.isReplaced()
   }
 
-  /** The lock's holder and who waits, or null when it is free. */
+  /** The lock's holder and waiters, or null when it is free. */
   read(name: string): Promise<HeldLock | null> {
     return this.#store.read(name)
   }
@@ -155,7 +155,7 @@ export class LockManager implements AsyncDisposable {
   /**
    * Breaks a lock, for when its holder is known to be dead or must be stopped: its `signal` aborts at its next renewal,
    * and its fencing token is refused from the next holder's first save on. The id guards against breaking another lock
-   * than the one that was looked at.
+   * than the inspected one.
    * @throws NOT_FOUND when it is free; WRONG_LOCK_ID when it is held under another id.
    */
   async forceUnlock(name: string, id: string): Promise<void> {
@@ -167,7 +167,7 @@ export class LockManager implements AsyncDisposable {
   async close(): Promise<void> {
     this.#isClosing = true
     for (const wait of this.#waits) wait.abort(new HoldfastError('NOT_READY', 'the locks were closed during the wait'))
-    // A lock that is on its way must be among those that are released.
+    // A lock that is being granted must be released too.
     await Promise.allSettled(this.#asked)
     await Promise.allSettled([...this.#held].map((lock) => lock.release()))
     if (this.#timer) clearTimeout(this.#timer)

@@ -1,6 +1,6 @@
 /**
  * The port for locks: who holds which, and who stands in line. Drivers stand in folders beside this file;
- * `test/lock/conformance.ts` holds them to it. What is not a store's job: renewing, timeouts, metrics (LockManager's).
+ * `test/lock/conformance.ts` holds them to it. Renewing, timeouts and metrics are LockManager's job.
  */
 import type { HeldLock, LockInfo } from './lock-info.ts'
 
@@ -12,7 +12,7 @@ export interface LockRequest {
   tokenAbove: number
   /** Whether the lock outlives the process that asks: only its TTL or a release ends it. */
   isDetached: boolean
-  /** Whether to stand in line when somebody else has it. */
+  /** Whether to wait in line when it is held. */
   wait: boolean
   /** Called once if there is a wait, with the holder of that moment. */
   onWait?: (holder: LockInfo) => void
@@ -40,12 +40,12 @@ export interface LockStore {
   isReplaced(): boolean
   /**
    * Takes the lock, if need be after all who asked before. Atomic: it is either wholly taken or not at all.
-   * @returns the grant, or the holder when `wait` is false and somebody has it.
+   * @returns the grant, or the holder when `wait` is false and the lock is held.
    * @throws the signal's reason when that aborts first, with the place in line given up; LOCK_DAMAGED.
    */
   acquire(request: LockRequest, signal?: AbortSignal): Promise<Grant | { holder: LockInfo }>
   /**
-   * Gives a lock `ttlMs` more from now on. Also right after its time was up, as long as nobody took it.
+   * Gives a lock `ttlMs` more from now on. Also right after its time was up, as long as no other process took it.
    * @returns false when it is no longer held under this id.
    */
   renew(name: string, id: string, ttlMs: number): Promise<boolean>
@@ -56,7 +56,7 @@ export interface LockStore {
   /** All held locks by name. */
   list(): Promise<HeldLock[]>
   /**
-   * Frees a lock whoever holds it, a damaged one included, if `id` is the one that `read` shows.
+   * Frees a lock whoever holds it, a damaged one included, if `id` is what `read` shows.
    * @returns whether it was.
    */
   forceRelease(name: string, id: string): Promise<boolean>

@@ -68,7 +68,7 @@ export class Lock implements AsyncDisposable {
     return this.info.name
   }
 
-  /** Greater than that of every earlier holder: what the lock guards refuses smaller ones. */
+  /** Greater than every earlier holder's: the guarded thing refuses smaller ones. */
   get fencingToken(): number {
     return this.info.fencingToken
   }
@@ -84,7 +84,7 @@ export class Lock implements AsyncDisposable {
     if (this.#release) throw new LockLostError(this.name, 'it was released')
   }
 
-  /** Whether a holder who has no need of it should let go: somebody stands in line, or it is lost. */
+  /** Whether a holder that does not need it should let go: another process waits, or it is lost. */
   async isWanted(): Promise<boolean> {
     if (this.#release || this.signal.aborted) return true
     const held = await this.#store.read(this.name)
@@ -94,7 +94,7 @@ export class Lock implements AsyncDisposable {
   /**
    * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time. When the store
    * fails for seconds (a full disk) the lock is left to its TTL: it is renewed no more.
-   * @throws LOCK_LOST when it had been lost before: what was done under it may have met somebody else's work; the
+   * @throws LOCK_LOST when it had been lost before: what was done under it may have met another holder's work; the
    * store's failure.
    */
   release(): Promise<void> {

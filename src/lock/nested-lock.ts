@@ -1,12 +1,12 @@
 /**
  * Locks within locks. What runs under a lock (`holdfast lock acquire NAME -- ...`) may take that lock again: it gets
- * the lock NAME/within, so that those who do so at the same time still take turns, and acts with the token of the
- * outer one. It has the lock for as long as it holds the inner and somebody holds the outer one.
+ * the lock NAME/within, so that several that do so at once still take turns, and acts with the token of the
+ * outer one. It has the lock for as long as it holds the inner lock and the outer one is held.
  */
 import type { HeldLock } from './lock-info.ts'
 import type { LockStore } from './lock-store.ts'
 
-/** A token that must not be smaller than those that were seen with the lock's name. */
+/** A token that must not be smaller than any seen with the lock's name. */
 export interface LockFence {
   readonly lock: string
   readonly token: number
@@ -42,7 +42,7 @@ export async function isOuterHeld(store: LockStore, { outer }: LockPlace): Promi
   return true
 }
 
-/** What a lock needs of its store, for one that is taken at such a place. */
+/** What a lock at such a place needs of its store. */
 export class NestedStore implements Pick<LockStore, 'renew' | 'release' | 'read'> {
   readonly #store: LockStore
   readonly #place: LockPlace

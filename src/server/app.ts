@@ -61,7 +61,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     trustProxy: (_address, hop) => hop === 0,
     genReqId: () => randomId(REQUEST_ID_LENGTH),
     bodyLimit: MAX_PARSED_BODY_BYTES,
-    // A big file may take hours; what is cut is a connection on which nothing moves, and slow headers.
+    // A big file may take hours; only idle connections and slow headers are cut.
     requestTimeout: 0,
     connectionTimeout: config.idleTimeout,
     http: {

@@ -42,7 +42,7 @@ export function answerConnectionError(error: ConnectionError, socket: Socket): v
 }
 
 /**
- * Whether an answer has begun: what is written now would lie among its bytes. Node's own handler asks in the same way.
+ * Whether an answer has begun: more output would lie among its bytes. Node's own handler asks in the same way.
  */
 function isAnswering(socket: Socket): boolean {
   const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }

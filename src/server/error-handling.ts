@@ -1,4 +1,4 @@
-/** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for those that accept it. */
+/** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for clients that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_CODES, HoldfastError, prefersHtml, prefersJson } from '../base/index.ts'
 import { sendRecipientError } from '../share/index.ts'
@@ -41,7 +41,7 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
     const error = refuse(request, reply)
     return (error.code === 'NOT_FOUND' ? page.offer(request, reply, 404) : null) ?? answer(request, reply, error)
   })
-  // Before the body is asked for and parsed: nobody wants it.
+  // Before the body is asked for and parsed: it is not wanted.
   app.addHook('preParsing', async (request, reply) => {
     if (request.is404 && !['GET', 'HEAD'].includes(request.method)) throw refuse(request, reply)
   })

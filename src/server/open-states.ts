@@ -19,7 +19,7 @@ export class OpenStates implements AsyncDisposable {
     this.#log = log
   }
 
-  /** Those that are open, though they may have been removed since. */
+  /** The open ones, though they may have been removed since. */
   get opened(): readonly string[] {
     return [...this.#open.keys()]
   }
@@ -63,7 +63,7 @@ export class OpenStates implements AsyncDisposable {
     if (!(await this.names()).includes(name)) throw new HoldfastError('NOT_FOUND', `there is no state ${name}`)
     const opening = this.#open.get(name) ?? this.#openState(name)
     this.#open.set(name, opening)
-    // One that failed is tried anew the next time.
+    // A failed one is tried anew the next time.
     opening.catch(() => this.#open.delete(name))
     return opening
   }
@@ -73,7 +73,7 @@ export class OpenStates implements AsyncDisposable {
     return StateManager.open(await this.engine(), { name, metrics: this.#metrics, log: this.#log })
   }
 
-  /** A restore puts another file in the place of the one that is open here; several readers may find that out. */
+  /** A restore puts another file in the place of the open one; several readers may find that out. */
   async #dropIfReplaced(name: string, state: StateManager, error: unknown): Promise<boolean> {
     const isReplaced = error instanceof HoldfastError && error.code === 'STATE_REPLACED'
     const isCurrent = (await this.#open.get(name)) === state

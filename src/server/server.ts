@@ -40,7 +40,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   if (!sharedSecret) throw new HoldfastError('INTERNAL', 'there is no shared secret')
   let isStarted = false
   opened.defer(() => {
-    // Nobody has been told the passphrase of a start that failed, so the next start makes another.
+    // The passphrase of a failed start was never shown, so the next start makes another.
     if (!isStarted && kept?.madeAt) rmSync(kept.madeAt)
   })
   const isNewDatabase = !existsSync(folder.databasePath)

@@ -26,7 +26,7 @@ const MAX_USER_AGENT_LENGTH = 500
 export interface DownloadRequest {
   fileId: string
   sizeBytes: number
-  /** Whether the file has a limit: then a restart of the server must not forget who has had it. */
+  /** Whether the file has a limit: then a restart of the server must not forget its recipients. */
   isLimited: boolean
   clientIp: string
   userAgent: string
@@ -59,7 +59,7 @@ export interface Transfer {
   /** Notes bytes that the socket has taken. */
   sent(range: ByteRange): void
   /**
-   * To be called when the transfer ends. @param isCut whether the client went away: what was on its way may be lost.
+   * To be called when the transfer ends. @param isCut whether the client went away: bytes on their way may be lost.
    */
   end(isCut: boolean): Promise<void>
   /** To be called when the connection is reset after the end: what the client had not read is lost. */
@@ -70,7 +70,7 @@ export class Downloads {
   readonly #db: Kysely<ShareTables>
   readonly #clock: Clock
   readonly #log: Log
-  /** By file and address, the one that asked longest ago first. */
+  /** By file and address, the least recent first. */
   readonly #clients = new Map<string, Client>()
 
   constructor(database: Database, clock: Clock, log: Log) {
@@ -80,7 +80,7 @@ export class Downloads {
   }
 
   /**
-   * Lets a transfer begin, and counts and logs a download unless the client goes on with one that it began.
+   * Lets a transfer begin, and counts and logs a download unless the client goes on with its own.
    * @throws DOWNLOADS_USED_UP when it is a new download and the file's limit is reached.
    */
   async begin(request: DownloadRequest): Promise<Transfer> {
@@ -102,7 +102,7 @@ export class Downloads {
   async check(request: DownloadRequest, limit: { downloads: number; max: number | null }): Promise<void> {
     if (limit.max === null || limit.downloads < limit.max) return
     const client = this.#clients.get(keyOf(request))
-    // A decision that runs may be the one that used up the limit, for this client.
+    // A running decision may be about to use up the limit for this client.
     await client?.turn
     const grants = client?.grants ?? (await this.#load(request))
     if (!grants.some((grant) => continues(grant, request, this.#clock.now()))) throw usedUp()

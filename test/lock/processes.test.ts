@@ -193,7 +193,7 @@ function scribble(statement: string, path = join(folder, 'locks.db')): void {
   connection.close()
 }
 
-it('locks whose file was removed are lost, and nobody waits for them', async () => {
+it('locks whose file was removed are lost, and no caller waits for them', async () => {
   const data = tempFolder('lock-removed')
   await using locks = await LockManager.open(data)
   const lock = await locks.acquire('x', { operation: 'test', ttlMs: 300 })

@@ -26,9 +26,9 @@ import { createOverlay } from './qemu-img.ts'
 const ID_LENGTH = 8
 /** How systems say that there can be no hard link: another file system, or one that has none. */
 const NO_LINKS = ['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK']
-/** An image gets its name a moment before its JSON file has it; after this long nobody is between the two. */
+/** An image gets its name a moment before its JSON file has it; after this long no process is between the two. */
 const ORPHAN_AGE_MS = 60_000
-/** Nobody writes one image for so long without a change to it. */
+/** No process writes an image for so long without a change to it. */
 const UNKNOWN_MAKER_MS = 24 * 60 * 60 * 1000
 const DRAFT = new RegExp(String.raw`\.(${IDENTITY_NAME})\.part$`)
 

@@ -1,4 +1,4 @@
-/** What is known of a layer: the JSON file beside its image. */
+/** A layer's facts: the JSON file beside its image. */
 import { z } from 'zod'
 
 /** `<key>-<id>`, and so no path. */

@@ -125,7 +125,7 @@ export class QmpClient implements Disposable {
     }
   }
 
-  /** The greeting and events have no id, and nobody waits for them. */
+  /** The greeting and events have no id, and no caller waits for them. */
   #read(line: string): void {
     try {
       const answer = answerSchema.safeParse(JSON.parse(line))

@@ -76,7 +76,9 @@ function goJson(value: unknown): string {
   )
 }
 
-/** Packer's own: a file beside the manifest. A run that was killed leaves it behind, so it holds nobody up for long. */
+/**
+ * Packer's own: a file beside the manifest. A run that was killed leaves it behind, so it blocks no process for long.
+ */
 class PackerLock implements Disposable {
   readonly #path: string
 

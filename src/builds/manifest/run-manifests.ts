@@ -20,13 +20,13 @@ import { readManifest, updateManifest, type ManifestEntry, type PackerManifest }
 const termsSchema = z.object({
   /** Stands in manifests in the place of Packer's run id. */
   runUuid: z.string(),
-  /** Whether the first entry of a run takes the place of those of all earlier runs. */
+  /** Whether the first entry of a run replaces the entries of all earlier runs. */
   force: z.boolean(),
   /** Absolute. Packer's own lock file gives way after 600 ms. */
   lock: z.string(),
 })
 
-/** What is the same for all sources of one `holdfast build`. */
+/** Shared by all sources of one `holdfast build`. */
 export type ManifestTerms = Readonly<z.infer<typeof termsSchema>>
 
 /** @param isForced whether the user said --force. */
@@ -109,7 +109,7 @@ interface Part {
   readonly entries: readonly ManifestEntry[]
 }
 
-/** Those that have been merged, in their order. */
+/** The merged ones, in their order. */
 function partsOf(run: Run): Part[] {
   if (!existsSync(run.manifests)) return []
   const steps = readdirSync(run.manifests).flatMap((name) => /^(\d+)\.path$/.exec(name)?.[1] ?? [])
@@ -133,7 +133,7 @@ function add({ path, entries }: Part, terms: ManifestTerms): void {
   }))
 }
 
-/** Each entry once: another build of the run may have one that is equal. */
+/** Each entry once: another build of the run may have an equal one. */
 function without({ builds, last_run_uuid }: PackerManifest, entries: readonly ManifestEntry[]): PackerManifest {
   const left = [...builds]
   for (const entry of entries) {

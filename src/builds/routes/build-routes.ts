@@ -78,7 +78,7 @@ function recordRoutes(instance: FastifyInstance, { states }: BuildRoutesDependen
       const untyped: FastifyReply = reply
       if (request.headers['if-none-match'] === etag) return untyped.code(304).send()
       const page = await listBuilds(states, request.query)
-      // Packer's end changes no state when nobody records it.
+      // Packer's end changes no state when no process records it.
       if (page.builds.some(({ workedOnBy }) => workedOnBy === 'packer')) reply.removeHeader('etag')
       return page
     },
@@ -188,7 +188,7 @@ function eventsRoute(instance: FastifyInstance, { dataFolder, states, ending }: 
       },
     },
     async (request, reply) => {
-      // Before anything is sent: what is not there is a 404.
+      // Before anything is sent: a missing log is a 404.
       await requireBuild({ states, ...request.params })
       const gone = beginEvents(reply)
       const signal = AbortSignal.any([gone, ending, AbortSignal.timeout(MAX_WATCH_MS)])

@@ -10,7 +10,7 @@ import type { Build, BuildStatus, StateManager } from '../../state/index.ts'
 import { buildStatus, viewSummary, type BuildSummary } from './views.ts'
 import { workerOf, type Worker } from './worker.ts'
 
-/** The states of the data folder, as the one who serves them has them. */
+/** The states of the data folder, as the server has them. */
 export interface BuildStates {
   names(): Promise<string[]>
   /** Runs `read` on a state; again if it was restored meanwhile. @throws NOT_FOUND when there is none. */
@@ -155,7 +155,7 @@ function compare(a: Place, b: Place): number {
   return a.name < b.name ? -1 : 1
 }
 
-/** A damaged state must not hide the others, nor must one that a newer Holdfast wrote. */
+/** A damaged state must not hide the others, nor must a state that a newer Holdfast wrote. */
 function problemOf(error: unknown): NonNullable<StateSummary['problem']> {
   // A fault of ours says nothing of the state.
   if (!(error instanceof HoldfastError)) throw error

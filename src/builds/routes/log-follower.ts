@@ -1,4 +1,4 @@
-/** Follows a build's log: what is new in it since the last look, as readable text. */
+/** Follows a build's log: everything new in it since the last look, as readable text. */
 import type { FileHandle } from 'node:fs/promises'
 import { chunks, openLog, tailStart } from './log-file.ts'
 import { ReadableLog } from './readable-log.ts'

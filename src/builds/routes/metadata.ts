@@ -29,7 +29,7 @@ const metadata = z.object({
     .catch(null),
 })
 
-/** `metadataOf` of record.ts is for those who go on with a build and need all of it; a page shows what there is. */
+/** `metadataOf` of record.ts is for callers that go on with a build and need all of it; a page shows what there is. */
 export function knownMetadata(build: Build): z.infer<typeof metadata> {
   return metadata.parse(build.metadata)
 }

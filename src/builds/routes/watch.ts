@@ -1,4 +1,4 @@
-/** A build as it goes on: its record and its log, looked at once a second for as long as somebody listens. */
+/** A build as it goes on: its record and its log, looked at once a second for as long as a client listens. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HoldfastError } from '../../base/index.ts'
 import type { BuildStates, WorkedOn } from './listing.ts'
@@ -39,7 +39,7 @@ export async function* watchBuild(watched: Watched, signal: AbortSignal): AsyncI
         yield { event: 'heartbeat' }
         lastAt = performance.now()
       }
-      // Rejects when there is nobody to wait for any more, and then the loop ends.
+      // Rejects when no client is left to wait for, and then the loop ends.
       await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
     }
   } catch (error) {

@@ -12,7 +12,7 @@ export type Worker = (typeof WORKERS)[number]
 
 const UNDER_WAY: readonly string[] = ['pending', 'creating', 'provisioning']
 
-/** @returns null for a build that is over, and for one that `holdfast build` did not record. */
+/** @returns null for a build that is over, and for a build that `holdfast build` did not record. */
 export async function workerOf(state: StateManager, build: Build): Promise<Worker | null> {
   const { run, template } = knownMetadata(build)
   if (!run || !UNDER_WAY.includes(build.status)) return null

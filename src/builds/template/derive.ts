@@ -66,7 +66,7 @@ export class DerivedFile implements AsyncDisposable {
   ): Promise<DerivedFile> {
     const path = join(folder, derivedName(owner, derived.suffix))
     try {
-      // For the owner alone: a template may hold secrets, and this is a copy that nobody thinks of.
+      // For the owner alone: a template may hold secrets, and people forget that this copy exists.
       await writeFile(path, derived.text, { flag: 'wx', mode: 0o600, flush: true })
     } catch (error) {
       throw new HoldfastError(

@@ -66,7 +66,7 @@ export async function variablesFile(
     const isExpression = isReadAsExpression(variableBlock(template, name))
     const line = `${name} = ${isExpression ? text : hclString(text)}\n`
     await parseHcl(name, line).catch(() => {
-      const message = `What was given for the sensitive variable "${name}" is not a value of its type.`
+      const message = `The value given for the sensitive variable "${name}" is not a value of its type.`
       throw new HoldfastError('TEMPLATE_INVALID', message, { hint: `For a list: -var '${name}=["...", "..."]'` })
     })
     lines.push(line)

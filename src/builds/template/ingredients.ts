@@ -9,7 +9,7 @@ export interface Ingredients {
   /** Expressions of functions whose result counts: the names that `fileset` finds. */
   readonly values: readonly string[]
   readonly files: readonly FileMention[]
-  /** Sentences: what is not known before a run. */
+  /** Sentences about everything that is known only during a run. */
   readonly unknown: readonly string[]
 }
 

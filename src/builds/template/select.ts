@@ -29,7 +29,7 @@ export function selectSources(
   throw new HoldfastError('INVALID_REQUEST', `-only and -except leave no source of ${template.path}; it has: ${have}.`)
 }
 
-/** Those of the patterns of `-except` that match no source: they leave out post-processors. */
+/** The patterns of `-except` that match no source: they leave out post-processors. */
 export function postProcessorsLeftOut(template: Template, except: readonly string[]): string[] {
   const others = matchersOf(template, except).filter(({ test }) => !template.sources.some((one) => test(one.fullName)))
   return others.map(({ pattern }) => pattern).toSorted()

@@ -18,7 +18,7 @@ export interface TemplateSource {
   readonly fullName: string
   /** `qemu`, `null`, `amazon-ebs`. */
   readonly builderType: string
-  /** Those that run for this source (`only` and `except` seen to), in their order. */
+  /** The provisioners that run for this source (after `only` and `except`), in their order. */
   readonly provisioners: readonly TemplateProvisioner[]
 }
 

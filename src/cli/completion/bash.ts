@@ -1,7 +1,7 @@
 import { flatten, type CommandNode } from '../command-tree.ts'
 import { quote } from './quote.ts'
 
-/** For bash 3.2, which macOS has, and later. What is not a word of Holdfast is left to bash, which completes files. */
+/** For bash 3.2, which macOS has, and later. Other words are left to bash, which completes files. */
 export function bashCompletion(program: CommandNode): string {
   const nodes = flatten(program)
   const paths = nodes.flatMap(({ path }) => (path ? [quote(path)] : []))
@@ -30,7 +30,7 @@ complete -o bashdefault -o default -F _holdfast holdfast
 `
 }
 
-/** What may follow an option: one of a few words, or something that bash completes by itself. */
+/** The words that may follow an option: one of a few words, or something that bash completes by itself. */
 function valueCases({ path, options }: CommandNode): string[] {
   return options.flatMap(({ names, value }) => {
     if (!value) return []

@@ -12,7 +12,7 @@ export interface PooledCell extends CellResult {
   pooledCells: number
 }
 
-/** More iterations than a cell ever has: keeps those of one RAM size apart from those of the next. */
+/** More iterations than a cell ever has: keeps the iterations of one RAM size apart from the next. */
 const MAX_ITERATIONS = 1_000_000
 
 /** The cells of enforced sizes as they are; the others of one run, target and file size as one. */

@@ -56,7 +56,10 @@ function split(given: string): { path: string; target: string | undefined } {
   return { path, target }
 }
 
-/** The results of a folder or file, each cell once: of several results of one cell nobody could say which is meant. */
+/**
+ * The results of a folder or file, each cell once: with several results of one cell it would be unclear which is
+ * meant.
+ */
 function readOneEach(path: string): CellResult[] {
   const cells = readResults(path)
   const seen = new Set<string>()

@@ -3,7 +3,7 @@
  * delegated to us, else in a scope of systemd's.
  *
  * Version 1 is refused. It has no throttle of dirty pages by group: a writer at its limit waits in reclaim for pages
- * that nobody submits, and on ext4 it waits inside a transaction, so every writer of that disk waits with it.
+ * that no thread submits, and on ext4 it waits inside a transaction, so every writer of that disk waits with it.
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

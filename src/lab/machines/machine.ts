@@ -54,7 +54,7 @@ export interface Machine {
   readonly workFolder: string
   /** Where `BootRequest.program`'s folder is on the machine; null: on its PATH. */
   readonly programFolder: string | null
-  /** Words to put before a server's command, such as those that move it into a cgroup. */
+  /** Words to put before a server's command, such as a launcher that moves it into a cgroup. */
   readonly commandPrefix: readonly string[]
   /** How often the server's memory is looked at, seconds: looking costs little, but more on slow machines. */
   readonly sampleSeconds: number

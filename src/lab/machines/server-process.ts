@@ -35,13 +35,13 @@ export interface ServerExit {
 const LOG_LINES = 40
 const STOP_TIMEOUT_SECONDS = 10
 /**
- * Looks for the pid of a server that was started, some 20 s: nobody would end a shell that waits for ever when the
+ * Looks for the pid of a server that was started, some 20 s: nothing would end a shell that waits for ever when the
  * lab is killed.
  */
 const START_LOOKS = 1000
 /** Looks for the exit status of a server that has ended, some 10 s: its parent may be slow to write it. */
 const STATUS_LOOKS = 200
-/** Status of a server whose end nobody saw: 128 + SIGKILL. */
+/** Status of a server whose end was not seen: 128 + SIGKILL. */
 const KILLED = 137
 /** USER_HZ, which is 100 on every Linux architecture that Node runs on. */
 const TICKS_PER_SECOND = 100
@@ -63,7 +63,7 @@ export class ServerProcess {
     this.pid = pid
     this.seen = seen
     this.exited = this.#watch(oomKillsBefore)
-    // Whoever races against it sees the failure; nobody has to.
+    // A caller that races against it sees the failure; it may stay unseen.
     this.exited.catch(() => undefined).finally(() => (this.#isGone = false))
   }
 
@@ -94,7 +94,7 @@ n=0
 until [ -s pid ] || [ ! -e run.sh ] || [ $((n += 1)) -gt ${START_LOOKS} ]; do sleep 0.02; done
 read -r key memory unit </proc/meminfo
 echo "$(cat pid 2>/dev/null || echo 0) $kills $memory $(uname -r)"`
-    // Not to be interrupted in the middle: what is half started cannot be ended by its session yet.
+    // Not to be interrupted in the middle: a half-started server cannot be ended by its session yet.
     const { output } = await machine.shell.run(script, { signal: new AbortController().signal })
     signal.throwIfAborted()
     const [pid, kills, memoryKib, kernel = ''] = output.trim().split(' ')

@@ -20,7 +20,7 @@ import { ChildShell, quote } from './shell.ts'
 const OPTIONS = ['BatchMode=yes', 'ConnectTimeout=10', 'ServerAliveInterval=10', 'ServerAliveCountMax=3']
 const FORWARD_TIMEOUT_MS = 15_000
 const STOP_TIMEOUT_MS = 30_000
-/** Ports that Linux gives to nobody by itself. */
+/** Ports that Linux does not assign by itself. */
 const SERVER_PORTS = [20_000, 32_000] as const
 
 export class SshMachine implements MachineDriver {
@@ -54,7 +54,7 @@ export class SshMachine implements MachineDriver {
   async boot({ reaper }: BootRequest): Promise<Machine> {
     const startedAt = performance.now()
     const shell = this.#shell()
-    // Not to be interrupted: nobody would know of the folder.
+    // Not to be interrupted: no process would know of the folder.
     const whole = new AbortController().signal
     const { output } = await shell.run('mktemp -d "${TMPDIR:-/tmp}/holdfast-lab.XXXXXX"', { signal: whole })
     const workFolder = output.trim()

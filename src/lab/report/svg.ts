@@ -43,7 +43,7 @@ export interface Frame {
 
 export const FRAME: Frame = { width: 480, height: 260, left: 50, right: 12, top: 12, bottom: 40 }
 
-/** An image with a text for those who do not see it. */
+/** An image with a text for people who do not see it. */
 export function svg({ width, height }: Frame, label: string, content: string): string {
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(label)}">${content}</svg>`
 }

@@ -14,7 +14,7 @@ export async function usingFolder<T>(folder: string, work: () => Promise<T> | T)
     const isFull = isDiskFull(error)
     if (!isFull && !NOT_ALLOWED.includes(systemErrorCode(error) ?? '') && !isDenied(error)) throw error
     const hint = isFull
-      ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. What was measured is kept.'
+      ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. The measurements are kept.'
       : 'It must be a folder that can be written to; --out and XDG_CACHE_HOME name others.'
     throw new HoldfastError('LAB_FOLDER_UNUSABLE', `the lab cannot use ${folder}: ${messageOf(error)}`, {
       hint,

@@ -62,7 +62,7 @@ export const iterationSchema = z.object({
   /** From the first byte sent to the answer's last; null when there was no whole answer. */
   duration_seconds: seconds.nullable(),
   duration_ns: z.number().int().min(0).nullable(),
-  /** Until the last byte had left the client; what is left of the duration the server took to answer. */
+  /** Until the last byte had left the client; the rest of the duration the server took to answer. */
   sent_seconds: seconds.nullable(),
   /** Megabytes (10^6 bytes) a second, as in PicoShare's harness; null unless the upload succeeded. */
   throughput_mbps: z.number().min(0).nullable(),
@@ -133,7 +133,7 @@ export const cellResultSchema = z.object({
   target: z.object({
     name: z.string(),
     kind: z.string(),
-    /** Empty when nobody can tell. */
+    /** Empty when unknown. */
     version: z.string(),
     /**
      * Begin of a SHA-256 of the program's files, null when they were not seen: tells two builds of one version apart.
@@ -144,7 +144,7 @@ export const cellResultSchema = z.object({
   /** How many cells ran at once; timings of parallel cells disturb each other. */
   parallel: z.number().int(),
   boot_time_seconds: seconds.nullable(),
-  /** How many were asked for; null when nobody knows. Fewer were made of a cell that was interrupted or given up. */
+  /** How many were asked for; null when unknown. Fewer were made of a cell that was interrupted or given up. */
   planned_iterations: z.number().int().nullable().default(null),
   num_iterations: z.number().int(),
   iterations: z.array(iterationSchema),

@@ -18,7 +18,7 @@ import { hostLoad, waitUntilQuiet } from './host.ts'
 import type { Phases } from './phases.ts'
 import { ServerUnderTest } from './server-under-test.ts'
 
-/** What is the same for every iteration of a run. */
+/** Shared by every iteration of a run. */
 export interface Conditions {
   driver: MachineDriver
   upload: UploadWay

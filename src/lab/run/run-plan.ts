@@ -76,7 +76,8 @@ export async function runPlan(given: PlanRun): Promise<Outcome> {
 }
 
 /**
- * Those of a group one after another, as many groups at once as the plan says. An error ends them all, in good order.
+ * The steps of a group one after another, as many groups at once as the plan says. An error ends them all, in good
+ * order.
  */
 async function takeSteps({ plan, session }: PlanRun, take: (step: Step) => Promise<void>): Promise<void> {
   const waiting = stepGroups(plan)
@@ -155,7 +156,7 @@ async function runStep(
   return runIteration(conditions, subject, cell, retry, presenter, session.signal)
 }
 
-/** What is known of each cell so far. */
+/** The facts about each cell so far. */
 class CellBook {
   readonly #run: Run
   readonly #prepared: ReadonlyMap<string, PreparedTarget>
@@ -219,7 +220,7 @@ class CellBook {
     return [...new Map(this.#steps.map((step) => [cellKey(step), step])).values()]
   }
 
-  /** Of the steps that are left those that will be taken, if cells that have only failed so far go on to. */
+  /** The steps that are left and will be taken, if cells that have only failed so far go on to. */
   #expected(left: readonly Step[]): Step[] {
     const taken = new Map<string, number>()
     return left.filter((step) => {

@@ -1,4 +1,4 @@
-/** A server that was started for one attempt, or one that runs already: where it is, what it uses, whether it lives. */
+/** A server that was started for one attempt, or that runs already: where it is, what it uses, whether it lives. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { messageOf } from '../../base/index.ts'
@@ -88,7 +88,7 @@ export class ServerUnderTest {
     )
   }
 
-  /** What it has used so far, oldest first; empty when nobody can tell. */
+  /** What it has used so far, oldest first; empty when unknown. */
   get usage(): readonly Usage[] {
     return this.#process?.usage ?? this.#polled
   }

@@ -1,4 +1,4 @@
-/** What is known of the ratio of two speeds, however it was come by. */
+/** An estimate of the ratio of two speeds, whatever the method. */
 import { interval, type Interval } from './bootstrap.ts'
 
 export interface Estimate {

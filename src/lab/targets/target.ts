@@ -19,7 +19,7 @@ export interface PreparedTarget {
   version: string
   /** What the machine must have of this host, or null when nothing has to be brought. */
   program: Program | null
-  /** How it is started, or null and a URL for one that runs already. */
+  /** How it is started, or null and a URL for a server that runs already. */
   start: ((place: Place) => Launch) | null
   url: string | null
 }

@@ -7,7 +7,7 @@ import type { PreparedTarget, Target } from './target.ts'
 const ANSWER_TIMEOUT_MS = 10_000
 const health = z.object({ version: z.string() })
 
-/** A server that runs already, anywhere. Nothing is started or ended; what is uploaded is removed again. */
+/** A server that runs already, anywhere. Nothing is started or ended; uploads are removed again. */
 export class UrlTarget implements Target {
   readonly kind = 'url'
   readonly secret: string

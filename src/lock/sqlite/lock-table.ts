@@ -1,6 +1,6 @@
 /**
  * The tables of locks.db and what can be done to them within one transaction. A row in `locks` is a held lock, a row in
- * `waiters` a place in line; a lock that is let go passes to the first in line at once, so that nobody can push in.
+ * `waiters` a place in line; a lock that is let go passes to the first in line at once, so that no process can push in.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
@@ -21,7 +21,7 @@ export const SCHEMA = `
 /** A damaged record's token may have been anything: the next one is this much above all that are known. */
 const TOKEN_LEAP = 1_000_000
 
-/** How long one who was given the lock while waiting has to show that it noticed (by renewing), ms. */
+/** How long a waiter that was given the lock has to show that it noticed (by renewing), ms. */
 const NOTICE_MS = 3000
 
 /** What a request leaves in the table, as JSON: the same text while it waits and while it holds. */
@@ -117,7 +117,7 @@ export class LockTable {
     this.#leave = new LazyStatement(connection, 'DELETE FROM waiters WHERE lock = ? AND ticket = ?')
   }
 
-  /** The lock's entry, or null when nobody ever asked for it. @throws LOCK_DAMAGED; IndexDamage. */
+  /** The lock's entry, or null when it was never asked for. @throws LOCK_DAMAGED; IndexDamage. */
   read(name: string): LockEntry | null {
     const row = this.#find(name)
     if (!row) return null
@@ -146,7 +146,7 @@ export class LockTable {
     })
   }
 
-  /** Who waits, the next one first. Damaged places are left out. */
+  /** The waiters, the next one first. Damaged places are left out. */
   line(lock: number): { ticket: number; claim: Claim }[] {
     const rows = this.#line.all(lock) as unknown as WaiterRow[]
     return rows.flatMap((row) => {

@@ -35,7 +35,7 @@ export class Lookout {
     this.#parts = parts
   }
 
-  /** Looks from time to time until nobody waits. */
+  /** Looks from time to time until no caller waits. */
   start(): void {
     this.#timer ??= setTimeout(
       () => {

@@ -1,7 +1,7 @@
 /**
  * Locks in a SQLite file that any number of processes of one machine share. The file is `synchronous=NORMAL`: a power
  * failure may forget the newest locks, whose holders it ended as well; what must not go back then, the highest fencing
- * token, is kept by those who check it.
+ * token, is kept by the things that check it.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, isNear, SELF } from '../../base/index.ts'
@@ -22,7 +22,7 @@ const TRUST_MS = 10
 const PROCESS_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 const CLOCKS: Clocks = { wallMs: () => Date.now(), monotonicMs: () => PROCESS_START_MS + performance.now() }
 
-/** What a transaction found: the grant, or who has the lock, which may be one to whom it has just been passed on. */
+/** What a transaction found: the grant, or the holder, which may have been given the lock just now. */
 type Outcome = { grant: Grant } | { holder: HeldEntry; isNew: boolean; ticket: number | null }
 
 export class SqliteLocks implements LockStore {

@@ -24,7 +24,9 @@ export function deriveJson(template: JsonTemplate, source: JsonSource, options: 
   return `${JSON.stringify(derived, null, 2)}\n`
 }
 
-/** Turns each manifest post-processor of the user's into one that writes for us and the step behind it. */
+/**
+ * Turns each manifest post-processor of the user's into a post-processor that writes for us, and the step behind it.
+ */
 function redirecting(manifests: DeriveOptions['manifests']): (plugin: JsonPlugin) => JsonPlugin[] {
   let count = 0
   return (plugin) => {

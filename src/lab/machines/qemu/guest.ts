@@ -7,7 +7,7 @@ export const SERVER_PORT = 8080
 /** What the guest writes to its console once its shell listens. */
 export const READY_LINE = '@holdfast-lab-ready'
 
-/** In the order in which they must be loaded; those that a kernel has built in are not there as files. */
+/** In the order in which they must be loaded; a module that the kernel has built in is missing as a file. */
 export const MODULES = [
   'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_mmio',
   'virtio_blk failover net_failover virtio_net',

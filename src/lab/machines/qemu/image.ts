@@ -44,7 +44,7 @@ export function findImage(): Image {
 }
 
 /**
- * Builds it, in place of one that is there.
+ * Builds it, in place of an existing one.
  * @param say is told each step.
  * @throws MACHINE_UNAVAILABLE naming the tool.
  */
@@ -91,7 +91,7 @@ export async function makeDisk(path: string, size: string, options: string[], si
   })
 }
 
-/** Its name changes with what we put into it, so that nobody goes on with an image of an earlier version. */
+/** Its name changes with what we put into it, so that no run goes on with an image of an earlier version. */
 function imageFolder(): string {
   const content = createHash('sha256').update(JSON.stringify([INITRAMFS_INIT, ROOT_INIT, MODULES]))
   return join(cacheFolder(), `image-${content.digest('hex').slice(0, 12)}`)

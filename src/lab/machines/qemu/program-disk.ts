@@ -37,7 +37,7 @@ export async function programDisk(program: Program, signal: AbortSignal): Promis
   return target
 }
 
-/** Each build of a server leaves an image here; those that were not used for longest go. */
+/** Each build of a server leaves an image here; the least recently used go. */
 function removeOld(folder: string): void {
   const images = readdirSync(folder)
     .filter((name) => name.endsWith('.img'))
