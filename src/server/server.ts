@@ -70,7 +70,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     keepDeletedMs: config.keepDeleted,
   })
   const draining = new Draining()
-  // Runs between the end of HTTP and that of the blobs: what was cut off removes its partial files.
+  // Runs after HTTP ends and before the blobs do: uploads that were cut remove their partial files.
   opened.defer(() => waitFor(() => share.activeTransfers === 0, CLEAN_UP_MS))
   const stores = { database, blobs, states, dataFolder: folder.path }
   const app = await createApp({ config, clock, log, metrics, stateMetrics, ...stores, share, sharedSecret, draining })

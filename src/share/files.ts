@@ -1,4 +1,4 @@
-/** The list of files: what is known about each, without its bytes. */
+/** The list of files: the facts about each, without its bytes. */
 import { sql, type Kysely, type SelectQueryBuilder, type Selectable, type Transaction } from 'kysely'
 import { HoldfastError, randomId, type Clock } from '../base/index.ts'
 import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
@@ -23,7 +23,7 @@ export interface NewFile {
   maxDownloads: number | null
 }
 
-/** Fields to replace; those that are absent stay. */
+/** Fields to replace; absent ones stay. */
 export type FileChange = Partial<
   Pick<FilesTable, 'filename' | 'content_type' | 'expires_at' | 'note' | 'passphrase_hash' | 'max_downloads'>
 >
@@ -63,7 +63,7 @@ export class Files {
     this.#clock = clock
   }
 
-  /** The file, or null when there is none, or it was deleted or has expired: what is in the trash is never shown. */
+  /** The file, or null when there is none, or it was deleted or has expired: files in the trash are never shown. */
   async find(id: string): Promise<ListedFile | null> {
     const row = await this.#listed().where('files.id', '=', id).executeTakeFirst()
     return row ?? null

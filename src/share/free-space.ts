@@ -26,7 +26,7 @@ export class FreeSpace {
     this.#minFreeBytes = minFreeBytes
   }
 
-  /** Bytes that a new upload may have, those of the trash included, or null when the store knows no limit. */
+  /** Bytes that a new upload may have, the trash's included, or null when the store knows no limit. */
   async available(): Promise<number | null> {
     const unused = await this.#unused()
     return unused === null ? null : Math.max(0, unused + (await this.#trash.removableBytes()))
@@ -54,7 +54,7 @@ export class FreeSpace {
   }
 
   /**
-   * Promises space to an upload. One of unknown length (null) is let in while there is any at all.
+   * Promises space to an upload. An upload of unknown length (null) is let in while there is any at all.
    * @throws NO_SPACE with what is needed and what there is.
    */
   async reserve(bytes: number | null): Promise<Reservation> {

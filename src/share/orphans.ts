@@ -34,7 +34,7 @@ export class Orphans {
   }
 
   /**
-   * Puts blobs without a row into quarantine, takes back those that have one again. @returns how many were removed in
+   * Puts blobs without a row into quarantine, takes back blobs that have one again. @returns how many were removed in
    * the end.
    */
   async sweep(): Promise<number> {

@@ -37,7 +37,7 @@ export function parsePartHeaders(bytes: Buffer): PartHeaders {
   }
 }
 
-/** Browsers and most programs send UTF-8; what is not UTF-8 is read as Latin-1. */
+/** Browsers and most programs send UTF-8; other bytes are read as Latin-1. */
 function decode(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   return text.includes('\ufffd') ? bytes.toString('latin1') : text

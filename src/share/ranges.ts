@@ -13,7 +13,7 @@ export interface Validators {
   lastModified: Date
 }
 
-/** Whether the client asks for another file than the one that is there: 412 (RFC 9110 section 13.2.2). */
+/** Whether the client asks for another version of the file: 412 (RFC 9110 section 13.2.2). */
 export function isPreconditionFailed(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
   const match = headers['if-match']
   // A weak tag never matches here: section 13.1.1 asks for the strong comparison.
@@ -75,7 +75,7 @@ function wholeSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000) * 1000
 }
 
-/** Adds a range to sorted ranges that do not touch; those that the new one touches become one with it. */
+/** Adds a range to sorted ranges that do not touch; the ranges that it touches become one with it. */
 export function mergeRange(ranges: readonly ByteRange[], added: ByteRange): ByteRange[] {
   const apart = ranges.filter(({ start, end }) => end < added.start || start > added.end)
   const touching = [added, ...ranges.filter((range) => !apart.includes(range))]

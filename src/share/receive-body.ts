@@ -33,7 +33,7 @@ export function receive(body: Readable, writer: BlobWriter, take: (chunk: Buffer
   return promise.finally(() => {
     stopWatching()
     body.off('data', onData)
-    // Without a listener it would flow on: a client would send at full speed what nobody wants until it has its answer.
+    // Without a listener it would flow on: a client would send at full speed unwanted bytes until it has its answer.
     body.pause()
     writer.failed.removeEventListener('abort', onFailed)
   })
@@ -50,7 +50,7 @@ export function receiveBody(body: Readable, writer: BlobWriter, onBytes: OnBytes
 }
 
 /**
- * Frees the memory of a chunk that nobody will look at again. Left to the garbage collector, the chunks of a fast
+ * Frees the memory of a chunk that is not needed again. Left to the garbage collector, the chunks of a fast
  * upload pile up to tens of megabytes before it gets to them.
  */
 export function release(chunk: Buffer): void {

@@ -82,7 +82,7 @@ export interface ShareSettingsTable {
 
 /**
  * Uploads that go on over several requests. The bytes of one are with the blob store under `blob_key` from the
- * beginning; a partial upload whose bytes were joined to those of its final upload has the key of that one.
+ * beginning; a partial upload whose bytes were joined to its final upload has that upload's key.
  */
 export interface ResumableUploadsTable {
   id: string

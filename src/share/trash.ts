@@ -73,7 +73,7 @@ export class Trash {
     return result.numUpdatedRows > 0n
   }
 
-  /** Those that were hidden last come first. */
+  /** The last hidden first. */
   async list(limit: number, offset: number): Promise<TrashedFile[]> {
     const rows = await this.#hidden()
       .leftJoin('guest_links', 'guest_links.id', 'files.guest_link_id')
@@ -103,7 +103,7 @@ export class Trash {
   }
 
   /**
-   * Removes the file that room is made of first: what was deleted, then what has expired, the oldest first. @returns
+   * Removes the file that room is made of first: deleted files, then expired ones, the oldest first. @returns
    * whether there was one.
    */
   async removeOldest(): Promise<boolean> {
@@ -139,7 +139,8 @@ export class Trash {
   }
 
   /**
-   * Begins the quarantine of files that have expired, and ends that of files that have not, by the clock as it is now.
+   * Begins the quarantine of files that have expired, and ends the quarantine of files that have not, by the present
+   * clock.
    */
   async followClock(): Promise<void> {
     const now = this.#deps.clock.now()

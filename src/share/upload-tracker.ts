@@ -36,9 +36,9 @@ export class TrackedUpload {
   readonly startedAt: number
   /** Emits `change` when the upload ends. */
   readonly events = new EventEmitter()
-  /** Received so far, those of earlier connections included. */
+  /** Bytes received so far, over earlier connections too. */
   bytes: number
-  /** Between two requests of a resumable upload: it may go on, and nobody need wait for it. */
+  /** Between two requests of a resumable upload: it may go on, and need not be waited for. */
   isWaiting = false
   #end: Pick<UploadSnapshot, 'state' | 'file_id' | 'error'> | null = null
   #lastByteAt: number
@@ -136,7 +136,7 @@ export class UploadTracker {
   }
 
   /**
-   * @param id the client's choice, or undefined for one of ours.
+   * @param id the client's choice, or undefined for an id of ours.
    * @param bytes what is there already, of an upload that goes on.
    * @throws INVALID_REQUEST for a malformed id, CONFLICT when an upload of that id is running.
    */
@@ -168,7 +168,7 @@ export class UploadTracker {
     this.#events.emit('end')
   }
 
-  /** Those that are being received now. */
+  /** The uploads that are being received now. */
   active(): TrackedUpload[] {
     return [...this.#uploads.values()].filter((upload) => !upload.isWaiting)
   }
@@ -180,7 +180,7 @@ export class UploadTracker {
     try {
       await once(this.#events, `begin:${id}`, { signal })
     } catch {
-      // Aborted: nobody began it in time.
+      // Aborted: it did not begin in time.
     }
     return known()
   }

@@ -1,5 +1,5 @@
 /**
- * How long the server has run in all, across restarts. What is irreversible waits by it and never by the wall clock,
+ * How long the server has run in all, across restarts. Irreversible steps wait by it and never by the wall clock,
  * which may be years wrong.
  */
 import type { Kysely } from 'kysely'

@@ -14,7 +14,7 @@ const PARTIAL: Readonly<Record<string, RegExp>> = {
   'Upload-Offset': /^(?!0$)/,
 }
 
-/** Headers that name the codings of a body, with the only one that leaves a file's bytes as they are. */
+/** Headers that name the codings of a body, with the only coding that leaves a file's bytes as they are. */
 const CODINGS: Readonly<Record<string, string>> = {
   'Content-Encoding': 'identity',
   // The parser takes chunks apart, and nothing else.
@@ -41,7 +41,7 @@ const ENVELOPES: readonly { pattern: RegExp; what: string; hint: string }[] = [
 /**
  * For every body that holds a file, and for the part of a form that does.
  * @throws INVALID_REQUEST for a part of a file (RFC 9110 section 14.5, and the IETF's draft of resumable uploads);
- * UNSUPPORTED_TYPE for a body in a coding, whose bytes are not those of the file.
+ * UNSUPPORTED_TYPE for a body in a coding, whose bytes differ from the file's.
  */
 export function requireWholeFile(headers: IncomingHttpHeaders): void {
   for (const [header, pattern] of Object.entries(PARTIAL)) {
@@ -51,7 +51,7 @@ export function requireWholeFile(headers: IncomingHttpHeaders): void {
   requireNoCoding(headers)
 }
 
-/** For a body that holds a file or a part of one. @throws UNSUPPORTED_TYPE when its bytes are not those of the file. */
+/** For a body that holds a file or a part of one. @throws UNSUPPORTED_TYPE when its bytes differ from the file's. */
 export function requireNoCoding(headers: IncomingHttpHeaders): void {
   for (const [header, harmless] of Object.entries(CODINGS)) {
     const coding = String(headers[header.toLowerCase()] ?? '').trim()

@@ -13,7 +13,10 @@ export class Alarm {
     this.#ring = ring
   }
 
-  /** @param deadlineMs On the clock of `performance.now`; Infinity: never. One that is over rings as soon as may be. */
+  /**
+   * @param deadlineMs On the clock of `performance.now`; Infinity: never. A deadline that is over rings as soon as
+   * may be.
+   */
   ringBy(deadlineMs: number): void {
     if (deadlineMs >= this.#atMs) return
     this.cancel()

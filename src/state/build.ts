@@ -45,7 +45,7 @@ export interface Artifact {
 export interface Build {
   /** Its key in the state: 1 to 512 characters of well-formed Unicode, any but NUL. */
   readonly name: string
-  /** What is built, in the builder's terms: `amazon-ebs.ubuntu`. */
+  /** The built thing, in the builder's terms: `amazon-ebs.ubuntu`. */
   readonly source: string
   readonly status: BuildStatus
   /** Fingerprint of the template and all that it refers to, or null before it is known. */

@@ -11,7 +11,7 @@ const MAX_BUILDS = 10_000
 export class BuildCache {
   serial = 0
   #whole: LayeredMap | null = null
-  /** Whether somebody else has the map of all builds. */
+  /** Whether a caller has the map of all builds. */
   #isLent = false
   readonly #some = new Map<string, Build | null>()
 

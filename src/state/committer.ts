@@ -11,7 +11,7 @@ import { takeText } from './parse-build.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
 
-/** A save that always finds the state changed meets somebody who saves without the lock. */
+/** A save that always finds the state changed meets a process that saves without the lock. */
 const MAX_ATTEMPTS = 10
 /** How many records of saves can be looked through in the time that it takes to read a build again. */
 const SAVES_PER_BUILD = 4
@@ -84,7 +84,7 @@ export class Committer {
     const names = await this.#store.changedSince(serial)
     const news = names && (await this.#store.changesSince(serial, MAX_CATCH_UP))
     if (!news) return null
-    // Those that are not among the news were removed.
+    // Builds that are not among the news were removed.
     const changes = new Map<string, Build | null>([...names].map((name) => [name, null]))
     for (const { name, body } of news.builds) changes.set(name, JSON.parse(body) as Build)
     const later = builds.with(changes)
@@ -235,7 +235,7 @@ export function buildOf(body: string): Build {
   return deepFreeze(JSON.parse(body) as Build)
 }
 
-/** Whether the error says that this lock is lost, or one that it is within. */
+/** Whether the error says that this lock is lost, or a lock around it. */
 export function isLossOf(lock: Lock, error: unknown): boolean {
   return error instanceof LockLostError && lock.fences.some((fence) => fence.lock === error.lock)
 }

@@ -166,8 +166,8 @@ const KNOWN_FIELDS = ['templateHash', 'instance', 'error', 'createdAt', 'started
 const READ_FIELDS = [...KNOWN_FIELDS, 'name', 'type', 'source', 'provisioners', 'artifacts', 'metadata']
 
 /**
- * What is missing, or null, gets its default; what only the other builder knows goes into the metadata. The rest must
- * be as builds have it: who guesses what it means loses what it meant.
+ * Missing fields, and null, get their default; fields that only the other builder knows go into the metadata. The
+ * rest must be as builds have it: who guesses what it means loses what it meant.
  */
 function buildOf(key: string, value: JsonObject): Build {
   const fields = withoutNulls(camelKeys(value))
@@ -197,7 +197,7 @@ function artifactOf({ size = 0, ...given }: JsonObject): JsonObject {
   return { path: '', sha256: '', url: null, sizeBytes, ...given }
 }
 
-/** What is not a list of objects is left for createBuild to refuse. */
+/** Other values than a list of objects are left for createBuild to refuse. */
 function eachOf(values: Json, read: (fields: JsonObject) => JsonObject): Json {
   if (!Array.isArray(values)) return values
   return values.map((value: Json) => (isObject(value) ? read(withoutNulls(camelKeys(value))) : value))

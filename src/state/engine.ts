@@ -48,7 +48,7 @@ export interface Backup {
 
 export interface Restored {
   backup: Backup
-  /** The state's serial now: above that of the backup and, if that could be read, of what was there. */
+  /** The state's serial now: above the backup's and, if that could be read, the replaced state's. */
   serial: number
   /** Where the replaced state is now; null if there was none. */
   setAside: string | null

@@ -12,7 +12,7 @@ export class StaleStateError extends HoldfastError {
   }
 }
 
-/** STATE_DAMAGED: what is stored is not what was written. It is left as it is. */
+/** STATE_DAMAGED: the stored bytes are not the written ones. They are left as they are. */
 export class StateDamagedError extends HoldfastError {
   constructor(path: string, damage: string, options: ErrorOptions = {}) {
     super('STATE_DAMAGED', `the state in ${path} is damaged: ${damage}`, {

@@ -20,12 +20,12 @@ export function jsonProblem(value: unknown, levels: number): 'too deep' | 'not J
   return null
 }
 
-/** Freezes a JSON value of ours and all in it, its own top last: one that is frozen is so to its depths. */
+/** Freezes a JSON value of ours and all in it, its own top last: a frozen value is frozen to its depths. */
 export function deepFreeze<T>(value: T): T {
   return Object.isFrozen(value) ? value : freezeAll(value)
 }
 
-/** Freezes a JSON value and all in it, also where somebody froze a part but not what is in that. */
+/** Freezes a JSON value and all in it, also where only the top of a part is frozen. */
 export function freezeAll<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {

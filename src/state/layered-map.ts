@@ -12,7 +12,7 @@ const MERGE_FROM = 256
 
 export class LayeredMap {
   readonly #base: Map<string, Build>
-  /** What lies over a base that is shared; null when nobody else has the base. */
+  /** What lies over a base that is shared; null when the base is not shared. */
   readonly #over: Map<string, Build | null> | null
   #size: number
 
@@ -49,7 +49,7 @@ export class LayeredMap {
     return new LayeredMap(this.#base, new Map(this.#over), this.#size).absorb(changes)
   }
 
-  /** A map with these changes, made of this one, which nobody may use any more. */
+  /** A map with these changes, made of this one, which must not be used any more. */
   absorb(changes: Changes): LayeredMap {
     for (const [name, build] of changes) {
       this.#size += Number(build !== null) - Number(this.#has(name))

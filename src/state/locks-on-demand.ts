@@ -34,7 +34,7 @@ export class LocksOnDemand {
 
   /** Releases the locks that are held. Idempotent. */
   async close(): Promise<void> {
-    // One that could not be opened holds nothing, and whoever asked for it was told.
+    // Locks that could not be opened hold nothing, and the caller was told.
     const locks = await this.#opening?.catch(() => null)
     await locks?.close()
   }

@@ -40,7 +40,7 @@ export function registerStateMetrics(registry: Metrics): StateMetrics {
       labelNames,
       registers,
       async collect() {
-        // One that cannot be read must not keep the others from being measured: it has no value then.
+        // An unreadable state must not keep the others from being measured: it has no value then.
         const answers = [...sources].map(async ([source, state]) => ({
           state,
           value: await ask(source).catch(() => null),

@@ -5,7 +5,7 @@ import { freezeAll, jsonProblem } from './json.ts'
 import { copyOfPlainBuild } from './plain-build.ts'
 
 /**
- * Builds that were parsed once and, being frozen, stay what they are; each with its JSON text until somebody takes
+ * Builds that were parsed once and, being frozen, stay what they are; each with its JSON text until a save takes
  * that. The text is made before they are frozen: V8 takes three times as long for frozen arrays.
  */
 const proven = new WeakMap<object, string | null>()

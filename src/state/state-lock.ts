@@ -70,7 +70,7 @@ export class StateLock {
     }
   }
 
-  /** Of those that hold the lock of the whole state within one another, the innermost; null when it is free. */
+  /** The innermost holder of the lock of the whole state, where holders are nested; null when it is free. */
   async holder(): Promise<HeldLock | null> {
     const locks = await this.#parts.locks.get()
     return locks.readInnermost(this.name)

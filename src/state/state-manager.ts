@@ -150,9 +150,10 @@ export class StateManager implements AsyncDisposable {
   }
 
   /**
-   * Saves the changes that `state.with` and `state.without` made, as one serial, if nobody saved since it was loaded.
+   * Saves the changes that `state.with` and `state.without` made, as one serial, if no other save came since it was
+   * loaded.
    * @returns the state at its new serial; the same one when it has no changes.
-   * @throws STALE_STATE when somebody saved; otherwise as `update`.
+   * @throws STALE_STATE when another save came; otherwise as `update`.
    */
   async save(state: State, options: UpdateOptions = {}): Promise<State> {
     if (state.changes.size === 0) return state
@@ -168,7 +169,7 @@ export class StateManager implements AsyncDisposable {
   /**
    * Takes the lock of the whole state, or of a part of it, for more than a moment. From then on the saves of earlier
    * holders are refused, even if they never noticed that they lost it. While the whole state is locked only saves with
-   * that lock go through; a part's lock keeps nobody from saving who does not name it. Waits 60 s if not told
+   * that lock go through; a part's lock only guards saves that name it. Waits 60 s if not told
    * otherwise.
    * @throws as `LockManager.acquire`.
    */
@@ -178,14 +179,14 @@ export class StateManager implements AsyncDisposable {
   }
 
   /**
-   * Who has the lock of the whole state, or had it and is gone; null when nobody does. Of those who have it within
+   * Who has the lock of the whole state, or had it and is gone; null when it is free. Of holders within
    * one another the innermost. Holders of parts are not told.
    */
   holder(): Promise<HeldLock | null> {
     return this.#lock.holder()
   }
 
-  /** The saves that are kept, newest first; only those that changed `build`, if given. */
+  /** The kept saves, newest first; with `build`, only the saves that changed it. */
   history(options: { limit: number; build?: string }): Promise<SaveRecord[]> {
     return this.#store.history(options)
   }
@@ -195,7 +196,10 @@ export class StateManager implements AsyncDisposable {
     return (await this.#allAt(serial, [name])).get(name) ?? null
   }
 
-  /** What the saves after `from`, up to and with `to`, changed. @throws NO_SUCH_SERIAL when one of them is not kept. */
+  /**
+   * The changes by the saves after `from`, up to and with `to`, changed.
+   * @throws NO_SUCH_SERIAL when one of them is not kept.
+   */
   async diff(from: number, to: number): Promise<BuildDiff[]> {
     const [first, last] = [Math.min(from, to), Math.max(from, to)]
     const { serial } = await this.head()
@@ -333,7 +337,7 @@ export class StateManager implements AsyncDisposable {
     return promise
   }
 
-  /** Our own saves may have the lock for a moment, also from who wants to wait for nobody. */
+  /** Our own saves may have the lock for a moment, also when a caller does not want to wait. */
   async #ownTurnOver({ waitMs = DEFAULT_WAIT_MS, signal }: { waitMs?: number; signal?: AbortSignal }): Promise<void> {
     const over = new AbortController()
     const patience = AbortSignal.any(signal ? [over.signal, signal] : [over.signal])

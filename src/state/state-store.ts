@@ -106,7 +106,7 @@ export interface StateStore {
   /** The saves that are kept, newest first. */
   history(options: { limit: number; build?: string }): Promise<SaveRecord[]>
   /**
-   * The versions that these builds had at a serial, by name, of one moment; those that it did not have are not there.
+   * The versions that these builds had at a serial, by name, of one moment; missing builds have no entry.
    * Takes a look through the saves since then, however many names there are.
    * @throws NO_SUCH_SERIAL when that is not kept.
    */

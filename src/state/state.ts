@@ -5,13 +5,13 @@ import type { Changes, LayeredMap } from './layered-map.ts'
 import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
 
-/** The version of what builds and states look like to those who use them. */
+/** The version of the shape of builds and states. */
 export const STATE_VERSION = 1
 
 const NONE: Changes = new Map()
 
 /**
- * An immutable state: nobody's save changes it, and `with` and `without` make another one, which `StateManager.save`
+ * An immutable state: no save changes it, and `with` and `without` make another one, which `StateManager.save`
  * writes. Changes lie over the builds that were loaded, so a change costs the same however big the state is.
  */
 export class State {

@@ -1,4 +1,4 @@
-/** Updates that wait for the next commit. Those that wait together are committed together. */
+/** Updates that wait for the next commit. Updates that wait together are committed together. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Lock } from '../lock/index.ts'
 import { Alarm } from './alarm.ts'
@@ -51,7 +51,7 @@ export interface Turn {
   commit(batch: readonly Update[]): Promise<void>
   /** Whether a commit failed because the turn was over before it was left. */
   isLost(error: unknown): boolean
-  /** Whether somebody else waits for a turn. Never rejects. */
+  /** Whether another process waits for a turn. Never rejects. */
   isWanted(): Promise<boolean>
   /** Ends the turn. The next one may be asked for before this has resolved. Never rejects. */
   leave(): Promise<void>
@@ -75,7 +75,7 @@ export class UpdateQueue {
   /** Deadlines count in a wait that can be long, for a lock or a commit, not while this process is merely busy. */
   #mayExpire = false
 
-  /** @param enter Waits for the right to commit until the signal says that nobody needs it any more. */
+  /** @param enter Waits for the right to commit until the signal says that it is not needed any more. */
   constructor(enter: (signal: AbortSignal) => Promise<Turn>) {
     this.#enter = enter
   }
@@ -130,7 +130,7 @@ export class UpdateQueue {
     try {
       turn = await this.#watchDeadlines(this.#enter(this.#entering.signal))
     } catch (error) {
-      // Given up for those who wait no more; others may have come since.
+      // Given up for updates that were withdrawn; others may have come since.
       if (this.#entering.signal.aborted) return
       for (const update of this.#waiting.splice(0)) update.settle({ error })
       return
@@ -138,7 +138,7 @@ export class UpdateQueue {
     const over = Promise.withResolvers<void>()
     this.#turn = over.promise
     await this.#useTurn(turn)
-    // The next turn may be asked for meanwhile: it stands in line behind those who wait by now.
+    // The next turn may be asked for meanwhile: it stands in line behind the present waiters.
     void turn.leave().then(over.resolve)
   }
 
@@ -168,7 +168,7 @@ export class UpdateQueue {
     } while (this.#waiting.length > 0 && !this.#isAskedToLeave)
   }
 
-  /** @returns false when the turn was lost: what was to be committed waits for the next one. */
+  /** @returns false when the turn was lost: its updates wait for the next one. */
   async #commit(turn: Turn, batch: readonly Update[]): Promise<boolean> {
     try {
       if (batch.length > 0) await turn.commit(batch)

@@ -48,7 +48,7 @@ export class Upkeep {
     }
   }
 
-  /** Nobody waits for it, so its failure is for the log; the next round tries again. */
+  /** No caller waits for it, so its failure is for the log; the next round tries again. */
   #run(what: string, task: () => Promise<unknown>): void {
     const previous = this.#running
     const run = async () => {

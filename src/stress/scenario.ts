@@ -18,7 +18,7 @@ export interface StressContext {
 }
 
 export interface Outcome {
-  /** What was measured: name and value with unit. */
+  /** The measurements: name and value with unit. */
   figures: Record<string, string>
   /** What should not be, empty when all is well. */
   failures: string[]

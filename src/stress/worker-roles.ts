@@ -39,7 +39,7 @@ export const ROLES: Record<string, Prepare> = {
         const problem = inconsistency(await manager.load(), writers)
         if (problem) throw new Error(problem)
       }
-      // Those who know nothing of each other do not read in step.
+      // Independent readers do not read in step.
       await sleep(Math.random() * READER_PAUSE_MS)
       say(await repeatFor(seconds, check, READER_PAUSE_MS))
       await manager.close()
@@ -108,7 +108,7 @@ export const ROLES: Record<string, Prepare> = {
   },
 }
 
-/** Repeats `work` for a while; one that fails is noted and does not end it. */
+/** Repeats `work` for a while; a failure is noted and does not end it. */
 export async function repeatFor(seconds: number, work: () => Promise<void>, pauseMs = 0): Promise<WorkReport> {
   const report: WorkReport = { done: 0, errors: [], slowestMs: 0 }
   const end = performance.now() + seconds * 1000
@@ -146,7 +146,7 @@ export async function countOf(manager: StateManager, name: string): Promise<numb
   return Number((await manager.get(name))?.metadata.count ?? 0)
 }
 
-/** What is wrong if the writers' own counts do not add up to the shared one: somebody saw half a save. */
+/** What is wrong if the writers' own counts do not add up to the shared one: a reader saw half a save. */
 export function inconsistency(state: { get(name: string): Build | null }, writers: number): string | null {
   let sum = 0
   for (let index = 0; index < writers; index++) sum += Number(state.get(buildName(index))?.metadata.count ?? 0)

@@ -17,7 +17,7 @@ export interface Worker {
 }
 
 /**
- * @param role One of the functions in worker-roles.ts.
+ * @param role A function of worker-roles.ts.
  * @param file The worker's program. Default: that of the Holdfast that runs, source or compiled.
  */
 export function startWorker(role: string, options: object, file = FILE): Worker {

@@ -18,7 +18,7 @@ export class Checkpoints {
   }
 
   /**
-   * Call it for each chunk. One that fails is logged only: the upload's own end meets the same trouble and reports
+   * Call it for each chunk. A failure is only logged: the upload's own end meets the same trouble and reports
    * it.
    */
   tick(): void {

@@ -48,7 +48,7 @@ class UploadChecksum implements PartCheck {
 
 /**
  * Upload-Checksum of tus: an algorithm and a digest in base64, `sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=`.
- * @throws INVALID_REQUEST when the algorithm is unknown or the digest cannot be one of it.
+ * @throws INVALID_REQUEST when the algorithm is unknown or the digest does not fit it.
  */
 export function parseUploadChecksum(given: string): PartCheck {
   const [name = '', digest = '', ...rest] = given.trim().split(/ +/)

@@ -27,7 +27,7 @@ export interface ConcatenationDependencies {
 
 export class Concatenation {
   readonly #deps: ConcatenationDependencies
-  /** Those that run, by the ids of the final uploads: a client that lost its connection asks again meanwhile. */
+  /** The running ones, by the ids of the final uploads: a client that lost its connection asks again meanwhile. */
   readonly #running = new Map<string, Promise<ResumableRow>>()
 
   constructor(dependencies: ConcatenationDependencies) {

@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000
 
 export class GivenUp {
   readonly #clock: Clock
-  /** By guest link, in the order of their hours; only those of the last hour. */
+  /** By guest link, in the order of their hours; only the last hour's. */
   readonly #links = new Map<string, { count: number; since: number }>()
 
   constructor(clock: Clock) {

@@ -1,6 +1,6 @@
 /**
  * What the unfinished uploads of a guest link may take together: no more files and bytes than the link still allows.
- * What is announced counts, not what has arrived, so that a link cannot be made to hold many times its limits.
+ * Announced bytes count, not received ones, so that a link cannot be made to hold many times its limits.
  */
 import { sql, type Kysely } from 'kysely'
 import { formatBytes, HoldfastError } from '../../base/index.ts'

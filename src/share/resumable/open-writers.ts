@@ -10,7 +10,7 @@ const MAX_IDLE = 64
 
 export class OpenWriters {
   readonly #blobs: BlobStore
-  /** Those that no request uses, the one that has waited longest first. */
+  /** The writers that no request uses, the least recently used first. */
   readonly #idle = new Map<string, ResumableWriter>()
 
   constructor(blobs: BlobStore) {

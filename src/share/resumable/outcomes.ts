@@ -1,4 +1,4 @@
-/** How a resumable upload ends: as a file, or removed. Those who watch it learn of it here, over all its requests. */
+/** How a resumable upload ends: as a file, or removed. Watchers learn of it here, over all its requests. */
 import { HoldfastError, randomId } from '../../base/index.ts'
 import type { ResumableWriter } from '../../storage/index.ts'
 import type { Files, NewFile } from '../files.ts'
@@ -87,7 +87,7 @@ export class Outcomes {
   /** The row first: a crash in between leaves bytes for the sweeper, not an upload without any. */
   async remove(row: ResumableRow, why: string): Promise<void> {
     await this.#deps.rows.remove(row.id)
-    // The bytes of a finished upload are a file's, those of a part that was joined are its final upload's.
+    // The bytes of a finished upload are a file's, a joined part's are its final upload's.
     if (row.file_id === null && row.final_id === null) await this.#deps.writers.discard(row)
     this.#end(row.id, { error: new HoldfastError('UPLOAD_INTERRUPTED', why) })
   }

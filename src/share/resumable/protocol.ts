@@ -19,7 +19,7 @@ export interface Creation {
   lengthBytes: number | null
   /** Whether it is to become part of a file rather than one. */
   isPartial: boolean
-  /** Ids of the partial uploads that the file is made of, in their order; null for one that is sent. */
+  /** Ids of the partial uploads that the file is made of, in their order; null for an upload that is sent. */
   parts: string[] | null
   metadata: Map<string, string>
   /** Of the body, which is the first part; null when there is none. */

@@ -1,4 +1,4 @@
-/** What is remembered of resumable uploads across restarts. The bytes are with the blob store. */
+/** The memory of resumable uploads across restarts. The bytes are with the blob store. */
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import { HoldfastError, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
@@ -100,7 +100,7 @@ export class ResumableRows {
   }
 
   /**
-   * Notes that a part's bytes are durable behind those of its final upload, `offsetBytes` in all: its own are not
+   * Notes that a part's bytes are durable behind the bytes of its final upload, `offsetBytes` in all: its own are not
    * needed.
    */
   async noteJoined(part: ResumableRow, final: ResumableRow, offsetBytes: number): Promise<void> {

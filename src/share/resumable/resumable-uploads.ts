@@ -1,5 +1,5 @@
 /**
- * Uploads that go on over many requests and restarts. The same pipeline as that of the others, with two differences:
+ * Uploads that go on over many requests and restarts. The same pipeline as for other uploads, with two differences:
  * the partial file outlives the request, and a row says how much of it has been acknowledged. That number never
  * covers a byte that a crash could take, and it reaches the length only in the transaction that makes the file.
  */
@@ -202,7 +202,7 @@ export class ResumableUploads {
     return removed
   }
 
-  /** Removes an upload that no request uses, unless somebody has gone on with it since it was looked up. */
+  /** Removes an upload that no request uses, unless a client has gone on with it since it was looked up. */
   async #removeIf(row: ResumableRow, isOver: () => Promise<boolean>): Promise<boolean> {
     if (this.#turns.isTaken(row.id)) return false
     using _: Turn = await this.#turns.take(row.id, null)
@@ -257,7 +257,8 @@ export class ResumableUploads {
   }
 
   /**
-   * Remembers a length that has become known, but for one that is reached already: that is noted when the file is made.
+   * Remembers a length that has become known, but for a length that is reached already, which is noted when the file
+   * is made.
    */
   async #noteLength(known: ResumableRow, row: ResumableRow): Promise<void> {
     if (known.length_bytes === row.length_bytes || (isWhole(row) && row.concat !== 'partial')) return

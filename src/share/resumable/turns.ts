@@ -58,7 +58,7 @@ export class Turns {
 
   /**
    * Takes the upload for a request. Waits a moment for one before it, and as long as it takes for one whose client has
-   * gone; one that has stalled is cut first.
+   * gone; a stalled one is cut first.
    * @throws UPLOAD_BUSY while another request is at work.
    */
   async take(id: string, request: IncomingMessage | null): Promise<Turn> {
@@ -85,7 +85,7 @@ export class Turns {
     await this.#settled(id)
   }
 
-  /** Resolves when nobody is putting away what has arrived, or a request is truly at work. */
+  /** Resolves when no request is putting away received bytes, or when one is truly at work. */
   async #settled(id: string): Promise<void> {
     const running = this.#turns.get(id)
     if (!running) return

@@ -67,7 +67,7 @@ const patchBody = closedObject({
   expiration: z.string().nullable().optional().describe('RFC 3339; null is never'),
   note: z.string().nullable().optional().describe('Null removes it'),
   ...protections,
-}).describe('What is missing stays as it is')
+}).describe('Missing fields stay as they are')
 
 export function fileRoutes(app: FastifyInstance, deps: FileRoutesDependencies): void {
   readingRoutes(app, deps)

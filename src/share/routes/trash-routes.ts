@@ -1,4 +1,4 @@
-/** The trash: what was deleted or has expired, and the ways back and out of it. */
+/** The trash: deleted and expired files, and the ways back and out of it. */
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'

@@ -185,7 +185,7 @@ function uploadRoutes(app: ZodApp, door: Door, deps: TusRoutesDependencies): voi
 
 function uploadHandlers(door: Door, { uploads, guestLinks }: TusRoutesDependencies) {
   const idOf = (request: FastifyRequest) => (request.params as z.infer<typeof uploadParam>).upload
-  // Who has used a link up may still ask what became of the upload.
+  // A guest that has used a link up may still ask how the upload ended.
   const find = async (request: FastifyRequest): Promise<ResumableRow> => {
     const link = await door.linkOf(request)
     const id = idOf(request)
@@ -228,7 +228,7 @@ async function create(
 ): Promise<ResumableRow> {
   const { lengthBytes, isPartial, metadata } = creation
   const file = await describeFile(metadata, link, isPartial ? 'part' : null, deps)
-  // Nobody gets to read it: only its hash is kept.
+  // It cannot be read back: only its hash is kept.
   metadata.delete('downloadPassphrase')
   const given = {
     lengthBytes,

@@ -87,7 +87,7 @@ function ownersFormRoute(app: ZodApp, deps: UploadRoutesDependencies): void {
             ...given,
             expiresAt,
             note: note ?? fields.get('note'),
-            // A field of a page that nobody filled in is empty.
+            // A field of a page that was not filled in is empty.
             maxDownloads: onlyOne('maxDownloads', maxDownloads, fields.get('maxDownloads') || undefined),
             passphrase: parsePassphrase(fields.get('downloadPassphrase')),
           }),

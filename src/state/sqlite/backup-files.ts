@@ -39,7 +39,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** What was found of a file, or null when there is none. */
+/** The result, or null when the file is missing. */
 export async function unlessGone<T>(found: Promise<T>): Promise<T | null> {
   return found.catch((error: unknown) => {
     if (systemErrorCode(error) === 'ENOENT') return null

@@ -51,7 +51,7 @@ export function buildsOfNewest(
   return buildsInRows(tables, [withUndo(newest)])
 }
 
-/** Null when one of the saves is too big to have all in its row. */
+/** Null when a save is too big to have all in its row. */
 function buildsInRows(tables: Tables, saves: readonly Save[]): StoredBuild[] | null {
   const builds = new Map<string, StoredBuild | null>()
   for (const { serial, undo, pack } of saves) {

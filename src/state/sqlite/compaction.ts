@@ -39,7 +39,7 @@ function emptySaves({ meta, moves }: Tables, last: number, limit: number): numbe
 function forgetOldest(tables: Tables, keepSerials: number): boolean {
   const { saves, moves } = tables
   const lastToDrop = (saves.newest()?.serial ?? 0) - keepSerials
-  // Somebody may have saved since they were moved.
+  // Another process may have saved since they were moved.
   emptySaves(tables, lastToDrop, Number.MAX_SAFE_INTEGER)
   const counts = new Map<number, number>()
   let entries = 0

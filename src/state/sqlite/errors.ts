@@ -1,4 +1,4 @@
-/** What the errors of SQLite and of our own checks mean to those who use a state. */
+/** What the errors of SQLite and of our own checks mean to users of a state. */
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import { isCorrupt, isDiskFull, isInaccessible, unusableFile } from '../../storage/index.ts'
 import { StateDamagedError } from '../errors.ts'

@@ -1,4 +1,4 @@
-/** Who may save: nobody whose fencing token is lower than one that this state has seen for the same lock. */
+/** Fences off saves whose token is lower than one seen with the same lock. */
 import { LockLostError } from '../../lock/index.ts'
 import type { Fence } from '../state-store.ts'
 import type { Meta } from './meta.ts'
@@ -22,7 +22,7 @@ export class Fences {
 
   /**
    * Lets a save pass and keeps its tokens.
-   * @returns that of the state's own lock.
+   * @returns the token of the state's own lock.
    * @throws LOCK_LOST, before it writes.
    */
   admit(newest: SaveRow | null, fences: readonly Fence[]): number {
@@ -38,7 +38,7 @@ export class Fences {
     return Math.max(own, newest?.token ?? 0)
   }
 
-  /** Whether they are those of a holder of the state's own lock. */
+  /** Whether a holder of the state's own lock has them. */
   isOwnAmong(fences: readonly Fence[]): boolean {
     return fences.some(({ lock }) => lock === this.#ownLock)
   }

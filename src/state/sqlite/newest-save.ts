@@ -1,4 +1,4 @@
-/** The newest save, read again only when somebody else wrote since. */
+/** The newest save, read again only when another process wrote since. */
 import { LazyStatement } from '../../storage/index.ts'
 import type { StateHead } from '../state-store.ts'
 import type { SaveRow, StoredRow } from './saves.ts'
@@ -60,8 +60,8 @@ export class NewestSave {
   }
 
   /**
-   * Our own save follows the row that was read at the mark: as long as nobody else writes it is the newest one. It
-   * may be told of only after another write of ours; then that is not so.
+   * Our own save follows the row that was read at the mark: as long as no other process writes, it is the newest one.
+   * It may be told of only after another write of ours; then that is not so.
    */
   replace({ row, head, mark }: { row: SaveRow | null; head: StateHead; mark: Mark }): void {
     if (mark.writes !== this.#writes) return

@@ -1,4 +1,4 @@
-/** What compaction does with packs: moves them to where they take less space, and drops those that nobody needs. */
+/** What compaction does with packs: moves them to where they take less space, and drops packs that are not needed. */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32, zstdCompressSync } from 'node:zlib'
 import { LazyStatement } from '../../storage/index.ts'

@@ -34,7 +34,7 @@ const IN_SAVE = 3
 
 /** Bytes of a full pack before compression. Beginning to unpack one costs as much as unpacking 64 kB. */
 const PACK_BYTES = 128 * 1024
-/** As much of a block, whose texts have less to do with each other: who reads one seldom needs the others. */
+/** As much of a block, whose texts have less to do with each other: a reader of one seldom needs the others. */
 export const BLOCK_BYTES = 64 * 1024
 /** Below this a pack is left for compaction: compressing one build costs more than writing it. */
 const COMPRESS_FROM_BYTES = 16 * 1024
@@ -126,7 +126,7 @@ export class Packs {
     return bytes.toString()
   }
 
-  /** Takes the pack of a save's row, which somebody read, into the memory of packs. */
+  /** Takes the pack of a save's row, which was read, into the memory of packs. */
   remember(serial: number, bytes: Uint8Array): void {
     const pack = serial * PACKS_PER_SERIAL
     if (!this.#cache.has(pack)) this.#remember(pack, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))

@@ -14,7 +14,7 @@ export const SAVES_SCHEMA = `
     token INTEGER NOT NULL, builds INTEGER NOT NULL, digest INTEGER NOT NULL, undo BLOB NOT NULL, checksum INTEGER NOT NULL,
     live INTEGER, pack BLOB);`
 
-/** All but the pack, which only who looks for a build needs. */
+/** All but the pack, which only readers of a build need. */
 const COLUMNS = 'serial, id, at, who, operation, token, builds, digest, undo, checksum'
 
 /** Longer undo lists are compressed. */

@@ -44,8 +44,8 @@ export async function* snapshotOf(path: string): AsyncIterable<SnapshotPage> {
 }
 
 /**
- * Copies a state's file. Over a connection of its own, within one read transaction: a copy that somebody saves to
- * between two of its steps begins anew, so that one of a big state that is often saved to would never end.
+ * Copies a state's file. Over a connection of its own, within one read transaction: a copy of a state that is saved to
+ * between two of its steps begins anew, so that copying a big, busy state would never end.
  */
 export async function copySnapshot(path: string, target: string): Promise<void> {
   const connection = await openSqliteFile(path, { durability: 'full', readOnly: true })

@@ -253,7 +253,7 @@ export class SqliteState implements StateStore {
   }
 
   /**
-   * Writes back what is only in the log and gives back the log's bytes; left for another time while somebody else
+   * Writes back what is only in the log and gives back the log's bytes; left for another time while another process
    * reads or writes. Not done between saves: writing over an old log needs one wait for the disk, growing a new one
    * needs two.
    */

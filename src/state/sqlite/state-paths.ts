@@ -20,7 +20,7 @@ export function stateNamesIn(dataFolder: string): string[] {
   return databasesIn(join(dataFolder, 'states')).toSorted()
 }
 
-/** A crash of the machine may leave a file empty. So is one that was never saved to, but that has no backups. */
+/** A crash of the machine may leave a file empty. A state that was never saved to is empty too, but has no backups. */
 export function isEmptied(path: string): boolean {
   if (statSync(path, { throwIfNoEntry: false })?.size !== 0) return false
   return databasesIn(backupsBeside(path)).length > 0

@@ -61,7 +61,7 @@ export interface BlobStore {
    * end.
    */
   delete(key: string): Promise<void>
-  /** All finished blobs, in no order. May or may not show those that come and go meanwhile. */
+  /** All finished blobs, in no order. May or may not show blobs that come and go meanwhile. */
   list(): AsyncIterable<StoredBlob>
   /** Takes a finished blob out of sight, durably, until `release` or `delete`. Absent is not an error. */
   quarantine(key: string): Promise<void>
@@ -70,7 +70,7 @@ export interface BlobStore {
   /** Ends a quarantine: the blob is what it was. Absent is not an error. */
   release(key: string): Promise<void>
   /**
-   * Removes what unfinished writers of earlier processes left, but for blobs that somebody will go on with.
+   * Removes what unfinished writers of earlier processes left, but for blobs that an upload will go on with.
    * @param isKept asked for each that no writer of this process has. @returns how many were removed.
    */
   removeLeftovers(isKept: (key: string) => Promise<boolean>): Promise<number>

@@ -1,4 +1,4 @@
-/** Whether a file that is open is still the one under its path: what is written to another one nobody will read. */
+/** Whether a file that is open is still the one under its path: writes to another file would be lost. */
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { HoldfastError } from '../../base/index.ts'
 
@@ -14,10 +14,10 @@ export class FileInPlace {
   /**
    * To be called before the file is opened: only so can what was opened be told from what came later. Makes one that
    * is missing.
-   * @throws DATA_FOLDER_UNUSABLE for what is not a file; the system's error for one that may not be read.
+   * @throws DATA_FOLDER_UNUSABLE for what is not a file; the system's error for an unreadable file.
    */
   static at(path: string): FileInPlace {
-    // Never one that is there: closing it would drop the locks that this process has on it by SQLite.
+    // Only if missing: closing an existing file would drop this process's SQLite locks on it (POSIX).
     if (!existsSync(path)) closeSync(openSync(path, 'a'))
     const stat = statSync(path)
     if (!stat.isFile()) throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is not a file`)

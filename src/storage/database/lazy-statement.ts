@@ -1,4 +1,4 @@
-/** A statement that is prepared when it is first used: who only reads does not pay for the statements that write. */
+/** A statement that is prepared at its first use: readers never pay for write statements. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 interface LazyStatementOptions {

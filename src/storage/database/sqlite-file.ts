@@ -8,7 +8,7 @@ import { connectUnwritable, isWritable } from './unwritable-file.ts'
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
 
-/** Nobody restores a file that often while it is being opened. */
+/** No file is restored that often while it is being opened. */
 const MAX_REPLACEMENTS = 10
 
 export interface SqliteFileOptions {
@@ -102,7 +102,7 @@ function isEmpty(connection: DatabaseSync): boolean {
   return connection.prepare('PRAGMA page_count').get()?.page_count === 0
 }
 
-/** Only where nothing is yet: what is damaged must not be mended over. */
+/** Only where nothing is yet: a damaged database must not be written over. */
 function makeTables(connection: DatabaseSync, schema: string): void {
   const count = connection.prepare('SELECT count(*) AS tables FROM sqlite_schema')
   if (count.get()?.tables !== 0) return

@@ -88,7 +88,7 @@ function writeBack(connection: DatabaseSync): void {
   }
 }
 
-/** What is written to a file that nobody will open again is lost. @throws DATA_FOLDER_UNUSABLE */
+/** Writes to a file that was replaced would be lost. @throws DATA_FOLDER_UNUSABLE */
 function requireInPlace(file: FileInPlace): void {
   if (file.isIntact()) return
   throw new HoldfastError('DATA_FOLDER_UNUSABLE', 'the database was removed or replaced while the server runs', {
@@ -101,7 +101,7 @@ function connect(path: string, { readOnly = false, onMended }: SqliteOptions): D
   try {
     const connection = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS })
     connection.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000')
-    // SQLite's own knows ASCII only; people's file names do not, and those of macOS are decomposed.
+    // SQLite's own knows ASCII only; people's file names do not, and macOS's are decomposed.
     connection.function('lower', { deterministic: true }, (text) => (text === null ? null : foldCase(String(text))))
     if (!readOnly) connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     const problem = damageOf(connection)

@@ -19,7 +19,7 @@ export function isWritable(path: string): boolean {
   })
 }
 
-/** A connection that reads the newest commits, those in a log that nobody has written back included. */
+/** A connection that reads the newest commits, also from a log that was not written back. */
 export function connectUnwritable(path: string): DatabaseSync {
   try {
     // Whoever is writing has made the files that this needs.

@@ -42,7 +42,7 @@ export class WriteQueue {
 
   /**
    * Runs `operation` within a transaction and resolves when that is committed. Operations run in the order of the
-   * calls, maybe more than once, when a commit finds the database busy. One that throws a HoldfastError fails alone
+   * calls, maybe more than once, when a commit finds the database busy. A call that throws a HoldfastError fails alone
    * and must have written nothing by then; any other error undoes the transaction and rejects all that shared it.
    * @param signal Ends the wait for the database. Has no effect once the operation has run.
    */

@@ -15,7 +15,7 @@ export interface FileWriterOptions {
   key: string
   /** The file that the worker fills. */
   partialPath: string
-  /** Null makes the file; a number goes on behind so many bytes of the one that is there. */
+  /** null: create the file. n: continue the existing file after byte n. */
   resumeAt: number | null
   /** Whether a failure leaves the partial file. */
   isResumable: boolean
@@ -81,7 +81,7 @@ export class FileWriter implements ResumableWriter {
   }
 
   async flush(): Promise<number> {
-    // One at a time; the one that runs may have begun before the last bytes were taken.
+    // One at a time; the running one may have begun before the last bytes were taken.
     while (this.#flush) await this.#flush.promise
     if (this.#state !== 'writing') throw this.#over()
     const flushed = Promise.withResolvers<number>()
@@ -144,11 +144,11 @@ export class FileWriter implements ResumableWriter {
     if (isSettled) this.#options.onSettled()
   }
 
-  /** Ends the writer with an error: the worker's, or that of the worker's own death. */
+  /** Ends the writer with an error: the worker's, or the worker's death. */
   fail(cause: Error): void {
     const error = this.#translate(cause)
     this.#state = 'over'
-    // A worker that died returns nothing; one that lives has returned all before it says that it failed.
+    // A dead worker returns nothing; a living one has returned all before it says that it failed.
     for (const segment of this.#lent.values()) this.#options.pool.giveBack(segment)
     this.#lent.clear()
     this.#release()

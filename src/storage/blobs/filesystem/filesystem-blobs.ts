@@ -59,7 +59,7 @@ export class FilesystemBlobs implements BlobStore {
     this.#uploads = uploadsFolder(options.dataFolder)
   }
 
-  /** Starts the write worker ahead of the first upload. Called by `create` when nobody has. */
+  /** Starts the write worker ahead of the first upload. `create` calls it otherwise. */
   warmUp(): void {
     if (this.#worker) return
     const setup: WorkerSetup = {
@@ -148,7 +148,7 @@ export class FilesystemBlobs implements BlobStore {
     } finally {
       await file.close()
     }
-    // Nobody refers to the buffers any more: free them now rather than when the collector gets to it.
+    // The buffers are not referred to any more: free them now rather than when the collector gets to it.
     for (const buffer of buffers) buffer.buffer.transfer(0)
   }
 
@@ -205,7 +205,7 @@ export class FilesystemBlobs implements BlobStore {
     for (const name of names) {
       const key = name.slice(0, -'.part'.length)
       if (!name.endsWith('.part') || active.has(key) || (await isKept(key))) continue
-      // One that has been published since the listing is no longer there.
+      // A blob that was published since the listing is no longer there.
       if (await removeIfThere(join(folder, name))) removed += 1
     }
     return removed

@@ -33,7 +33,7 @@ export class SegmentPool {
     this.wakeNext()
   }
 
-  /** For one that was called back and needs no segment: passes the call on. */
+  /** For a writer that was called back and needs no segment: passes the call on. */
   wakeNext(): void {
     this.#waiting.shift()?.()
   }

@@ -10,7 +10,7 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
-  // `resumeAt` null makes the file; a number goes on behind so many bytes of one that is there.
+  // `resumeAt` null: create the file. n: continue the existing file after byte n.
   | { type: 'open'; id: number; path: string; resumeAt: number | null; isResumable: boolean }
   | { type: 'write'; id: number; segment: number; length: number }
   | { type: 'flush'; id: number }

@@ -30,9 +30,9 @@ interface Job {
   /** Stays when the job fails. */
   isResumable: boolean
   writtenBytes: number
-  /** Of those written, how many are on the disk; all of them where nobody waits for the disk. */
+  /** Written bytes that are on the disk; all of them when not durable. */
   flushedBytes: number
-  /** Somebody waits until so many bytes are flushed. */
+  /** A caller waits until so many bytes are flushed. */
   flushTarget: number | null
   flushing: boolean
   finishing: boolean
@@ -189,12 +189,12 @@ function fail(job: Job, error: Error): void {
   sendFailed(job.id, error, job.flushedBytes)
 }
 
-/** A disk that is full should not keep what nobody will go on behind. */
+/** A full disk should not keep bytes that no upload will continue. */
 function cutUnflushed(job: Job): void {
   try {
     ftruncateSync(job.fd, job.flushedBytes)
   } catch (error) {
-    // It is cut when somebody goes on with it, or removed with the rest.
+    // It is cut when an upload goes on with it, or removed with the rest.
     send({ type: 'warning', id: job.id, error: error as Error })
   }
 }
