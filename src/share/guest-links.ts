@@ -61,7 +61,7 @@ export class GuestLinks {
 
   /**
    * Hides the link until it is restored or its time in the trash is over; its files stay, its unfinished uploads are
-   * given up. Absent, or hidden already, is no error.
+   * given up. Absent, or hidden already, is not an error.
    */
   async remove(id: string): Promise<void> {
     const hidden = { deleted_at: this.#deps.clock.now(), hidden_since: await this.#deps.uptime.now() }
@@ -81,7 +81,7 @@ export class GuestLinks {
     })
   }
 
-  /** Removes the link for good, deleted before or not; its files stay. Absent is no error. */
+  /** Removes the link for good, deleted before or not; its files stay. Absent is not an error. */
   async purge(id: string): Promise<void> {
     await this.#db.deleteFrom('guest_links').where('id', '=', id).execute()
   }

@@ -19,7 +19,7 @@ export interface Sweep {
 
 /** How often the clock is looked at, and the uptime is saved, at least. */
 const WATCH_EVERY_MS = 60_000
-/** What is smaller is the drift that a time server corrects. */
+/** Smaller jumps are the drift that a time server corrects. */
 const CLOCK_JUMP_MS = 3_600_000
 
 export interface SweeperDependencies {
@@ -73,7 +73,7 @@ export class Sweeper {
 
   /** Between two sweeps too: a clock that was wrong only for a while must be noticed as right again. */
   async #watch(): Promise<void> {
-    // What the wall clock gained on the one that cannot be set.
+    // The wall clock's gain on the clock that cannot be set.
     const offset = this.#deps.clock.now() - performance.now()
     const wrongByMs = offset - this.#offset
     this.#offset = offset
@@ -86,7 +86,7 @@ export class Sweeper {
   }
 
   async sweep(): Promise<Sweep> {
-    // Each by itself: what one of them cannot remove must not keep the others from making room.
+    // Each by itself: the failure of one must not keep the others from making room.
     const { blobs, files, guestLinks, orphans, resumable, trash } = this.#deps
     await this.#attempt(async () => (await this.#watch(), 0))
     const swept = {

@@ -31,7 +31,7 @@ export interface UpdateOptions {
   signal?: AbortSignal
   /**
    * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state there
-   * is no wait; without it the manager takes that lock for the save, and keeps it for others that follow until
+   * is not a wait; without it the manager takes that lock for the save, and keeps it for others that follow until
    * somebody waits.
    */
   lock?: Lock

@@ -170,7 +170,7 @@ describe('a build does not begin', () => {
     shop.write('a.pkr.hcl', sensitive('l', 'type = list(string)') + building('"echo ${var.l[0]}"'))
     const result = await shop.build('-var', 'l=["secret-of-a-list', 'a.pkr.hcl')
     assert.equal(result.status, 65)
-    assert.match(result.err, /What was given for the sensitive variable "l" is not a value of its type/)
+    assert.match(result.err, /The value given for the sensitive variable "l" is not a value of its type/)
     assert.doesNotMatch(everything(shop, result), /secret-of/)
   })
 

@@ -88,7 +88,7 @@ describe('holdfast verify', () => {
     const folder = temporaryFolder()
     const { code, stderr } = await run(['verify', '--data', folder])
     assert.equal(code, 74)
-    assert.match(stderr, /no data folder/)
+    assert.match(stderr, /not a data folder/)
     assert.deepEqual(readdirSync(folder), [])
   })
 })

@@ -57,8 +57,8 @@ describe('compare', () => {
     writeFileSync(path('several/2.json'), JSON.stringify({ ...good, timestamp: 'later' }))
     const cases: [string[], RegExp][] = [
       [['none.json'], /none\.json does not exist/],
-      [['empty.json'], /it is empty, cut short or no JSON/],
-      [['cut.json'], /it is empty, cut short or no JSON/],
+      [['empty.json'], /it is empty, cut short or not JSON/],
+      [['cut.json'], /it is empty, cut short or not JSON/],
       [['foreign.json'], /foreign\.json is not a lab result: schema/],
       [['good.json'], /there is no second side/],
       [['good.json#picoshare'], /there is no second side/],

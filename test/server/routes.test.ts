@@ -31,6 +31,7 @@ const CLOSED: [string, string, RequestOptions?][] = [
   ['DELETE', `/api/guest-links/${LINK}`],
   ['PUT', `/api/guest-links/${LINK}/enable`],
   ['PUT', `/api/guest-links/${LINK}/disable`],
+  ['POST', `/api/trash/guest-links/${LINK}/restore`],
   ['GET', '/api/settings'],
   ['PUT', '/api/settings', putJson({ defaultExpirationDays: 1, defaultNeverExpire: false })],
   ['GET', '/api/tokens'],

@@ -203,7 +203,7 @@ describe('refused', () => {
       ['4', null, /has no 'filename'/],
       ['4', 'filename', /filename: it is empty/],
       ['4', 'filename YQ==,filename Yg==', /twice/],
-      ['4', 'filename a b', /no key and value/],
+      ['4', 'filename a b', /not a key and a value/],
       ['4', 'filename /w==', /not UTF-8/],
       ['4', metadata({ filename: '../a' }), /filename/],
       ['4', metadata({ filename: 'a', expiration: 'soon' }), /expiration/],
