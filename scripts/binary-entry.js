@@ -1,5 +1,5 @@
-// Where the one-file program begins: out/holdfast, which scripts/build-binary.js makes. It stands at the root of the files
-// inside the program.
+// Where the one-file program begins: out/holdfast, which scripts/build-binary.js makes. It stands at the root of the
+// files inside the program.
 import { setFlagsFromString } from 'node:v8'
 
 const [, , word = ''] = process.argv

@@ -1,5 +1,6 @@
-// Makes the whole program one file, out/holdfast, for machines of this platform: Node, the built program, the browser app and the
-// WebAssembly of the template's parser. Nothing is unpacked when it runs: Node shows it the files inside as a file system.
+// Makes the whole program one file, out/holdfast, for machines of this platform: Node, the built program, the browser
+// app and the WebAssembly of the template's parser. Nothing is unpacked when it runs: Node shows it the files inside
+// as a file system.
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempDisposableSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

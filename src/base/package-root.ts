@@ -24,8 +24,8 @@ export function modulePath(name: string): string {
 }
 
 /**
- * A module to start a thread with: `storage/blobs/filesystem/write-worker`. It imports nothing but built-in modules, because
- * the threads of the one-file program do not see the files in it and get the text instead.
+ * A module to start a thread with: `storage/blobs/filesystem/write-worker`. It imports nothing but built-in modules,
+ * because the threads of the one-file program do not see the files in it and get the text instead.
  */
 export function threadModule(name: string): string | URL {
   const path = modulePath(name)

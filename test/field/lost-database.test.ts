@@ -86,7 +86,7 @@ describe('a database that is', () => {
     assert.ok((await server.guest(`/-${fileId(whole)}`)).bytes.equals(content))
   })
 
-  it('cut short is no fault of Holdfast', async () => {
+  it('cut short is not a fault of Holdfast', async () => {
     await using server = await startServer({ args })
     await server.put('kept.txt', bytes(1000))
     for (const suffix of ['', '-wal']) truncateSync(join(server.dataFolder, `holdfast.db${suffix}`), 0)
