@@ -8,8 +8,8 @@ import { metadataOf } from '../../src/builds/index.ts'
 import { goOnCommand, type Invocation } from '../../src/builds/invocation.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { Workshop } from './support/workshop.ts'
+import { MAIN } from '../helpers/holdfast-main.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const folder = tempFolder('invocation')
 
 const HARD = `it's "hard": $HOME \`id\` \\ * ; é`

@@ -7,8 +7,8 @@ import { delimiter, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { groupOf, isAlive, membersOf } from '../../src/builds/process-group.ts'
 import { finish, until, Workshop } from './support/workshop.ts'
+import { MAIN } from '../helpers/holdfast-main.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const UNSHARE = ['unshare', '-pf', '--mount-proc']
 const isAllowed = spawnSync('unshare', [...UNSHARE.slice(1), 'true']).status === 0
 const skip = isAllowed ? false : 'unshare of pid namespaces is not allowed here'

@@ -7,9 +7,9 @@ import { after, describe, it } from 'node:test'
 import { LockManager } from '../../src/lock/index.ts'
 import { createBuild, StateManager } from '../../src/state/index.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
+import { MAIN } from '../helpers/holdfast-main.ts'
 
 const folder = tempFolder('read-only')
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const READING = [
   'state list',
   'state show web',

@@ -10,9 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { statePath } from '../../src/state/index.ts'
 import { SqliteBackups } from '../../src/state/sqlite/sqlite-backups.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
+import { MAIN } from '../helpers/holdfast-main.ts'
 
 const folder = tempFolder('cli-state')
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 let folders = 0
 
 interface Result {

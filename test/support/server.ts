@@ -10,10 +10,10 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MAIN } from '../helpers/holdfast-main.ts'
 
 /** Far more than anything takes: only what hangs meets it, not what is slow. */
 const DEADLINE_MS = 60_000
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 const BIN = join(import.meta.dirname, '../../bin/holdfast')
 const PASSPHRASE = 'correct horse battery staple'
 

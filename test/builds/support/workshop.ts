@@ -11,8 +11,8 @@ import { groupIn, openRunFolder, processOf } from '../../../src/builds/run-folde
 import { removeTempFolder } from '../../../src/builds/temp-folder.ts'
 import { StateManager, type Build } from '../../../src/state/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
+import { MAIN } from '../../helpers/holdfast-main.ts'
 
-const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
 const root = tempFolder('build')
 let count = 0
 
