@@ -271,7 +271,7 @@ describe('holdfast state', () => {
     closeSync(full)
   })
 
-  it('ends quietly when nobody reads on', () => {
+  it('ends quietly when the reader goes away', () => {
     const data = fresh()
     const builds = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`build-${index}`, {}]))
     writeFileSync(join(folder, 'd.json'), JSON.stringify({ version: 1, builds }))
@@ -309,7 +309,7 @@ describe('holdfast lock', () => {
   })
 
   it('passes signals on, from the first moment, and waits for the command', () => {
-    // It ends by itself when nobody ends it, so that a failure leaves nothing behind.
+    // It ends by itself when nothing ends it, so that a failure leaves nothing behind.
     const script = `trap 'exit 9' QUIT; kill -QUIT $PPID; for n in $(seq 600); do sleep 0.05; done`
     const { status, err } = holdfast(fresh(), 'lock', 'acquire', 'x', '--', 'sh', '-c', script)
     assert.equal(status, 9, err)

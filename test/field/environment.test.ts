@@ -82,7 +82,7 @@ describe('the shared secret', () => {
     assert.ok(!long.log.includes('fewer than 8'))
   })
 
-  it('may end in a line break that nobody typed', async () => {
+  it('may end in a stray line break', async () => {
     await using server = await startServer({ env: { HOLDFAST_SHARED_SECRET: 'correct horse battery staple\r\n' } })
     assert.equal((await server.owner('/api/session')).json().isOwner, true)
   })

@@ -92,7 +92,7 @@ describe('a disk that fails', { skip }, () => {
     assert.ok((await server.guest(`/-${fileId(whole)}`)).bytes.equals(content))
   })
 
-  it('at reading cuts the download, so that nobody takes a part for the whole', async () => {
+  it('at reading cuts the download, so that a part is never taken for the whole', async () => {
     const { id } = await server.put('b.bin', bytes(700_000))
     disk?.fail(['read'], '/files/')
     await assert.rejects(server.guest(`/-${id}`))

@@ -96,7 +96,7 @@ describe("a guest link's unfinished uploads", () => {
     assert.equal((await ask('HEAD', first, {})).status, 404)
   })
 
-  it('that never got a byte make room after a minute, so that a lost answer costs nobody the link', async () => {
+  it('that never got a byte make room after a minute, so that a lost answer does not use up the link', async () => {
     const link = await guestLink(server, { maxFileUploads: 1 })
     const lost = (await begin(link, { 'upload-length': '4' })).headers.get('location') ?? ''
     assert.equal((await begin(link, { 'upload-length': '4' })).status, 429)

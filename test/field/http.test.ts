@@ -88,7 +88,7 @@ describe('what Node would answer by itself', () => {
 })
 
 describe('scripts and styles', () => {
-  it('go compressed to those who take it', async () => {
+  it('go compressed to clients that accept it', async () => {
     const page = await server.guest('/')
     const path = /src="(\/assets\/[^"]+\.js)"/.exec(page.text)?.[1] ?? ''
     const plain = await server.guest(path, { headers: { 'accept-encoding': 'identity' } })

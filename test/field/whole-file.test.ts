@@ -199,7 +199,7 @@ describe('a form with more than one file', () => {
 describe('protections', () => {
   const file: Part = { name: 'file', filename: 'a.txt', content: 'hello' }
 
-  it('are not lost behind fields that nobody reads', async () => {
+  it('are not lost behind unread fields', async () => {
     const junk = Array.from({ length: 20 }, (_, index): Part => ({ name: `junk${index}`, content: 'x' }))
     const protections: Part[] = [
       { name: 'downloadPassphrase', content: 'sesame' },
@@ -349,7 +349,7 @@ describe('a limit on the size of a file', () => {
 })
 
 describe('the name of a file in a form', () => {
-  it('is the one of filename* where both are given', async () => {
+  it('comes from filename* where both are given', async () => {
     const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name=file; filename="Gr__e.txt"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt`
     const body = `${head}\r\n\r\nx\r\n--${BOUNDARY}--\r\n`
     const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })

@@ -50,6 +50,6 @@ describe('compose.yaml and the Dockerfile', () => {
     )
     const known = new Set(Object.values(OPTIONS).flatMap(({ env }) => env))
     assert.ok(names.length > 3)
-    for (const name of names) assert.ok(known.has(name), `${name} is no setting`)
+    for (const name of names) assert.ok(known.has(name), `${name} is not a setting`)
   })
 })

@@ -53,7 +53,7 @@ describe('the first start', () => {
     assert.equal((await second.owner('/api/files')).status, 200)
   })
 
-  it('makes a data folder for nobody else', async () => {
+  it('makes a data folder for its user alone', async () => {
     const dataFolder = join(temporaryFolder(), 'deep', 'data')
     await using server = await startServer({ dataFolder })
     await server.put('a', 'text')
@@ -116,7 +116,7 @@ describe('a start that cannot be', () => {
     assert.deepEqual(readdirSync(folder), [])
   })
 
-  it('on a data folder that another server uses exits 75 and harms nobody', async () => {
+  it('on a data folder that another server uses exits 75 and harms no other client', async () => {
     await using server = await startServer()
     const file = await server.put('a', 'text')
     const { code, stderr } = await run(['serve', '--data', server.dataFolder, '--port', '0'])
@@ -288,7 +288,7 @@ describe('SIGTERM', () => {
     const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`]
     const request = new RawConnection(server, requestHead(server, 'PUT /api/settings', headers))
     request.socket.write(body.slice(0, 10))
-    // One whose connection ends before its turn comes is waited for by nobody.
+    // One whose connection ends before its turn comes is not waited for.
     const [events, session] = ['uploads/nobody-34/events', 'session'].map(
       (path) => `GET /api/${path} HTTP/1.1\r\nHost: a\r\n\r\n`,
     )

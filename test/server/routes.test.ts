@@ -183,7 +183,7 @@ describe('a wrong method', () => {
   }
 })
 
-describe('a body that nobody wants', () => {
+describe('an unwanted body', () => {
   it('does not turn 404 and 405 into something else', async () => {
     for (const headers of [{}, { 'content-type': 'application/json' }, { 'content-type': 'multipart/form-data' }]) {
       assert.equal((await server.guest('/nothing', { method: 'PUT', body: 'text', headers })).status, 404)

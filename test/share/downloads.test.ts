@@ -245,7 +245,7 @@ describe('a download limit', () => {
     assert.equal((await server.guest(`/-${id}`)).status, 410)
   })
 
-  it('counts a later part of a download that nobody began', async () => {
+  it('counts a later part of a download that was never begun', async () => {
     const { id } = await limited(1)
     assert.equal((await server.guest(`/-${id}`, { headers: { range: 'bytes=100-' } })).status, 206)
     assert.equal((await server.guest(`/-${id}`, { headers: { 'user-agent': 'another' } })).status, 410)

@@ -117,7 +117,7 @@ describe('a form', () => {
     }
   })
 
-  it('that ends anywhere before its end is 400 and harms nobody', async () => {
+  it('that ends anywhere before its end is 400 and harms no other client', async () => {
     const other = new RawConnection(
       server,
       requestHead(server, 'PUT /api/files/other', ['Content-Length: 4', 'Connection: close']),
@@ -132,7 +132,7 @@ describe('a form', () => {
     assert.deepEqual(other.statuses, [201])
   })
 
-  it('that is cut anywhere by a client that goes away harms nobody', async () => {
+  it('that is cut anywhere by a client that goes away harms no other client', async () => {
     const form = encodeForm([{ name: 'note', content: 'x' }, file(bytes(300))])
     const type = `Content-Type: multipart/form-data; boundary=${BOUNDARY}`
     const total = (await server.list()).total

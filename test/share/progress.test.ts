@@ -100,7 +100,7 @@ describe('a watcher', () => {
     assert.equal(new Set(seen.map(({ file_id: id }) => id)).size, 1)
   })
 
-  it('who goes away harms nobody', async () => {
+  it('who goes away harms no other client', async () => {
     const watcher = new Watcher('left-alone')
     const connection = upload('left-alone', 8)
     connection.socket.write('text')
