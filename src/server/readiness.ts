@@ -1,7 +1,7 @@
 /** Whether uploads and downloads would work: shown by a real write, a rename and a wait for the disk. */
 import { HoldfastError, messageOf, type Log } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
-import type { BlobStore, Database } from '../storage/index.ts'
+import { diskError, type BlobStore, type Database } from '../storage/index.ts'
 
 /** Monitors ask often, and each answer costs a wait for the disk. */
 const FRESH_MS = 1000
@@ -51,7 +51,8 @@ export class Readiness {
       return 'ok'
     } catch (error) {
       this.#tell(part, error)
-      return error instanceof HoldfastError ? error.message : 'it cannot be read or written'
+      const known = error instanceof HoldfastError ? error : diskError(error)
+      return known?.message ?? 'it cannot be read or written'
     }
   }
 

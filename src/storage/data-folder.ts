@@ -1,5 +1,5 @@
 /** The data folder: `holdfast.db`, `files/`, `uploads/`; one server at a time. */
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { lockFile } from './lock-file.ts'
@@ -22,6 +22,8 @@ export function openDataFolder(given: string): DataFolder {
   for (const folder of [path, join(path, 'files'), join(path, 'uploads')]) {
     makeFolder(folder)
     try {
+      // Of a file, access(2) says that permission is denied.
+      if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     } catch (error) {
       throw unusable(path, error)

@@ -1,7 +1,17 @@
 /** What a disk can do to a server: full, read-only, gone, or several. See failing-disk.test.ts for one that fails. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { withSmallDisk } from '../helpers/small-disk.ts'
@@ -116,5 +126,44 @@ describe('a data folder that is moved away', () => {
     renameSync(join(parent, 'moved'), data)
     await eventually(async () => (await readiness(server)).status === 200)
     assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 201)
+  })
+})
+
+describe('a disk without inodes', () => {
+  it('is as good as full: it says so, and the trash makes room', async (t) => {
+    await withSmallDisk(t, 'size=60m,nr_inodes=80', async (disk) => {
+      const args = ['--min-free-space', '1MB', '--sweep-interval', '1s']
+      await using server = await startServer({ dataFolder: join(disk, 'data'), args })
+      const { id } = await server.put('a.txt', 'text')
+      assert.equal((await server.owner(`/api/entry/${id}`, { method: 'DELETE' })).status, 200)
+      let made = 0
+      for (; statfsSync(disk).ffree > 0; made += 1) writeFileSync(join(disk, `filler-${made}`), '')
+      const upload = await server.owner('/api/files/b', { method: 'PUT', body: 'x' })
+      assert.equal(upload.status, 507, upload.text)
+      const ready = await eventually(async () => {
+        const answer = await readiness(server)
+        return answer.status === 503 ? answer : null
+      })
+      assert.match(ready.text, /no space left|the disk is full/)
+      await eventually(async () => (await server.owner('/api/trash')).json().total === 0)
+      for (let index = 0; index < made; index += 1) rmSync(join(disk, `filler-${index}`))
+      await eventually(async () => (await readiness(server)).status === 200)
+      assert.equal((await server.owner('/api/files/b', { method: 'PUT', body: 'x' })).status, 201)
+    })
+  })
+})
+
+describe('a disk that takes no large files, such as FAT32', () => {
+  it('refuses those in words and takes the others', async () => {
+    const executable = join(temporaryFolder(), 'limited')
+    const main = join(import.meta.dirname, '../../src/cli/main.ts')
+    writeFileSync(executable, `#!/bin/sh\nulimit -f 4000\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })
+    await using server = await startServer({ executable })
+    const large = await server.owner('/api/files/large', { method: 'PUT', body: bytes(5_000_000) })
+    assert.equal(large.status, 413, large.text)
+    assert.match(large.text, /the disk takes no file that large/)
+    await server.put('small', bytes(1_000_000))
+    assert.equal((await server.list()).total, 1)
+    assert.deepEqual(readdirSync(join(server.dataFolder, 'uploads')), [])
   })
 })

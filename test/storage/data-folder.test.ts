@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { makeFolder } from '../../src/storage/index.ts'
+import { makeFolder, openDataFolder } from '../../src/storage/index.ts'
 import { temporaryFolder } from '../support/server.ts'
 
 it('makes a folder and those above it for its own user only, and takes one that is there', () => {
@@ -18,4 +18,10 @@ it('says so where no folder can be made, under a file or in /proc', () => {
   for (const path of [join(folder, 'file', 'x'), '/proc/x']) {
     assert.throws(() => makeFolder(path), { code: 'DATA_FOLDER_UNUSABLE' })
   }
+})
+
+it('is no file', () => {
+  const path = join(temporaryFolder(), 'file')
+  writeFileSync(path, '')
+  assert.throws(() => openDataFolder(path), { code: 'DATA_FOLDER_UNUSABLE', message: /file is not a folder$/ })
 })

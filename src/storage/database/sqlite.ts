@@ -12,7 +12,7 @@ import {
   type SqliteDatabase,
   type SqliteStatement,
 } from 'kysely'
-import { Migrator } from 'kysely/migration'
+import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import { Ballast } from '../ballast.ts'
 import { diskError } from '../disk-errors.ts'
@@ -154,6 +154,14 @@ class TransactionalAdapter extends SqliteAdapter {
 }
 
 async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise<void> {
+  const newer = (await appliedMigrations(kysely)).filter((name) => !(name in migrations))
+  if (newer.length > 0) {
+    throw new HoldfastError(
+      'DATA_FOLDER_UNUSABLE',
+      `the database was changed by a newer version of Holdfast (${newer.join(', ')})`,
+      { hint: 'Install that version again, or put back a copy of the database from before the update.' },
+    )
+  }
   const migrator = new Migrator({
     db: kysely,
     provider: { getMigrations: async () => ({ ...migrations }) },
@@ -166,6 +174,14 @@ async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise
       cause: error,
     })
   }
+}
+
+/** Names of migrations; none of a new database. */
+async function appliedMigrations(kysely: Kysely<unknown>): Promise<string[]> {
+  const tables = await sql`select 1 from sqlite_schema where name = ${DEFAULT_MIGRATION_TABLE}`.execute(kysely)
+  if (tables.rows.length === 0) return []
+  const applied = sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`
+  return (await applied.execute(kysely)).rows.map(({ name }) => name)
 }
 
 /** Gives node:sqlite the shape that Kysely's SQLite dialect expects, and keeps prepared statements. */

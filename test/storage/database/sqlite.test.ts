@@ -80,6 +80,15 @@ describe('the SQLite database', () => {
     await (await openSqlite(file, { migrations: { 'a-001': { up: two }, 'b-001': { up: one } } })).close()
   })
 
+  it('is refused when a newer version has changed it', async () => {
+    const file = path()
+    await (await openSqlite(file, { migrations: { ...migrations, 'a-999': { up: two } } })).close()
+    await assert.rejects(openSqlite(file, { migrations }), {
+      ...unusable,
+      message: 'the database was changed by a newer version of Holdfast (a-999)',
+    })
+  })
+
   it('is left as it was by a migration that fails', async () => {
     const file = path()
     await (await openSqlite(file, { migrations })).close()

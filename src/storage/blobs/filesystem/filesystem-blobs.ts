@@ -31,6 +31,8 @@ const COPY_BUFFER_BYTES = 256 * 1024
  * within a container's limit not every kernel holds writers back in time (cgroup v1 does not).
  */
 const UNFLUSHED_PART = 8
+/** An upload needs one for its file and perhaps one for a folder, and the database some for its own. */
+const MIN_FREE_INODES = 16
 const KEY_PATTERN = /^[0-9a-f]{32}$/
 const QUARANTINE_SUFFIX = '.orphan'
 
@@ -230,8 +232,10 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   async space(): Promise<StoreSpace> {
-    const { bavail, blocks, bsize } = await statfs(join(this.#options.dataFolder, 'files'))
-    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+    const { bavail, blocks, bsize, files, ffree } = await statfs(join(this.#options.dataFolder, 'files'))
+    // Without inodes no byte can be stored. File systems without a fixed number of them say 0 of 0.
+    const isOutOfInodes = files > 0 && ffree < MIN_FREE_INODES
+    return { freeBytes: isOutOfInodes ? 0 : bavail * bsize, totalBytes: blocks * bsize }
   }
 
   async close(): Promise<void> {
