@@ -7,6 +7,8 @@ import { addConfigFlags, readConfig } from './config-flags.ts'
 
 /** SIGHUP: the terminal has been closed. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+/** Scripts for other servers send them. Left alone, the first opens Node's debugger and the second is a sudden death. */
+const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const
 /** A shorter passphrase is guessed sooner or later, slowed down or not. */
 const MIN_SECRET_CHARACTERS = 8
 /** An exit code above this is a death by that signal. */
@@ -27,6 +29,7 @@ export function registerServe(program: Command): void {
     if (isLoopback(config.host) && CONTAINER_MARKS.some((path) => existsSync(path))) {
       log.warn(`${config.host} is inside this container alone: set HOLDFAST_HOST=0.0.0.0 to be reached from outside`)
     }
+    for (const signal of IGNORED_SIGNALS) process.on(signal, () => log.warn({ signal }, 'this signal has no effect'))
     let isStopping = false
     for (const signal of SIGNALS) {
       process.on(signal, () => {

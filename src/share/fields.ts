@@ -49,14 +49,14 @@ export function parseNote(given: string | null | undefined): string | null {
  * The moment of expiry in ms since 1970, or null for never (the year 2999 and later).
  * @throws INVALID_REQUEST when it is not an RFC 3339 time or less than an hour ahead of `now`.
  */
-export function parseExpiration(given: string | undefined, now: number): number | null {
-  if (!given) throw invalid('expiration', `it is missing; give an RFC 3339 time such as ${NEVER} (never)`)
+export function parseExpiration(given: string | undefined, now: number, field = 'expiration'): number | null {
+  if (!given) throw invalid(field, `it is missing; give an RFC 3339 time such as ${NEVER} (never)`)
   // A plus sign that was not escaped in a query arrives as a space.
   const text = given.replace(' ', '+')
   const at = RFC3339.test(text) && isCalendarDay(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) throw invalid('expiration', `${JSON.stringify(given)} is not an RFC 3339 time such as ${NEVER}`)
+  if (Number.isNaN(at)) throw invalid(field, `${JSON.stringify(given)} is not an RFC 3339 time such as ${NEVER}`)
   if (at >= Date.parse(NEVER)) return null
-  if (at < now + MIN_LIFETIME_MS) throw invalid('expiration', 'it must be at least one hour from now')
+  if (at < now + MIN_LIFETIME_MS) throw invalid(field, 'it must be at least one hour from now')
   return at
 }
 

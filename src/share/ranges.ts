@@ -43,8 +43,10 @@ export function requestedRanges(
 ): ByteRange[] | null {
   const { range } = headers
   if (range === undefined || !isCurrent(headers['if-range'], validators)) return null
-  // "The last 500 bytes" of a shorter file is all of it (section 14.1.2); the parser finds nothing then.
-  const fitting = range.replaceAll(/(?<=[=,]\s*)-(\d+)/g, (_, last) => `-${Math.min(Number(last), sizeBytes)}`)
+  // Units are written in any case (section 14.1). "The last 500 bytes" of a shorter file is all of it (section 14.1.2); the parser finds nothing then.
+  const fitting = range
+    .replace(/^bytes=/i, 'bytes=')
+    .replaceAll(/(?<=[=,]\s*)-(\d+)/g, (_, last) => `-${Math.min(Number(last), sizeBytes)}`)
   const parsed = parseRange(sizeBytes, fitting, { combine: true })
   if (parsed === -1) {
     throw new HoldfastError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the file of ${sizeBytes} bytes`, {

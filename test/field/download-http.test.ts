@@ -49,3 +49,11 @@ it('a doubled slash before a link leads to it, and nowhere else', async () => {
   }
   assert.equal((await fetch(`${server.url}//evil.example`, { redirect: 'manual' })).status, 404)
 })
+
+it('Range names its unit in any case', async () => {
+  for (const range of ['Bytes=0-4', 'BYTES=-5']) {
+    const answer = await server.guest(`/-${file.id}`, { headers: { range } })
+    assert.equal(answer.status, 206, range)
+    assert.equal(answer.text.length, 5)
+  }
+})

@@ -103,6 +103,19 @@ describe('a terminal that is closed', () => {
   })
 })
 
+describe('SIGUSR1 and SIGUSR2', () => {
+  it('neither open a debugger nor end the server', async () => {
+    await using server = await startServer()
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+      server.program.signal(signal)
+      await eventually(() => server.log.includes(`"signal":"${signal}"`))
+    }
+    assert.doesNotMatch(server.log, /Debugger listening/)
+    assert.equal((await server.guest('/api/health')).status, 200)
+    assert.equal((await server.stop()).code, 0)
+  })
+})
+
 describe('a log on a terminal', () => {
   const isThere = spawnSync('script', ['--version']).error === undefined
   it('has colours, and none with NO_COLOR', { skip: !isThere && 'script(1) is not installed' }, () => {

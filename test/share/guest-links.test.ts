@@ -95,6 +95,11 @@ describe('a guest link is made', () => {
     })
   }
 
+  it('not without its expiration being named', async () => {
+    const { text } = await server.owner('/api/guest-links', postJson({ ...GOOD, urlExpirationTime: '' }))
+    assert.match(text, /^invalid urlExpirationTime: it is missing/)
+  })
+
   it('and listed with all that is known', async () => {
     const id = await link({ label: 'Listed', maxFileBytes: 2_000_000, maxFileUploads: 5, fileLifetime: '720h' })
     await uploaded(id)

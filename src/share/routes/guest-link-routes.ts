@@ -140,7 +140,7 @@ function readNewLink(body: z.infer<typeof newLinkBody>, now: number) {
   return {
     label: readText('label', body.label),
     greeting: readText('greeting', body.greeting),
-    url_expires_at: parseExpiration(body.urlExpirationTime, now),
+    url_expires_at: parseExpiration(body.urlExpirationTime, now, 'urlExpirationTime'),
     file_lifetime_ms: lifetimeMs >= FOREVER_MS ? null : lifetimeMs,
     max_file_bytes: body.maxFileBytes ?? null,
     max_file_uploads: body.maxFileUploads ?? null,
