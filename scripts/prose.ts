@@ -17,7 +17,7 @@ const WORN: readonly { pattern: RegExp; instead: string }[] = [
 ]
 
 /** Lines with a worn phrase that are still there, by top folder. */
-const LEFT: Readonly<Record<string, number>> = { src: 117, test: 119, docs: 59, bench: 1, scripts: 2 }
+const LEFT: Readonly<Record<string, number>> = { src: 117, test: 118, docs: 59, bench: 1, scripts: 2 }
 
 const counts: Record<string, number> = {}
 const found: string[] = []

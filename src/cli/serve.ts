@@ -7,7 +7,7 @@ import { addConfigFlags, readConfig } from './config-flags.ts'
 
 /** SIGHUP: the terminal has been closed. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
-/** Scripts for other servers send them. Left alone, the first opens Node's debugger and the second is a sudden death. */
+/** Log rotation sends them to servers. Left alone, the first opens Node's debugger and the second ends the server. */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const
 /** A shorter passphrase is guessed sooner or later, slowed down or not. */
 const MIN_SECRET_CHARACTERS = 8

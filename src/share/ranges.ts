@@ -43,7 +43,8 @@ export function requestedRanges(
 ): ByteRange[] | null {
   const { range } = headers
   if (range === undefined || !isCurrent(headers['if-range'], validators)) return null
-  // Units are written in any case (section 14.1). "The last 500 bytes" of a shorter file is all of it (section 14.1.2); the parser finds nothing then.
+  // Units are written in any case (section 14.1). "The last 500 bytes" of a shorter file is all of it (section
+  // 14.1.2); the parser finds nothing then.
   const fitting = range
     .replace(/^bytes=/i, 'bytes=')
     .replaceAll(/(?<=[=,]\s*)-(\d+)/g, (_, last) => `-${Math.min(Number(last), sizeBytes)}`)

@@ -1,4 +1,4 @@
-/** What a disk can do to a server: full, read-only, gone, or several. See failing-disk.test.ts for one that fails. */
+/** Disks that are full, read-only, gone, or several. failing-disk.test.ts has the failing ones. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -34,6 +35,15 @@ function fill(folder: string): void {
 async function readiness(server: TestServer): Promise<{ status: number; text: string }> {
   const { status, text } = await server.guest('/api/ready')
   return { status, text }
+}
+
+/** A program that runs Holdfast in a shell after a command, its standard error going to `log`. */
+function shell(before: string, log = '/dev/null'): string {
+  const path = join(temporaryFolder(), 'holdfast.sh')
+  const main = join(import.meta.dirname, '../../src/cli/main.ts')
+  const lines = ['#!/bin/sh', before, `exec "${process.execPath}" "${main}" "$@" 2>>"${log}"`]
+  writeFileSync(path, lines.join('\n'), { mode: 0o755 })
+  return path
 }
 
 describe('a disk that another program fills', () => {
@@ -155,9 +165,7 @@ describe('a disk without inodes', () => {
 
 describe('a disk that takes no large files, such as FAT32', () => {
   it('refuses those in words and takes the others', async () => {
-    const executable = join(temporaryFolder(), 'limited')
-    const main = join(import.meta.dirname, '../../src/cli/main.ts')
-    writeFileSync(executable, `#!/bin/sh\nulimit -f 4000\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })
+    const executable = shell('ulimit -f 4000')
     await using server = await startServer({ executable })
     const large = await server.owner('/api/files/large', { method: 'PUT', body: bytes(5_000_000) })
     assert.equal(large.status, 413, large.text)
@@ -165,5 +173,22 @@ describe('a disk that takes no large files, such as FAT32', () => {
     await server.put('small', bytes(1_000_000))
     assert.equal((await server.list()).total, 1)
     assert.deepEqual(readdirSync(join(server.dataFolder, 'uploads')), [])
+  })
+})
+
+describe('a full disk under the file of the log', () => {
+  it('ends no server, and the log goes on when there is room', async (t) => {
+    await withSmallDisk(t, 'size=1m', async (disk) => {
+      const log = join(disk, 'log')
+      await using server = await startServer({ executable: shell(':', log) })
+      fill(disk)
+      for (let index = 0; index < 100; index += 1) assert.equal((await server.guest('/api/session')).status, 200)
+      rmSync(join(disk, 'filler'))
+      await eventually(async () => {
+        await server.guest('/robots.txt')
+        return readFileSync(log, 'utf8').includes('/robots.txt')
+      })
+      assert.equal((await server.stop()).code, 0)
+    })
   })
 })

@@ -115,7 +115,7 @@ export class Workshop {
   }
 
   async #endAll(): Promise<void> {
-    // First: one that still lives could begin another run, with another temporary folder.
+    // First: a living command could begin another run, with another temporary folder.
     const living = this.#children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
     for (const child of living) child.kill('SIGKILL')
     await Promise.all(living.map(async (child) => once(child, 'exit')))
