@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const OUTPUT = 'out/holdfast'
-/** Changed since the last time, one of these calls for a new program. */
+/** A change in any of these files calls for a new program. */
 const INPUTS = ['dist/.stamp', 'package-lock.json', 'scripts/build-binary.js', 'scripts/binary-entry.js']
 const FILES = [
   'package.json',

@@ -44,7 +44,7 @@ export function formatEntries(entries: readonly Entry[]): string {
   }).join('\n')
 }
 
-/** A changelog with a new section above those of earlier versions. */
+/** A changelog with a new section above the sections of earlier versions. */
 export function withSection(changelog: string, section: string): string {
   const at = changelog.indexOf('\n## ')
   const head = at === -1 ? `${changelog.trimEnd()}\n` : changelog.slice(0, at)

@@ -11,7 +11,7 @@ export interface Row {
 
 export type Work = (turn: number) => unknown
 
-/** Works of one rival in a row before the next has its turn: as somebody does who has many. */
+/** Works of one rival in a row before the next has its turn, like a program with many saves. */
 const IN_A_ROW = 20
 
 /** Median milliseconds of each rival's work, over `rounds` of them, in turns of some. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { AttemptThrottle } from '../../src/base/index.ts'
 
-it('guesses are slowed down, and a clock that is set back keeps nobody out for longer', () => {
+it('slows guesses down, and does not wait longer when the clock is set back', () => {
   const clock = { time: Date.UTC(2030, 0, 1), now: () => clock.time }
   const throttle = new AttemptThrottle(clock)
   const guess = () => throttle.attempt('192.0.2.1')

@@ -10,7 +10,7 @@ describe('a line of /proc/PID/stat', () => {
     assert.deepEqual(parseProcessStat(line), stat)
   })
 
-  it('of this process is right', { skip: process.platform !== 'linux' }, () => {
+  it('is right for this process', { skip: process.platform !== 'linux' }, () => {
     assert.equal(parseProcessStat(readFileSync('/proc/self/stat', 'latin1'))?.pid, process.pid)
   })
 

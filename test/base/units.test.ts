@@ -28,7 +28,7 @@ describe('bytes', () => {
 })
 
 describe('addresses that guess', () => {
-  it('are one when they share a /64 of IPv6, however they are written', () => {
+  it('count as one when they share a /64 of IPv6, in any notation', () => {
     const throttle = new AttemptThrottle({ now: () => 0 })
     const addresses = ['2001:db8::1', '2001:db8:0:0:1::', '2001:db8:0:0:ffff:1:2:3', '2001:db8::2', '2001:db8::3:1']
     for (const address of addresses) throttle.attempt(address)

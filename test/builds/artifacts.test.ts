@@ -7,7 +7,7 @@ import { tempFolder } from '../helpers/temp-folder.ts'
 
 const folder = tempFolder('artifacts')
 
-it('a list of artifacts that a power failure emptied or cut short is damaged, and named', () => {
+it('names a damaged list of artifacts that a power failure emptied or cut short', () => {
   const manifest = join(folder, 'manifest.json')
   assert.deepEqual(madeFiles(manifest, [], folder), [])
   for (const text of ['', '{"builds": [{"builder', '{"builds": 1}']) {

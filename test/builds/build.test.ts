@@ -32,7 +32,7 @@ describe('a build with three steps', () => {
     assert.deepEqual(shop.leftTemplates(), [])
   })
 
-  it('fails in its second, and goes on there once the cause is gone', async () => {
+  it('fails in its second, and resumes there once the cause is gone', async () => {
     const shop = new Workshop()
     shop.writeSteps(
       ['echo one >>count'],
@@ -64,7 +64,7 @@ describe('a build with three steps', () => {
     assert.equal(after.error, null)
   })
 
-  it('starts over with --no-resume, and where an earlier step has changed goes on there', async () => {
+  it('starts over with --no-resume, and resumes at an earlier step that has changed', async () => {
     const shop = new Workshop()
     const steps = (second: string) => shop.writeSteps(['echo one >>count'], [`echo ${second} >>count`], ['exit 4'])
     steps('two')
@@ -98,7 +98,7 @@ describe('two templates of one name', () => {
   const template = (command: string) =>
     `source "null" "x" { communicator = "none" }\nbuild {\n  sources = ["null.x"]\n  provisioner "shell-local" { inline = ["${command}"] }\n}\n`
 
-  it('do not take each other’s place: the second is refused, unless it is the first one moved or linked to', async () => {
+  it('do not replace each other: the second is refused, unless it is the first, moved or linked to', async () => {
     const shop = new Workshop()
     for (const name of ['a', 'b']) mkdirSync(join(shop.folder, name))
     const [a, b] = ['a', 'b'].map((name) => shop.write(`${name}/web.pkr.hcl`, template(`echo ${name} >>count`)))
@@ -123,7 +123,7 @@ describe('two templates of one name', () => {
     assert.match(moved.out, /its last build was made from/)
   })
 
-  it('that begin at once do not either', async () => {
+  it('do not when they begin at once', async () => {
     const shop = new Workshop()
     for (const name of ['a', 'b']) {
       mkdirSync(join(shop.folder, name))
@@ -289,7 +289,7 @@ describe('variables', () => {
     assert.equal(shop.read('said'), 'default-a given-b env-c file-d\ndefault-a given-b other-c file-d\n')
   })
 
-  it('that the template does not have do not block in a file, and a clear mistake elsewhere', async () => {
+  it('are ignored in a file when the template lacks them, and refused elsewhere', async () => {
     const shop = new Workshop()
     shop.write('vars.pkr.hcl', VARIABLES)
     shop.write('shared.pkrvars.hcl', 'b = "file-b"\nother = "of another template"\n')
@@ -308,7 +308,7 @@ describe('variables', () => {
     assert.match((await shop.build(...args)).err, /vars\.pkr\.hcl has no variable "dd"; it has: a, b, c, d\./)
   })
 
-  it('that are sensitive stand nowhere in the state and its logs', async () => {
+  it('appear nowhere in the state and its logs when they are sensitive', async () => {
     const shop = new Workshop()
     shop.write(
       'vars.pkr.hcl',
@@ -342,7 +342,7 @@ build {
   }
 }
 `
-  it('are built side by side, a record each', async () => {
+  it('are built side by side, with a record each', async () => {
     const shop = new Workshop()
     shop.write(
       'two.pkr.hcl',
@@ -367,8 +367,8 @@ build {
   })
 })
 
-describe('a build under a lock of its state that somebody took for it', () => {
-  it('runs, is not a hindrance to itself, and keeps out the next one under the same lock', async () => {
+describe('a build under a lock of its state that its caller took', () => {
+  it('runs without blocking itself, and keeps out the next build under the same lock', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo ran >>count', 'while ! test -e go; do sleep 0.05; done'])
     const self = `"${process.execPath}" "${join(import.meta.dirname, '../../src/cli/main.ts')}"`
@@ -459,7 +459,7 @@ function forbidWriting(path: string): (() => void) | null {
 }
 
 describe('retries', () => {
-  it('are made of what may pass, from the failed step on, and are recorded', async () => {
+  it('repeat transient failures, from the failed step on, and are recorded', async () => {
     const shop = new Workshop()
     const flaky = 'test $(grep -c two count) -ge 3 || { echo "E: Could not connect: Connection refused"; exit 100; }'
     shop.writeSteps(['echo one >>count'], ['echo two >>count', flaky], ['echo three >>count'])
@@ -538,7 +538,7 @@ describe('a template in a folder', () => {
 })
 
 describe('a post-processor', () => {
-  it('that was left out by -except runs in the next build', async () => {
+  it('runs in the next build when -except left it out', async () => {
     const shop = new Workshop()
     shop.write('file.pkr.hcl', FILE)
     assert.equal((await shop.build('-except', 'manifest', 'file.pkr.hcl')).status, 0)
@@ -550,7 +550,7 @@ describe('a post-processor', () => {
 })
 
 describe('prune', () => {
-  it('keeps the logs of the newest runs and the one of the record', async () => {
+  it('keeps the logs of the newest runs and of the recorded run', async () => {
     const shop = new Workshop()
     shop.writeSteps(['true'])
     for (let run = 0; run < 3; run++) await shop.build('--force', 'steps.pkr.hcl')

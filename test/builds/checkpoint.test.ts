@@ -105,7 +105,7 @@ describe('a layer', { skip }, () => {
     equal(layer.parent, store.list().at(-1)?.name)
   })
 
-  it('of a machine that was started from a layer stands on that one', async () => {
+  it('stands on the layer from which its machine was started', async () => {
     const folder = tempFolder('layers')
     const first = await startBlankMachine(folder, blankDisk(folder))
     const { store, take } = checkpoints(folder, first)
@@ -126,7 +126,7 @@ describe('a layer', { skip }, () => {
     execFileSync('qemu-io', ['-r', '-c', 'read -P 0 16M 64k', store.imageOf(base.layer.name)])
   })
 
-  it('is made of a raw disk too, without its empty parts', async () => {
+  it('is made from a raw disk too, without its empty parts', async () => {
     const folder = tempFolder('layers')
     const disk = join(folder, 'disk.raw')
     qemuImg('create', '-q', '-f', 'raw', disk, '1G')
@@ -206,7 +206,7 @@ describe('a layer', { skip }, () => {
     deepEqual(new Set(found), new Set([0, 1]))
   })
 
-  it('is not made of two disks, nor of a machine that is not there; the build goes on', async () => {
+  it('is not made of two disks, nor of a missing machine; the build goes on', async () => {
     const folder = tempFolder('layers')
     const second = join(folder, 'second.qcow2')
     qemuImg('create', '-q', '-f', 'qcow2', second, '1M')

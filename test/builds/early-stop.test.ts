@@ -42,7 +42,7 @@ async function buildIn(
 }
 
 describe('a build that is stopped', () => {
-  it('before its packer is started starts none', async () => {
+  it('starts no Packer when it is stopped before', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo ran >>count', 'exit 9'])
     assert.equal((await shop.build('steps.pkr.hcl')).status, 1)
@@ -56,7 +56,7 @@ describe('a build that is stopped', () => {
     assert.deepEqual(shop.leftTemplates(), [])
   })
 
-  it('and killed while its packer is being started is killed', async () => {
+  it('is killed when it is killed while its Packer starts', async () => {
     const shop = new Workshop()
     shop.writeSteps(['true'])
     // A Packer that hears no Ctrl-C.

@@ -18,7 +18,7 @@ describe('a build', () => {
     assert.match((await shop.record('steps/null.a'))?.provisioners[0]?.output ?? '', /home=\//)
   })
 
-  it('repeats all that a Packer says that does not start', async () => {
+  it('repeats the whole output of a Packer that does not start', async () => {
     const shop = new Workshop()
     const packer = shop.write(
       'packer',
@@ -30,7 +30,7 @@ describe('a build', () => {
     assert.match((await shop.build('steps.pkr.hcl')).err, /'Error loading configuration: No disk found'/)
   })
 
-  it('names the folder for temporary files that is not there', async () => {
+  it('names a missing folder for temporary files', async () => {
     const shop = new Workshop()
     shop.writeSteps(['true'])
     const missing = join(shop.folder, 'no', 'tmp')
@@ -43,7 +43,7 @@ describe('a build', () => {
     )
   })
 
-  it('names the folder of its run when somebody has removed it', async () => {
+  it('names the folder of its run when it was removed', async () => {
     const shop = new Workshop()
     shop.writeSteps([': >begun', 'until test -e go; do sleep 0.05; done'])
     const ended = finish(shop.start('build', 'steps.pkr.hcl'))
@@ -57,7 +57,7 @@ describe('a build', () => {
     assert.ok((out + err).includes(`the folder of its run, ${folder}, was removed meanwhile`), out + err)
   })
 
-  it('tells in the words of Packer what that does not accept', async () => {
+  it('repeats the error of Packer when it refuses the template', async () => {
     const shop = new Workshop()
     const template = [
       'variable "word" { default = "a" }',

@@ -1,4 +1,4 @@
-/** What is read of a run while it is being written. */
+/** Reading a run while it is being written. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ for (let step = 0; step < ${STEPS}; step++) {
   writeSync(log, '1767225600,,ui,message,    null.a: holdfast: step ' + step + ' start\\n')
 }`
 
-it('no line of a step is read before the event that began it', async () => {
+it('reads no line of a step before the event that began it', async () => {
   const run = openRunFolder(tempFolder('follow'))
   const writer = spawn(process.execPath, ['-e', WRITER, run.events, run.log])
   after(() => void writer.kill('SIGKILL'))

@@ -63,11 +63,11 @@ describe('the command that goes on with a build', () => {
     assert.deepEqual(wordsOf(command, { api_token: HARD })?.words.slice(3, 5), ['-var', `api-token=${HARD}`])
   })
 
-  it('of a record that does not say how it was built has what the record says', () => {
+  it('has only the source and template of a record without options', () => {
     assert.equal(goOnCommand({ ...target, template: '/a.pkr.hcl' }, null), 'holdfast build -only null.a /a.pkr.hcl')
   })
 
-  it('goes on where the build stopped, in another folder and without our environment', async () => {
+  it('resumes where the build stopped, in another folder and without our environment', async () => {
     const shop = new Workshop("it's here")
     shop.write('common.pkrvars.hcl', 'text = "from the file"\n')
     shop.write(

@@ -81,7 +81,7 @@ function tryKill(pid: number): void {
   }
 }
 
-/** A zombie, which nobody has waited for yet, is not. */
+/** False for a zombie, whose parent has not waited for it yet. */
 function isAlive(pid: number): boolean {
   const stat = readProcessStat(pid)
   return stat !== null && stat.state !== 'Z'
@@ -209,7 +209,7 @@ build {
     child.kill('SIGKILL')
     const elsewhere = join(shop.folder, 'elsewhere')
     mkdirSync(elsewhere)
-    writeFileSync(join(elsewhere, 'out'), 'of somebody else')
+    writeFileSync(join(elsewhere, 'out'), 'of another program')
     shop.cwd = elsewhere
     shop.write('go', '')
     await until(() => shop.read('out') !== '')
@@ -251,7 +251,7 @@ build {
 })
 
 describe('a step whose Packer alone was killed', () => {
-  it('is interrupted, although the outer one of its two processes says that all is well', async () => {
+  it('is interrupted, although the outer of its two processes exits with 0', async () => {
     const shop = new Workshop()
     shop.writeSteps(['true'], ['echo two >>count', 'sleep 60'], ['true'])
     const ended = finish(shop.start('build', 'steps.pkr.hcl'))
@@ -301,7 +301,7 @@ describe('a signal', () => {
     })
   }
 
-  it('given twice kills what does not want to end', async () => {
+  it('kills a Packer that does not end when it comes twice', async () => {
     const shop = new Workshop()
     shop.writeSteps(["trap '' INT TERM", 'echo one >>count', 'while true; do sleep 0.1; done'])
     const child = shop.start('build', 'steps.pkr.hcl')
@@ -320,7 +320,7 @@ describe('a signal', () => {
 })
 
 describe('--keep-on-failure', () => {
-  it('leaves running what runs, until the next build or prune', async () => {
+  it('leaves the machine running until the next build or prune', async () => {
     const shop = new Workshop()
     shop.writeSteps(['sleep 300 >/dev/null 2>&1 </dev/null & echo started'], ['test -e ok'])
     const { status, out } = await shop.build('--keep-on-failure', 'steps.pkr.hcl')
@@ -339,7 +339,7 @@ describe('--keep-on-failure', () => {
 })
 
 describe('a lock that is broken', () => {
-  it('stops the build: nobody else is to meet its packer', async () => {
+  it('stops the build, so that no other build meets its Packer', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo one >>count', 'sleep 60'])
     const child = shop.start('build', 'steps.pkr.hcl')

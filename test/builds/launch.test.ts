@@ -32,7 +32,7 @@ describe('a run that is being launched', () => {
     })
   }
 
-  it('is the same to all who ask, and cannot be forbidden any more', async () => {
+  it('answers all callers alike, and can no longer be forbidden', async () => {
     const { folder, run, options } = newRun()
     const group = await launch(run, ['touch', join(folder, 'ran')], { ...options, secrets: [] })
     assert.deepEqual(processOf(run), group)
@@ -41,7 +41,7 @@ describe('a run that is being launched', () => {
     assert.ok(existsSync(join(folder, 'ran')))
   })
 
-  it('does not begin once somebody was told that it never will', async () => {
+  it('does not begin once a caller was told that it never will', async () => {
     const { folder, run, options } = newRun()
     assert.equal(processOf(run), null)
     const starting = launch(run, ['touch', join(folder, 'ran')], { ...options, secrets: [] })
@@ -50,7 +50,7 @@ describe('a run that is being launched', () => {
     assert.equal(processOf(run), null)
   })
 
-  it('does not do so either when its starter was about to say who it is', () => {
+  it('does not begin either when its starter was about to identify itself', () => {
     const { run } = newRun()
     // The starter has made the file, and has written nothing yet.
     writeFileSync(run.process, '')

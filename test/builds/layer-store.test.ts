@@ -45,7 +45,7 @@ function newStore() {
 }
 
 describe('the newest layer', { skip }, () => {
-  it('is that of the last step that has one', async () => {
+  it('belongs to the last step that has a layer', async () => {
     const { make, newest, store } = newStore()
     equal(await newest('a', 'b'), null)
     const a = await make('a')
@@ -77,7 +77,7 @@ describe('the newest layer', { skip }, () => {
     })
   }
 
-  it('is none when all stand on a damaged one', async () => {
+  it('is absent when all layers stand on a damaged one', async () => {
     const { make, newest, store, damaged } = newStore()
     const a = await make('a')
     await make('c', await make('b', a))
@@ -85,12 +85,12 @@ describe('the newest layer', { skip }, () => {
     equal(await newest('a', 'b', 'c'), null)
     equal(damaged.length, 3)
     match(damaged[0] ?? '', /stands on a layer that cannot be used/)
-    // One that is made anew under the same key is not a parent of theirs.
+    // A new layer under the same key is not their parent.
     await make('a')
     equal(await newest('a', 'b', 'c'), '1 a')
   })
 
-  it('is none that was retired; what stands on it is whole', async () => {
+  it('is never a retired layer; layers above a retired one stay whole', async () => {
     const { make, newest, store, damaged } = newStore()
     await make('b', await make('a'))
     store.retire(new Set(['a']))
@@ -115,7 +115,7 @@ describe('the newest layer', { skip }, () => {
 })
 
 describe('the base image of a layer', { skip }, () => {
-  it('survives that the layer is pruned, and leaves it as it was', async () => {
+  it('survives when the layer is pruned, and leaves it unchanged', async () => {
     const { folder, make, store } = newStore()
     const b = await make('b', await make('a'))
     const run = join(folder, "a run's “folder”, with spaces")
@@ -145,7 +145,7 @@ describe('the base image on another file system', { skip }, () => {
 })
 
 describe('layers that Packer could not read', () => {
-  it('are not used, and that is said', async () => {
+  it('are not used, and the build says so', async () => {
     const notes: string[] = []
     const layers = new QemuLayers(join(tempFolder('layer-store'), '100 %41'), 'default')
     equal(await layers.newest([{ key: 'a', name: 'first' }], (note) => notes.push(note)), null)
@@ -154,7 +154,7 @@ describe('layers that Packer could not read', () => {
 })
 
 describe('prune', { skip }, () => {
-  it('keeps the newest of each key and all that it stands on', async () => {
+  it('keeps the newest layer of each key and all layers below it', async () => {
     const { layers, make, newest, store } = newStore()
     const a = await make('a')
     const old = await make('b', a)
@@ -175,7 +175,7 @@ describe('prune', { skip }, () => {
     equal(store.prune(new Set()).paths.length, 6)
   })
 
-  it('sweeps away what dead builds left, and nothing of a living one', async () => {
+  it('removes leftovers of dead builds, and nothing of a living build', async () => {
     const { layers, make, store } = newStore()
     const a = await make('a')
     const dead = spawnSync('true').pid

@@ -1,4 +1,4 @@
-/** The manifests of a template's own post-processors, beside those that plain `packer build` leaves. */
+/** The manifests of a template's own post-processors, compared with the manifests of plain `packer build`. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -38,8 +38,8 @@ function read(path: string): Manifest {
 }
 
 /**
- * What is the same in every run: no times, no ids; the order of sources that are built side by side is left to
- * chance.
+ * The constant part of a manifest: no times, no ids, and sorted, because sources that are built side by side end in
+ * any order.
  */
 function essence({ builds, last_run_uuid }: Manifest): unknown[] {
   return builds
@@ -101,7 +101,7 @@ describe('the manifest of a template with two sources', () => {
     )
   })
 
-  it('is left alone by a build that has nothing to do, and made anew when it was removed', async () => {
+  it('is left alone by a build that has nothing to do, and written again when it was removed', async () => {
     const shop = new Workshop()
     shop.write('t.pkr.hcl', TWO)
     await shop.build('t.pkr.hcl')
@@ -134,7 +134,7 @@ describe('the manifest of a template with two sources', () => {
 })
 
 describe('a manifest', () => {
-  it('of a JSON template goes where Packer would write it, and later post-processors find it there', async () => {
+  it('lies where Packer would write it for a JSON template, and later post-processors find it there', async () => {
     const shop = new Workshop()
     const template = {
       builders: [
@@ -156,7 +156,7 @@ describe('a manifest', () => {
     assert.equal(shop.read('seen').trim().split('\n').at(-1), '2')
   })
 
-  it('that cannot be read fails the build and stays as it is', async () => {
+  it('fails the build and stays unchanged when it cannot be read', async () => {
     const shop = new Workshop()
     shop.write('t.pkr.hcl', TWO)
     shop.write('manifest.json', 'not a manifest')

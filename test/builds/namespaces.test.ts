@@ -20,7 +20,7 @@ exec "$REAL_PACKER" "$@"
 `
 
 describe('builds in two pid namespaces', { skip }, () => {
-  it('leave the template alone that the other one has not read yet', async () => {
+  it('leave a template alone that the other has not read yet', async () => {
     const shop = new Workshop()
     shop.writeSteps(['echo one'])
     mkdirSync(join(shop.folder, 'bin'))
@@ -40,7 +40,7 @@ describe('builds in two pid namespaces', { skip }, () => {
     assert.deepEqual(shop.leftTemplates(), [])
   })
 
-  it('do not take a process of the other one for their own', async () => {
+  it('do not mistake a process of the other for their own', async () => {
     const sleeper = spawn('sleep', ['60'], { detached: true })
     await once(sleeper, 'spawn')
     try {

@@ -60,7 +60,7 @@ describe("a step's output", () => {
   const say = (text: string) => line(`1,,ui,say,==> null.a: ${text}`)
   const print = (text: string) => line(`1,,ui,message,    null.a: ${text}`)
 
-  it('lies between its markers, without what packer says about the markers', () => {
+  it("lies between its markers, without Packer's lines about the markers", () => {
     const output = new StepOutput()
     const ends = [
       print('before'),
@@ -125,7 +125,7 @@ describe('a file that grows', () => {
 })
 
 describe('events', () => {
-  it('that a kill cut short do not count', () => {
+  it('do not count when a kill cut them short', () => {
     const event = { event: 'start', step: 2, at: '2026-11-22T00:00:00.000Z' }
     assert.deepEqual(parseStepEvent(JSON.stringify(event)), event)
     for (const broken of ['', '{"event":"start","st', '{"event":"start","step":-1,"at":""}', 'null']) {
@@ -151,7 +151,7 @@ describe('secrets', () => {
     assert.equal(hide(['s3cret'], 'panic: s3cret\n'), 'panic: <sensitive>\n')
   })
 
-  it('leave what programs read as it is', () => {
+  it('leave text for programs unchanged', () => {
     const lines = [
       '1784,vbox,artifact,0,file,0,/out-vbox/vbox.img',
       '1784,,error-count,1784',

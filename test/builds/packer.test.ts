@@ -36,7 +36,7 @@ describe('finding packer', () => {
 })
 
 describe('a question to packer', () => {
-  it('is not cut short by a Ctrl-C that is meant for us', async () => {
+  it('is not cut short by a Ctrl-C meant for Holdfast', async () => {
     const script = 'trap "echo stopped" INT; kill -INT 0; echo answer'
     const { stdout, failed } = await runPacker('/bin/sh', ['-c', `cut -d' ' -f5 /proc/self/stat`], '', input)
     const ours = readFileSync('/proc/self/stat', 'latin1').split(' ')[4]

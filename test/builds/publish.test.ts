@@ -109,7 +109,7 @@ describe('publishArtifacts', () => {
     assert.equal((await listed(server)).length, count)
   })
 
-  it('takes no harm from a record that is damaged, or names another server', async () => {
+  it('tolerates a record that is damaged, or names another server', async () => {
     const artifact = await makeFile('record.bin', 1000)
     const resumeFolder = temporaryFolder()
     await publish([artifact], { resumeFolder })
@@ -124,7 +124,7 @@ describe('publishArtifacts', () => {
     await fails(publish([artifact], { resumeFolder }), /sends the upload elsewhere/)
   })
 
-  it('goes on where the share stands when it was killed itself', { timeout: 60_000 }, async () => {
+  it('resumes where the share stands after it was killed itself', { timeout: 60_000 }, async () => {
     const artifact = await makeFile('killed-client.bin', 40 * MIB)
     const resumeFolder = temporaryFolder()
     const args = [server.url, token, resumeFolder, artifact.path, artifact.sha256, `${artifact.sizeBytes}`]
@@ -180,7 +180,7 @@ describe('publishArtifacts', () => {
     await share.kill()
   })
 
-  it('has patience as long as every try brings it on', async () => {
+  it('keeps trying as long as every try makes progress', async () => {
     const artifact = await makeFile('flaky.bin', 12 * MIB)
     let cuts = 0
     // A line that breaks after each megabyte and a half, once the share has that: otherwise the try would bring
@@ -209,7 +209,7 @@ describe('publishArtifacts', () => {
     assert.ok((await listed(server)).some(({ sha256: hash }) => hash === artifact.sha256))
   })
 
-  it('ends at once when it is told to, and goes on later', async () => {
+  it('ends at once when it is told to, and resumes later', async () => {
     const artifact = await makeFile('aborted.bin', 20 * MIB)
     const resumeFolder = temporaryFolder()
     const stop = new AbortController()
@@ -222,7 +222,7 @@ describe('publishArtifacts', () => {
   })
 })
 
-describe('what cannot be published says why', () => {
+describe('publishing says why it fails:', () => {
   it('a wrong token', async () => {
     const artifact = await makeFile('a.bin', 10)
     await fails(publish([artifact], { token: new Secret('hf_wrong') }), /does not know the API token/)
@@ -281,7 +281,7 @@ describe('what cannot be published says why', () => {
   })
 })
 
-describe('what is at the address instead of a share', () => {
+describe('a server at the address that is not a working share', () => {
   type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
   async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
@@ -312,7 +312,7 @@ describe('what is at the address instead of a share', () => {
     })
   }
 
-  it('one that is out of order is asked again, then given up', async () => {
+  it('asks a failing server again, then gives up', async () => {
     const artifact = await makeFile('a.bin', 10)
     let asked = 0
     const handler: Handler = (_request, response) => {
@@ -323,7 +323,7 @@ describe('what is at the address instead of a share', () => {
     assert.equal(asked, 4)
   })
 
-  it('one that cuts its answers, or never gives any', async () => {
+  it('reports a server that cuts its answers, or gives none', async () => {
     const artifact = await makeFile('a.bin', 10)
     const cut: Handler = (_request, response) => {
       response.writeHead(201, { 'content-length': '100' }).write('half')
@@ -334,7 +334,7 @@ describe('what is at the address instead of a share', () => {
     await withServer(reset, async (url) => fails(publish([artifact], { url, retries: 1 }), /cannot be reached/))
   })
 
-  it('one that stores other bytes, or forgets them', async () => {
+  it('reports a server that stores other bytes, or forgets them', async () => {
     const artifact = await makeFile('a.bin', 10)
     let stored: object | null = null
     const removed: string[] = []
@@ -358,7 +358,7 @@ describe('what is at the address instead of a share', () => {
     })
   })
 
-  it('one that sends the upload to another server does not get the token there', async () => {
+  it('does not send the token to another server', async () => {
     const artifact = await makeFile('a.bin', 10)
     let visits = 0
     await withServer(

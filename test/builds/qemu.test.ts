@@ -119,7 +119,7 @@ describe('a qemu build', { skip }, () => {
     t.diagnostic(`layers of ${first.sizeBytes} and ${second.sizeBytes} bytes; ${seconds.toFixed(1)} s`)
   })
 
-  it('goes on from the layer before a provisioner that changed', async (t) => {
+  it('resumes from the layer before a provisioner that changed', async (t) => {
     const [, first] = store.list()
     const [done] = (await recordedBuild()).provisioners
     appendFileSync(script('app.sh'), 'echo "version 2" >/app\n')
@@ -138,7 +138,7 @@ describe('a qemu build', { skip }, () => {
     equal(existsSync(join(metadataOf(recorded)?.run.folder ?? '', 'base')), false)
   })
 
-  it('goes on after everything was killed in the second provisioner', async () => {
+  it('resumes after everything was killed in the second provisioner', async () => {
     const lastId = fileInImage('/app-id')
     appendFileSync(script('app.sh'), 'sleep 60\n')
     const { child, ended } = startBuild()
@@ -166,7 +166,7 @@ describe('a qemu build', { skip }, () => {
     notEqual(fileInImage('/app-id'), lastId)
   })
 
-  it('keeps what its record stands on when builds are pruned', async () => {
+  it('keeps the layers of its record when builds are pruned', async () => {
     const args = ['builds', 'prune', '--data', dataFolder]
     execFileSync(process.execPath, [packagePath('src/cli/main.ts'), ...args], { cwd: folder })
     const { steps = [] } = metadataOf(await recordedBuild())?.fingerprint ?? {}

@@ -1,6 +1,6 @@
 /**
- * Runs of Packer 1.6.6, 1.9.4 and 1.16.0, recorded by `holdfast build` and read again: what is concluded must be the
- * same for each version, wherever its words differ. In the recordings RUN stands for the run's folder, SHOP for the
+ * Runs of Packer 1.6.6, 1.9.4 and 1.16.0, recorded by `holdfast build` and read again: the conclusions must be the
+ * same for each version, even if its words differ. In the recordings RUN stands for the run's folder, SHOP for the
  * template's.
  */
 import assert from 'node:assert/strict'

@@ -10,7 +10,7 @@ const STEP = join(import.meta.dirname, 'programs/one-step.ts')
 
 export const TEMPLATE = '/home/ada/images/ubuntu.pkr.hcl'
 
-/** What a test says of a build; the rest is as in one that has not begun. */
+/** The fields that a test sets; all others are as in a build that has not begun. */
 export type Known = Pick<Build, 'name'> & Partial<Build>
 
 /** Where a build's log lies, if its record does not say otherwise. */

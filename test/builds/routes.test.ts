@@ -108,7 +108,7 @@ describe('the list', () => {
     assert.equal((await server.owner('/api/builds?state=etag')).headers.get('etag'), null)
   })
 
-  it('names a damaged state and shows the others; one that is restored or removed is noticed', async () => {
+  it('names a damaged state, shows the others, and notices a restored or removed state', async () => {
     const path = join(server.dataFolder, 'states', 'broken.db')
     writeFileSync(path, 'this is not a database, however long one looks at it'.repeat(100))
     const { states, builds } = await list()
@@ -145,7 +145,7 @@ describe('a build', () => {
     assert.equal((await server.owner(at('..%2F..%2Fetc', 'x'))).status, 404)
   })
 
-  it('that another program recorded is shown as far as it is known', async () => {
+  it('is shown as far as it is known when another program recorded it', async () => {
     const foreign = { template: 5, run: { id: 'x', log: null, from: 'three' }, note: ['a'] }
     const output = `\u001b[31mred\u001b[0m\n10%\r20%\r\n${'x'.repeat(50_000)}`
     const provisioners = [{ ...PENDING, name: 'one', status: 'failed', exitStatus: 3, output, attempts: 2 }] as const
@@ -163,7 +163,7 @@ describe('a build under way', () => {
   const worker = async () => (await server.owner(at('worked', 'w/null.a'))).json().workedOnBy
   const listed = async () => (await list('?state=worked')).builds[0]?.workedOnBy
 
-  it('is worked on by who holds the lock for its template, by Packer alone, or by nobody', async () => {
+  it('names its worker: the holder of the lock, Packer alone, or none', async () => {
     const packer = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
     after(() => packer.kill('SIGKILL'))
     const stat = readFileSync(`/proc/${packer.pid}/stat`, 'latin1')
@@ -233,7 +233,7 @@ describe('the log', () => {
     assert.equal((await server.guest(at('default', 'logged', '/log'))).status, 401)
   })
 
-  it('is that of real packer', async () => {
+  it('comes from a real Packer', async () => {
     const folder = temporaryFolder()
     const template = join(folder, 't.pkr.hcl')
     const step = 'provisioner "shell-local" { inline = ["echo one, two; echo three"] }'
@@ -337,7 +337,7 @@ class Listener {
 describe('live', () => {
   const provisioners = [{ ...PENDING, name: 'one' }]
 
-  it('tells of each step that another process saves, and of what it logs', async () => {
+  it('sends each step that another process saves, and its log', async () => {
     const name = 'live/null.a'
     await put([{ name, provisioners }], 'first line\n')
     const listener = new Listener(server, at('default', name, '/events'))
@@ -354,7 +354,7 @@ describe('live', () => {
     assert.deepEqual(listener.statuses, ['pending', 'creating', 'provisioning', 'provisioning', 'complete'])
     assert.equal(listener.log, 'first line\nnow create\nnow start\nnow finish\nnow complete\n')
     // A save of another build is nothing new here.
-    await put([{ name: 'somebody else' }])
+    await put([{ name: 'another build' }])
     const path = logOf(server.dataFolder, 'default', name)
     appendFileSync(path, 'half a li')
     appendFileSync(path, 'ne\n')
@@ -363,7 +363,7 @@ describe('live', () => {
     await listener.leave()
   })
 
-  it('begins with the end of a long log, and again with that of another run', async () => {
+  it("begins with the end of a long log, and again with the end of another run's log", async () => {
     const name = 'long/null.a'
     const line = (index: number) => `line ${index}\n`
     const long = Array.from({ length: 50_000 }, (_, index) => line(index)).join('')

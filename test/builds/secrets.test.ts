@@ -32,7 +32,7 @@ async function isOlderThan(minor: number): Promise<boolean> {
 }
 
 describe('secrets', () => {
-  it('are hidden wherever they were given, and whatever the template makes of them', async () => {
+  it('are hidden wherever they were given, and however the template transforms them', async () => {
     const shop = new Workshop()
     const folder = join(shop.folder, 'all')
     const template = [
@@ -70,7 +70,7 @@ describe('secrets', () => {
     assert.deepEqual(readdirSync(join(shop.data, 'builds', '.given')), [])
   })
 
-  it('of a JSON template are hidden too, with what its functions make of them', async () => {
+  it('are hidden in a JSON template too, with the results of its functions', async () => {
     const shop = new Workshop()
     shop.write(
       'old.json',
@@ -89,7 +89,7 @@ describe('secrets', () => {
     assert.doesNotMatch(everything(shop, result), /old-secret|OLD-SECRET/)
   })
 
-  it('that were given with -var win over files, and stand in no command line', async () => {
+  it('given with -var win over files, and appear in no command line', async () => {
     const shop = new Workshop()
     shop.write(
       'pw.pkr.hcl',
@@ -117,7 +117,7 @@ describe('secrets', () => {
     assert.notEqual(first, second)
   })
 
-  it('that Packer quotes in a mistake are hidden in it', async () => {
+  it('are hidden in errors where Packer quotes them', async () => {
     const shop = new Workshop()
     shop.write('list.pkr.hcl', sensitive('l', 'type = list(string)') + building('"echo ${join("", var.l)}"'))
     const result = await shop.build('-var', 'l=not-a-list-SEC', 'list.pkr.hcl')
@@ -152,7 +152,7 @@ describe('a build does not begin', () => {
     })
   }
 
-  it('when only the run could tell what becomes of a secret', async () => {
+  it('when only the run could tell how a secret is transformed', async () => {
     const shop = new Workshop()
     const secret = sensitive('pw', 'default = "long enough"')
     shop.write('a.pkr.hcl', secret + building('"echo ${upper("${build.ID}${var.pw}")}"'))
@@ -174,7 +174,7 @@ describe('a build does not begin', () => {
     assert.doesNotMatch(everything(shop, result), /secret-of/)
   })
 
-  it('only where there is a value: an empty one has nothing to hide', async () => {
+  it('unless the secret is empty and hides nothing', async () => {
     const shop = new Workshop()
     shop.write(
       'a.pkr.hcl',

@@ -31,7 +31,7 @@ const play = (build: Build, ...events: ['start' | 'end', number][]) =>
 const statuses = (build: Build) => build.provisioners.map(({ status }) => status)
 
 describe('events', () => {
-  it('start and end steps; repeated ones and those of no step change nothing', () => {
+  it('start and end steps; repeated events and events without a step change nothing', () => {
     const build = play(
       fresh(),
       ['start', 0],
@@ -49,7 +49,7 @@ describe('events', () => {
 })
 
 describe('an end', () => {
-  it('by failure fails the step that ran and skips the rest; by interruption leaves them pending', () => {
+  it('fails the running step and skips the rest; an interruption leaves the rest pending', () => {
     const build = play(fresh(), ['start', 0], ['end', 0], ['start', 1])
     const failed = ended(build, AT, { status: 'failed', error: 'no', exitStatus: 3 })
     assert.deepEqual(statuses(failed), ['complete', 'failed', 'skipped'])
@@ -59,7 +59,7 @@ describe('an end', () => {
     assert.equal(interrupted.provisioners[1]?.error, 'interrupted: killed')
   })
 
-  it('without any event says that the builder ran no provisioner', () => {
+  it('says without any event that the builder ran no provisioner', () => {
     const build = completed(fresh(), AT, { artifacts: [], instance: null, metadata: {} })
     assert.deepEqual(statuses(build), ['skipped', 'skipped', 'skipped'])
     assert.match(build.provisioners[0]?.error ?? '', /ran no provisioner/)
@@ -67,7 +67,7 @@ describe('an end', () => {
 })
 
 describe('a step with continue_on_error', () => {
-  it('is told from one that went well, by what Packer 1.16 says', () => {
+  it('is told from a successful step by the output of Packer 1.16', () => {
     const text =
       '==> null.a: Warning: Provisioner failed with "Script exited with non-zero exit status: 9. ' +
       'Allowed exit codes are: [0]", but continue_on_error is set; continuing the build.'
@@ -152,7 +152,7 @@ describe("packer's flags", () => {
 
 describe('a process group', () => {
   it('is known by its pid and start time together, and ends with all its members', async () => {
-    // It says when its member runs: killed before that, it would leave nobody behind.
+    // It prints when its member runs: killed earlier, it would leave no process behind.
     const child = spawn('sh', ['-c', 'sleep 300 >/dev/null & echo started; sleep 300 >/dev/null'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -53,7 +53,7 @@ describe('temporary files of a Packer that was killed', { concurrency: 2 }, () =
     assert.deepEqual(readdirSync(shop.tmp), [])
   })
 
-  it('are gone when its lock was broken, and when Holdfast was killed while Packer looked at the template', async () => {
+  it('are gone when its lock was broken, and when Holdfast was killed while Packer read the template', async () => {
     const shop = shopWithTmp()
     shop.writeSteps(['echo one >>count', 'sleep 60'])
     const ended = finish(shop.start('build', 'steps.pkr.hcl'))
@@ -145,7 +145,7 @@ build {
     assert.deepEqual(readdirSync(tmp), ['left'])
   })
 
-  it('is so in a JSON template, and empty where there is none', async () => {
+  it('is also the user’s own in a JSON template, and empty where it is not set', async () => {
     const shop = shopWithTmp()
     const step = { type: 'shell-local', inline: ['echo "[$TMPDIR] [{{user `tmp`}}] $A" >>count'] }
     const template = {
@@ -164,7 +164,7 @@ build {
     assert.match(shop.read('count'), /\n\[\] \[\] \n\[\] \[\] b\n\[\] \[\] \n$/)
   })
 
-  it('may lie so deep that no socket fits into it, or not be there', async () => {
+  it('may be too deep for a socket, or missing', async () => {
     const shop = shopWithTmp()
     const deep = join(shop.folder, 'd'.repeat(60))
     mkdirSync(deep)

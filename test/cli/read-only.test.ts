@@ -71,7 +71,7 @@ describe('a data folder on a read-only mount', () => {
     assert.match(refused.err, /cannot be used: .*readonly/)
   })
 
-  it('shows the newest commits of a log that nobody has written back', async (test) => {
+  it('shows the newest commits of a log that was not written back', async (test) => {
     const data = join(folder, 'open')
     await using manager = await StateManager.open(data, { backups: false })
     await manager.update((draft) => draft.put(createBuild({ name: 'web', source: 'null.a' })))

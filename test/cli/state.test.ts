@@ -101,7 +101,7 @@ describe('holdfast state', () => {
     assert.match(holdfast(data, 'state', 'list').out, /web/)
   })
 
-  it('says so when the backups are not for it to read', () => {
+  it('says so when it may not read the backups', () => {
     const data = imported()
     const backups = join(data, 'states', 'default.backups')
     rmSync(backups, { recursive: true, force: true })
@@ -114,7 +114,7 @@ describe('holdfast state', () => {
     }
   })
 
-  it('restores only from files that are states, and leaves the others as they are', () => {
+  it('restores only from states, and leaves other files unchanged', () => {
     const data = fresh()
     const [good, empty, foreign] = [join(folder, 'good2.json'), join(folder, 'empty.db'), join(folder, 'foreign.db')]
     writeFileSync(good, STATE_FILE)
@@ -160,7 +160,7 @@ describe('holdfast state', () => {
     assert.deepEqual([again.status, again.err.includes('a.json.zst cannot be written')], [74, true])
   })
 
-  it('replaces builds by those of another lineage or of a lower serial only when forced', () => {
+  it('replaces builds by another lineage or a lower serial only when forced', () => {
     const [data, other] = [imported(), imported()]
     const [old, foreign] = [join(folder, 'old.json'), join(folder, 'foreign.json')]
     assert.equal(holdfast(data, 'state', 'export', old).status, 0)
@@ -184,10 +184,10 @@ describe('holdfast state', () => {
     assert.equal(holdfast(data, 'state', 'import', foreign, '--merge').status, 0)
   })
 
-  it('forgets builds, all of those that are named or none', () => {
+  it('forgets builds, all that are named or none', () => {
     const data = imported()
-    const refused = holdfast(data, 'state', 'remove', 'web', 'nobody')
-    assert.deepEqual([refused.status, refused.err.includes('no build nobody')], [66, true])
+    const refused = holdfast(data, 'state', 'remove', 'web', 'absent')
+    assert.deepEqual([refused.status, refused.err.includes('no build absent')], [66, true])
     assert.match(holdfast(data, 'state', 'list').out, /^web/m)
     assert.match(holdfast(data, 'state', 'remove', 'web', 'db').out, /forgotten web, db; its serial is now 2/)
     assert.equal(holdfast(data, 'state', 'list').out, 'There are no builds.\n')
@@ -233,7 +233,7 @@ describe('holdfast state', () => {
     const shown = holdfast(data, 'state', 'show', '--serial', '1')
     assert.deepEqual([shown.status, shown.err.includes('--serial 1 is for one build')], [65, true])
     assert.match(holdfast(data, 'state', 'history', '--limit', '0').err, /"0" is not 1 or more/)
-    assert.equal(holdfast(data, 'state', 'history', 'nobody').out, 'No save that is kept changed nobody.\n')
+    assert.equal(holdfast(data, 'state', 'history', 'absent').out, 'No save that is kept changed absent.\n')
     assert.match(holdfast(data, 'state', 'remove', 'web', 'web').out, /its serial is now 2/)
     const elsewhere = holdfast(fresh(), 'state', 'backup', '--list')
     assert.deepEqual([elsewhere.status, elsewhere.err.includes('there is no data folder')], [66, true])
@@ -298,7 +298,7 @@ describe('holdfast lock', () => {
     assert.equal(holdfast(data, 'lock', 'list').out, 'No lock is held.\n')
   })
 
-  it('leaves no lock behind for a command that was forgotten, or has lost its two dashes', () => {
+  it('leaves no lock behind when the command or its two dashes are missing', () => {
     const data = fresh()
     for (const words of [['--'], ['sh', '-c', 'exit 3']]) {
       const { status, err } = holdfast(data, 'lock', 'acquire', 'x', ...words)
@@ -321,7 +321,7 @@ describe('holdfast lock', () => {
     assert.match(out, /^x /m)
   })
 
-  it('lets the command take the same lock, and other commands of its own under it', () => {
+  it('lets the command and its own commands take the same lock', () => {
     const data = fresh()
     const file = join(folder, 'under.json')
     writeFileSync(file, STATE_FILE)

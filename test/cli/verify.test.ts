@@ -24,7 +24,7 @@ function blobPath(name: string): string {
 const verify = (...args: string[]) => run(['verify', '--data', server.dataFolder, ...args])
 
 describe('holdfast verify', () => {
-  it('finds nothing wrong beside a running server, then all that was broken', async () => {
+  it('finds nothing wrong beside a running server, then everything that was broken', async () => {
     const sound = await verify()
     assert.equal(sound.code, 0, sound.stderr)
     assert.equal(sound.stdout, '4 files are whole, 0 missing, 0 damaged; 0 orphaned blobs\n')

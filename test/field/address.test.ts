@@ -40,7 +40,7 @@ describe('behind a trusted proxy', () => {
   const urlFor = async (headers: Record<string, string>) =>
     (await server.owner(`/api/files/${id}`, { headers })).json<FileView>().url
 
-  it('links follow the forwarded headers, in lists, in any case, with ports', async () => {
+  it('builds links from the forwarded headers, in lists, in any case, with ports', async () => {
     for (const [headers, base] of [
       [{ 'x-forwarded-host': 'files.example' }, 'https://files.example'],
       [{ 'x-forwarded-host': 'files.example:8443', 'x-forwarded-proto': 'HTTPS' }, 'https://files.example:8443'],
@@ -55,7 +55,7 @@ describe('behind a trusted proxy', () => {
     }
   })
 
-  it('addresses have no ports and brackets, and garbage is none', async () => {
+  it('strips ports and brackets from addresses, and ignores garbage', async () => {
     const { id: seen } = await server.put('seen.txt', 'text')
     for (const [given, address] of [
       ['203.0.113.9:40001', '203.0.113.9'],
@@ -75,14 +75,14 @@ describe('behind a trusted proxy', () => {
     }
   })
 
-  it('a cookie of another app at the root does not shut the owner out of a path', async () => {
+  it('does not let the cookie of another app at the root lock out the owner', async () => {
     const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/share' }
     const [, token = ''] = server.cookie.split('=')
     const cookie = `__Host-sharedSecret=of-another-app; sharedSecret=${token}`
     assert.equal((await server.guest('/api/files', { headers: { ...headers, cookie } })).status, 200)
   })
 
-  it('guesses are slowed down whatever port they come from', async () => {
+  it('slows down guesses from any port', async () => {
     const guess = (port: number) =>
       server.guest('/api/auth', {
         ...postJson({ sharedSecretKey: `wrong ${port}` }),
@@ -93,7 +93,7 @@ describe('behind a trusted proxy', () => {
     assert.ok(statuses.includes(429), statuses.join())
   })
 
-  it('people who come without TLS are sent to TLS, programs are not', async () => {
+  it('sends people without TLS to TLS, but not programs', async () => {
     const headers = { 'x-forwarded-proto': 'http', 'x-forwarded-host': 'files.example' }
     for (const path of ['/', `/-${id}?download`, '/files']) {
       const answer = await server.guest(path, { headers })
@@ -128,7 +128,7 @@ describe('a public URL', () => {
     assert.match(tus.headers.get('location') ?? '', /^\/share\/api\/tus\//)
   })
 
-  it('that is not one is refused at the start', async () => {
+  it('is refused at the start when it is not a URL', async () => {
     for (const url of ['files.example', 'ftp://files.example', 'https://files.example/?a=b']) {
       const started = startServer({ env: { HOLDFAST_PUBLIC_URL: url } })
       await assert.rejects(started, /"code":78/, url)
@@ -137,13 +137,13 @@ describe('a public URL', () => {
 })
 
 describe('the Host of a request', () => {
-  it('that is missing from HTTP/1.0 is the listening address', async () => {
+  it('is the listening address when HTTP/1.0 lacks it', async () => {
     await using server = await startServer({ args: ['--log-level', 'silent'] })
     const head = `PUT /api/files/a.txt HTTP/1.0\r\nCookie: ${server.cookie}\r\nContent-Length: 4\r\n\r\ntext`
     assert.match(await raw(server, head), new RegExp(`http://127\\.0\\.0\\.1:${server.port}/-\\w{10}`))
   })
 
-  it('that is twice there or malformed is 400', async () => {
+  it('is 400 when doubled or malformed', async () => {
     await using server = await startServer({ args: ['--log-level', 'silent'] })
     for (const lines of ['Host: a\r\nHost: b', 'Host: a b<x>', 'Host: user@a', 'Host: a/b']) {
       assert.match(

@@ -211,7 +211,7 @@ describe('a script that does not run', { skip: NO_BROWSER }, () => {
     assert.equal(await opened.page.getByText(/its script does not run/).count(), 0)
   })
 
-  it('to its end, because a page fails, is told in the place of that page', async () => {
+  it('shows the failure in place of the page when a page fails', async () => {
     const opened = await openPage(server.url)
     const { page } = opened
     await logIn(page)

@@ -29,7 +29,7 @@ describe('Cache-Control', () => {
     assert.equal((await server.guest(`/-${limited}`)).headers.get('cache-control'), 'no-store')
   })
 
-  it('is no-store on whatever the API answers', async () => {
+  it('is no-store on every answer of the API', async () => {
     for (const path of [
       '/api/files',
       '/api/tokens',
@@ -60,7 +60,7 @@ const VARNISH = '/usr/sbin/varnishd'
 const isVarnishThere = spawnSync(VARNISH, ['-V']).error === undefined
 
 describe('Varnish with its default configuration', { skip: !isVarnishThere && 'varnish is not installed' }, () => {
-  it('neither counts for us nor serves what was deleted', async () => {
+  it('neither hides downloads from the count nor serves deleted files', async () => {
     const folder = temporaryFolder()
     const port = await freePort()
     const config = join(folder, 'default.vcl')

@@ -75,7 +75,7 @@ describe('a disk that another program fills', () => {
 })
 
 describe('a data folder that takes no more writes', () => {
-  it('is not ready, refuses uploads in words, and goes on reading', async (t) => {
+  it('is not ready, refuses uploads in words, and still serves files', async (t) => {
     await using server = await startServer()
     const { id } = await server.put('a.txt', 'text')
     const folders = ['files', 'uploads'].map((name) => join(server.dataFolder, name))
@@ -124,7 +124,7 @@ describe('stored files on another file system', () => {
 })
 
 describe('a data folder that is moved away', () => {
-  it('is not ready, takes nothing, and is not made anew', async () => {
+  it('is not ready, takes nothing, and is not recreated', async () => {
     const parent = temporaryFolder()
     const data = join(parent, 'data')
     await using server = await startServer({ dataFolder: data })
@@ -140,7 +140,7 @@ describe('a data folder that is moved away', () => {
 })
 
 describe('a disk without inodes', () => {
-  it('is as good as full: it says so, and the trash makes room', async (t) => {
+  it('counts as full: it says so, and the trash makes room', async (t) => {
     await withSmallDisk(t, 'size=60m,nr_inodes=80', async (disk) => {
       const args = ['--min-free-space', '1MB', '--sweep-interval', '1s']
       await using server = await startServer({ dataFolder: join(disk, 'data'), args })
@@ -164,7 +164,7 @@ describe('a disk without inodes', () => {
 })
 
 describe('a disk that takes no large files, such as FAT32', () => {
-  it('refuses those in words and takes the others', async () => {
+  it('refuses large files in words and takes the others', async () => {
     const executable = shell('ulimit -f 4000')
     await using server = await startServer({ executable })
     const large = await server.owner('/api/files/large', { method: 'PUT', body: bytes(5_000_000) })
@@ -177,7 +177,7 @@ describe('a disk that takes no large files, such as FAT32', () => {
 })
 
 describe('a full disk under the file of the log', () => {
-  it('ends no server, and the log goes on when there is room', async (t) => {
+  it('ends no server, and the log continues when there is space', async (t) => {
     await withSmallDisk(t, 'size=1m', async (disk) => {
       const log = join(disk, 'log')
       await using server = await startServer({ executable: shell(':', log) })

@@ -11,14 +11,14 @@ before(async () => {
 })
 after(async () => server[Symbol.asyncDispose]())
 
-it('HEAD ignores Range', async () => {
+it('ignores Range in HEAD requests', async () => {
   for (const range of ['bytes=0-4', 'bytes=999-']) {
     const answer = await server.guest(`/-${file.id}`, { method: 'HEAD', headers: { range } })
     assert.deepEqual([answer.status, answer.headers.get('content-length')], [200, '11'], range)
   }
 })
 
-it('If-Match and If-Unmodified-Since are held', async () => {
+it('honours If-Match and If-Unmodified-Since', async () => {
   const get = async (headers: Record<string, string>) => (await server.guest(`/-${file.id}`, { headers })).status
   assert.equal(await get({ 'if-match': `"${file.sha256}"` }), 200)
   assert.equal(await get({ 'if-match': '*' }), 200)
@@ -29,7 +29,7 @@ it('If-Match and If-Unmodified-Since are held', async () => {
   assert.equal(await get({ 'if-match': '"other"', range: 'bytes=0-3' }), 412)
 })
 
-it('a condition that is not a date is ignored', async () => {
+it('ignores a condition that is not a date', async () => {
   const get = async (headers: Record<string, string>) => (await server.guest(`/-${file.id}`, { headers })).status
   for (const date of ['0', '3000', 'tomorrow', '2094-11-06T08:49:37Z']) {
     assert.equal(await get({ 'if-modified-since': date }), 200, date)
@@ -39,7 +39,7 @@ it('a condition that is not a date is ignored', async () => {
     assert.equal(await get({ 'if-modified-since': date }), 304, date)
 })
 
-it('a doubled slash before a link leads to it, and nowhere else', async () => {
+it('follows a doubled slash before a link to that link only', async () => {
   for (const [path, location] of [
     [`//-${file.id}`, `/-${file.id}`],
     [`///-${file.id}/a.txt?download`, `/-${file.id}/a.txt?download`],
@@ -50,7 +50,7 @@ it('a doubled slash before a link leads to it, and nowhere else', async () => {
   assert.equal((await fetch(`${server.url}//evil.example`, { redirect: 'manual' })).status, 404)
 })
 
-it('Range names its unit in any case', async () => {
+it('takes the unit of Range in any case', async () => {
   for (const range of ['Bytes=0-4', 'BYTES=-5']) {
     const answer = await server.guest(`/-${file.id}`, { headers: { range } })
     assert.equal(answer.status, 206, range)

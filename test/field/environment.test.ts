@@ -21,13 +21,13 @@ const KUBERNETES = {
 }
 
 describe('variables', () => {
-  it('of a Kubernetes Service called holdfast are ignored', async () => {
+  it('are ignored when a Kubernetes Service called holdfast sets them', async () => {
     const { code, stdout, stderr } = await run(['config', 'check'], { ...KUBERNETES, PORT: '4005' })
     assert.equal(code, 0, stderr)
     assert.match(stdout, /4005/)
   })
 
-  it('that are misspelt are still refused', async () => {
+  it('are still refused when misspelt', async () => {
     for (const name of ['HOLDFAST_PROT', 'HOLDFAST_SERVICE', 'HOLDFAST_PORT_HTTP']) {
       const { code, stderr } = await run(['config', 'check'], { [name]: '1' })
       assert.equal(code, 78, name)
@@ -36,7 +36,7 @@ describe('variables', () => {
     assert.equal((await run(['config', 'check'], { HOLDFAST_PORT: 'http://x' })).code, 78)
   })
 
-  it('that are empty count as unset', async () => {
+  it('count as unset when empty', async () => {
     assert.equal((await run(['config', 'check'], { HOLDFAST_PORT: '', HOLDFAST_DATA: '' })).code, 0)
   })
 })
@@ -137,8 +137,8 @@ describe('a log on a terminal', () => {
   })
 })
 
-describe('what PicoShare was started with', () => {
-  it('is answered with what to do instead', async () => {
+describe('the flags and files of PicoShare', () => {
+  it('get an answer that says what to do instead', async () => {
     for (const args of [['-db', 'data/store.db'], ['serve', '-db', 'data/store.db'], ['--db=data/store.db']]) {
       const { code, stderr } = await run(args)
       assert.equal(code, 78, args.join(' '))
@@ -146,7 +146,7 @@ describe('what PicoShare was started with', () => {
     }
   })
 
-  it('never seems empty: a folder with its database is refused', async () => {
+  it('never seem empty: a folder with its database is refused', async () => {
     const folder = join(temporaryFolder(), 'data')
     mkdirSync(folder)
     writeFileSync(join(folder, 'store.db'), 'SQLite format 3')

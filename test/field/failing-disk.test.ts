@@ -1,4 +1,4 @@
-/** A disk that answers EIO: what is refused says so, nothing is half stored, and all works when the disk does. */
+/** A disk that answers EIO: refusals say so, nothing is half stored, and all works again with the disk. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { after, before, beforeEach, describe, it } from 'node:test'

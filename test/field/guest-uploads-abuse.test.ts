@@ -67,7 +67,7 @@ describe("a guest link's unfinished uploads", () => {
     assert.equal((await begin(link, { 'upload-length': '1' })).status, 429)
   })
 
-  it('of no length yet count as the largest that is allowed, and end there', async () => {
+  it('count as the largest allowed file without a length, and end there', async () => {
     const link = await guestLink(server, { maxFileUploads: 1, maxFileBytes: MIB })
     const deferred = { 'upload-defer-length': '1' }
     const first = await begin(link, deferred)
@@ -96,7 +96,7 @@ describe("a guest link's unfinished uploads", () => {
     assert.equal((await ask('HEAD', first, {})).status, 404)
   })
 
-  it('that never got a byte make room after a minute, so that a lost answer does not use up the link', async () => {
+  it('make room after a minute without a byte, so that a lost answer does not use up the link', async () => {
     const link = await guestLink(server, { maxFileUploads: 1 })
     const lost = (await begin(link, { 'upload-length': '4' })).headers.get('location') ?? ''
     assert.equal((await begin(link, { 'upload-length': '4' })).status, 429)
@@ -135,7 +135,7 @@ describe("a guest link's unfinished uploads", () => {
     await server.owner(`/api/guest-links/${link}`, { method: 'DELETE' })
   })
 
-  it('cannot be begun and given up without end', async () => {
+  it('cannot be begun and given up endlessly', async () => {
     const link = await guestLink(server, {})
     const statuses = new Set<number>()
     for (let round = 0; round < 26; round++) {
@@ -148,7 +148,7 @@ describe("a guest link's unfinished uploads", () => {
     assert.deepEqual([...statuses], [201, 429])
   })
 
-  it('do not promise the same space twice, and leave the owner theirs', async () => {
+  it('do not promise the same space twice, and leave space to the owner', async () => {
     const { disk } = (await server.owner('/api/system')).json<{ disk: { freeBytes: number } }>()
     const link = await guestLink(server, {})
     const most = Math.floor(disk.freeBytes * 0.6)

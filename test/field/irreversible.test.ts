@@ -125,7 +125,7 @@ describe('a clock that is wrong', { skip }, () => {
     await eventually(isOwner)
   })
 
-  it('in 1970 shortens no life of what was uploaded meanwhile', async () => {
+  it('does not shorten the life of files that were uploaded in 1970', async () => {
     const clock = settableClock('-56y')
     await using server = await startServer({ args: quick, env: clock.env })
     const { id } = await server.put('photo.jpg', 'bytes')
@@ -138,7 +138,7 @@ describe('a clock that is wrong', { skip }, () => {
     assert.match(server.log, /clock of this machine was set/)
   })
 
-  it('that goes backwards removes nothing', async () => {
+  it('removes nothing when it goes backwards', async () => {
     const clock = settableClock('+0')
     await using server = await startServer({ args: quick, env: clock.env })
     const { id } = await server.put('a.txt', 'text', `?expiration=${inADay()}`)
@@ -201,7 +201,7 @@ describe('a deleted file', () => {
     assert.equal((await trash(server)).total, 0)
   })
 
-  it('that has expired meanwhile needs a new expiration', async () => {
+  it('needs a new expiration when it has expired meanwhile', async () => {
     await using server = await startServer({ args: quick })
     const { id } = await server.put('a.txt', 'text')
     await remove(server, id)
@@ -274,7 +274,7 @@ describe('a deleted guest link', () => {
     assert.equal((await restoreLink(server, id)).status, 404)
   })
 
-  it('gives up the uploads that it has begun', async () => {
+  it('cancels its unfinished uploads', async () => {
     await using server = await startServer({ args: quick })
     const id = await make(server)
     const headers = { 'upload-length': '1000', 'upload-metadata': metadata({ filename: 'a.bin' }) }
@@ -312,7 +312,7 @@ describe('a deleted guest link', () => {
 })
 
 describe('the trash', () => {
-  it('gives its space to an upload that needs it, the oldest first, and to none that would not fit anyway', async (t) => {
+  it('gives its space to an upload that needs it, the oldest first, unless it would not fit anyway', async (t) => {
     await withSmallDisk(t, 'size=36m', async (disk) => {
       const dataFolder = join(disk, 'data')
       const args = [...quick, '--min-free-space', '5MB']

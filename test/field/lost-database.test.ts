@@ -50,7 +50,7 @@ describe('a database that is', () => {
     })
   }
 
-  it('removed is missed at the next start, which deletes nothing', async () => {
+  it('is missed at the next start when it was removed; nothing is deleted', async () => {
     const server = await startServer({ args })
     await server.put('kept.txt', bytes(1000))
     await server.kill()
@@ -61,7 +61,7 @@ describe('a database that is', () => {
     assert.equal(storedBytes(next).length, 1)
   })
 
-  it('put back from a copy goes on with the uploads that it knows, and has the others begun again', async () => {
+  it('resumes the uploads that it knows when it is a copy, and lets the others begin again', async () => {
     const content = bytes(300_000)
     const first = await startServer({ args })
     const known = await beginUpload(first, content.length)
@@ -86,7 +86,7 @@ describe('a database that is', () => {
     assert.ok((await server.guest(`/-${fileId(whole)}`)).bytes.equals(content))
   })
 
-  it('cut short is not a fault of Holdfast', async () => {
+  it('is not reported as a fault of Holdfast when it was cut short', async () => {
     await using server = await startServer({ args })
     await server.put('kept.txt', bytes(1000))
     for (const suffix of ['', '-wal']) truncateSync(join(server.dataFolder, `holdfast.db${suffix}`), 0)

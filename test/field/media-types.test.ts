@@ -43,7 +43,7 @@ async function post(filename: string, content: Buffer, contentType?: string): Pr
 }
 
 describe('a text', () => {
-  it('that is UTF-8 says so', async () => {
+  it('is marked as UTF-8 when it is UTF-8', async () => {
     for (const [name, type] of [
       ['a.txt', 'text/plain'],
       ['a.csv', 'text/csv'],
@@ -56,14 +56,14 @@ describe('a text', () => {
     }
   })
 
-  it('whose name could be that of something else is told by its bytes', async () => {
+  it('is told by its bytes when its name is ambiguous', async () => {
     for (const name of ['a.ts', 'a.mts', 'a.rs']) assert.equal(await put(name, UMLAUTS), 'text/plain; charset=utf-8')
     assert.equal(await put('a.ts', UMLAUTS, 'video/mp2t'), 'text/plain; charset=utf-8')
     const stream = Buffer.concat([Buffer.from([0x47, 0x40, 0x11, 0x10]), Buffer.alloc(184, 0xff)])
     assert.equal(await put('a.ts', stream), 'video/mp2t')
   })
 
-  it('that is not UTF-8 claims nothing', async () => {
+  it('claims no charset when it is not UTF-8', async () => {
     assert.equal(await put('a.txt', LATIN1, 'text/plain'), 'text/plain')
     assert.equal(await put('a.txt', LATIN1), 'text/plain')
     assert.equal(await put('a.txt', Buffer.from('\ufeffx', 'utf16le'), 'text/plain'), 'text/plain')
@@ -98,7 +98,7 @@ describe('a text', () => {
 })
 
 describe('a client that says nothing of the type', () => {
-  it('leaves it to the name', async () => {
+  it('leaves the type to the name', async () => {
     for (const type of [
       undefined,
       'application/octet-stream',

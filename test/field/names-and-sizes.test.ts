@@ -53,7 +53,7 @@ describe('a name', () => {
     }
   })
 
-  it('that is a folder, or longer than 255 characters, is refused', async () => {
+  it('is refused when it is a folder, or longer than 255 characters', async () => {
     for (const name of ['.', '..', 'a/b', 'a'.repeat(256), '日'.repeat(256), 'a\u0000b']) {
       const answer = await server.owner(`/api/files/${encodeURIComponent(name)}`, { method: 'PUT', body: 'x' })
       assert.ok([400, 404].includes(answer.status), `${name}: ${answer.status}`)

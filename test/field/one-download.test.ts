@@ -48,7 +48,7 @@ describe('a file with a limit of one', () => {
       assert.equal((await get(id, { range, 'user-agent': PLAYER })).status, 206, range)
     }
     assert.equal(await countOf(id), 1)
-    assert.equal((await get(id, { 'user-agent': 'somebody else' })).status, 410)
+    assert.equal((await get(id, { 'user-agent': 'another client' })).status, 410)
   })
 
   it('starts again after a cut, until the client has had all of it', async () => {
@@ -70,7 +70,7 @@ describe('a file with a limit of one', () => {
     assert.equal((await next.guest(`/-${id}`, { headers: { 'user-agent': 'other' } })).status, 410)
   })
 
-  it('does not give parts for ever', async () => {
+  it('does not serve parts for ever', async () => {
     const id = await limited()
     const statuses = []
     for (let request = 0; request < 12; request++) statuses.push((await get(id, { range: 'bytes=1-' })).status)
@@ -89,7 +89,7 @@ describe('a file with a limit of one', () => {
     }
   })
 
-  it('that is used up is gone, whatever condition or range is asked for', async () => {
+  it('is gone when used up, whatever the condition or range', async () => {
     const id = await limited()
     const { headers } = await get(id, {}, 'HEAD')
     assert.equal((await get(id, { 'user-agent': 'the first' })).status, 200)
@@ -103,7 +103,7 @@ describe('a file with a limit of one', () => {
     }
   })
 
-  it('is not used by a browser that fetches ahead', async () => {
+  it('is not used up by a browser that prefetches', async () => {
     const id = await limited()
     for (const headers of [
       { 'sec-purpose': 'prefetch' },

@@ -118,7 +118,7 @@ describe('the label of a guest link', () => {
     await guest.page.waitForFunction('document.title === "Send files · Holdfast"')
   })
 
-  it('and the greeting have at most 200 bytes', async () => {
+  it('has at most 200 bytes, and so has the greeting', async () => {
     for (const field of ['label', 'greeting']) {
       const body = { urlExpirationTime: NEVER, fileLifetime: '24h', [field]: 'é'.repeat(101) }
       const answer = await server.owner('/api/guest-links', postJson(body))
@@ -148,7 +148,7 @@ describe('the page', { skip: NO_BROWSER }, () => {
     }`)
   }
 
-  it('uploads what is pasted at once: text and pictures', async () => {
+  it('uploads pasted text and pictures at once', async () => {
     await using opened = await openAsOwner('/')
     const { page } = opened
     await paste(page, "clipboardData.setData('text/plain', 'Grüße')")
@@ -164,7 +164,7 @@ describe('the page', { skip: NO_BROWSER }, () => {
     assert.equal((await server.guest(`/-${text?.id}`)).text, 'Grüße')
   })
 
-  it('leaves what is pasted into a field there', async () => {
+  it('leaves text pasted into a field in the field', async () => {
     await using opened = await openAsOwner('/')
     const { page } = opened
     await page.getByLabel('Note').focus()

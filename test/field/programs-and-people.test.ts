@@ -45,7 +45,7 @@ describe('a program at a file with a passphrase', () => {
     )
   }
 
-  it('is told what to send', async () => {
+  it('learns from the answer what to send', async () => {
     const answer = await server.guest(`/-${await locked()}`)
     assert.equal(answer.status, 401)
     assert.match(answer.text, /^this file has a passphrase: .*curl -u :PASSPHRASE\n$/)
@@ -74,7 +74,7 @@ describe('a program at a file with a passphrase', () => {
     }
   })
 
-  it('is asked again when it sends a wrong one, but no page of a browser is', async () => {
+  it('is asked again after a wrong passphrase, but no page of a browser is', async () => {
     const path = `/-${await locked()}`
     for (const [headers, challenge] of [
       [{ 'x-download-passphrase': 'wrong' }, 'Basic realm="file", charset="UTF-8"'],

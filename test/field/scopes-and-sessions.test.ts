@@ -29,7 +29,7 @@ function as(given: string, path: string, options: RequestInit = {}) {
 const tus = { 'tus-resumable': '1.0.0', 'upload-length': '4', 'upload-metadata': `filename ${btoa('a')}` }
 
 describe('a token', () => {
-  it('that may upload does nothing else', async () => {
+  it('does nothing else when it may upload', async () => {
     const given = await token({ scopes: ['upload'] })
     assert.equal((await as(given, '/api/files/a.txt', { method: 'PUT', body: 'text' })).status, 201)
     const form = {
@@ -57,7 +57,7 @@ describe('a token', () => {
     assert.equal((await as(given, '/api/session')).json().isOwner, false)
   })
 
-  it('that may read changes nothing', async () => {
+  it('changes nothing when it may read', async () => {
     const given = await token({ scopes: ['read'] })
     for (const path of ['/api/files', '/api/system', '/api/guest-links'])
       assert.equal((await as(given, path)).status, 200)
@@ -83,7 +83,7 @@ describe('a token', () => {
     assert.equal((await as(given, '/api/files')).status, 401)
   })
 
-  it('with unknown scopes, none, an end in the past or a misspelt member is refused', async () => {
+  it('is refused with unknown scopes, no scope, an end in the past or a misspelt member', async () => {
     for (const body of [
       { scopes: ['admin'] },
       { scopes: [] },
@@ -130,7 +130,7 @@ describe('sessions', () => {
     )
   })
 
-  it('that a clock far ahead began end by uptime, not when the clock gets there', async () => {
+  it('end by uptime when they began under a clock far ahead', async () => {
     const cookie = await login('future/1')
     const ends = async () => {
       const { sessions } = (await server.owner('/api/sessions')).json<{
@@ -148,7 +148,7 @@ describe('sessions', () => {
     assert.equal(await ends(), undefined)
   })
 
-  it('of an older version count their uptime from their next use', async () => {
+  it('count their uptime from their next use after an older version', async () => {
     const cookie = await login('older/1')
     using database = server.database()
     database.exec("update sessions set began_uptime = null, last_used_at = null where user_agent = 'older/1'")
@@ -157,7 +157,7 @@ describe('sessions', () => {
     assert.ok(Number(row?.['began_uptime']) > 0)
   })
 
-  it('that are over do not hide another one behind TLS', async () => {
+  it('do not hide another session behind TLS when they are over', async () => {
     await using secure = await startServer({ args: ['--behind-proxy', 'true', '--log-level', 'silent'] })
     const [, value] = secure.cookie.split('=')
     const cookie = `__Host-sharedSecret=over; sharedSecret=${value}`
@@ -165,7 +165,7 @@ describe('sessions', () => {
     assert.equal((await secure.guest('/api/files', { headers })).status, 200)
   })
 
-  it('behind TLS have a cookie that no other host can set, and HSTS on demand', async () => {
+  it('have a cookie behind TLS that no other host can set, and HSTS on demand', async () => {
     await using secure = await startServer({
       args: ['--behind-proxy', 'true', '--hsts', 'true', '--log-level', 'silent'],
     })

@@ -93,7 +93,7 @@ describe('the address of an upload', () => {
 })
 
 describe('metadata', () => {
-  it('name a file as Uppy does, with keys of its own', async () => {
+  it('name a file by the keys that Uppy sends', async () => {
     const meta = { name: 'photo.jpg', type: 'image/jpeg', relativePath: 'null', caption: 'Ada', 'my-key': 'x' }
     const file = await upload(bytes(4), { metadata: meta })
     assert.deepEqual([file.filename, file.contentType], ['photo.jpg', 'image/jpeg'])
@@ -101,7 +101,7 @@ describe('metadata', () => {
     assert.deepEqual([both.filename, both.contentType], ['b.png', 'image/png'])
   })
 
-  it('with a misspelt protection are refused, with the word that is meant', async () => {
+  it('are refused when a protection is misspelt, with the right word', async () => {
     const meant = {
       maxDownloads: ['maxdownloads', 'max_downloads', 'MaxDownloads', 'maxDownload', 'max-downloads', 'downloadLimit'],
       downloadPassphrase: ['downloadpassphrase', 'password', 'passphrase', 'downloadPassword', 'download_passphrase'],
@@ -116,7 +116,7 @@ describe('metadata', () => {
     }
   })
 
-  it('of guests cannot set what guests may not', async () => {
+  it('cannot set fields that guests may not set', async () => {
     const link = await guestLink(server, {})
     for (const key of ['maxDownloads', 'downloadPassphrase', 'note']) {
       const answer = await begin({ filename: 'a', [key]: '1' }, {}, `/api/guest/${link}/tus`)
@@ -141,7 +141,7 @@ describe('the type of a part', () => {
 })
 
 describe('an empty file', () => {
-  it('is there with its creation', async () => {
+  it('exists with its creation', async () => {
     const answer = await begin({ filename: '__init__.py' }, { 'upload-length': '0' })
     assert.equal(answer.status, 201, answer.text)
     assert.equal(answer.headers.get('upload-offset'), '0')
@@ -153,7 +153,7 @@ describe('an empty file', () => {
     assert.equal((await server.guest(`/-${file.id}`)).bytes.length, 0)
   })
 
-  it('goes by tus-js-client, with its creation or after', async () => {
+  it('is sent by tus-js-client, with its creation or after', async () => {
     for (const options of [{}, { uploadDataDuringCreation: true }] satisfies UploadOptions[]) {
       const file = await upload(Buffer.alloc(0), { ...options, metadata: { filename: 'empty' } })
       assert.equal(file.sizeBytes, 0, JSON.stringify(options))
@@ -167,7 +167,7 @@ describe('a checksum', () => {
     'upload-checksum': `${algorithm} ${createHash(algorithm).update(of).digest('base64')}`,
   })
 
-  it('that is right lets the part count, whatever its algorithm', async () => {
+  it('lets the part count when it is right, whatever its algorithm', async () => {
     const told = (await server.guest('/api/tus', { method: 'OPTIONS' })).headers
     const algorithms = told.get('tus-checksum-algorithm')?.split(',') ?? []
     assert.ok(algorithms.includes('sha1') && told.get('tus-extension')?.split(',').includes('checksum'))
@@ -180,7 +180,7 @@ describe('a checksum', () => {
     }
   })
 
-  it('that is wrong throws the part away, and only that', async () => {
+  it('discards the part, and only the part, when it is wrong', async () => {
     const path = await beginUpload(server, 1000)
     assert.equal((await patch(path, 0, content.subarray(0, 400))).status, 204)
     for (const rest of [content.subarray(400, 500), content.subarray(400)]) {
@@ -197,7 +197,7 @@ describe('a checksum', () => {
     assert.equal(empty.status, 460)
   })
 
-  it('that nobody can check yet lets nothing count when the connection ends, however long it took', async () => {
+  it('lets nothing count when the connection ends before the check, however long it took', async () => {
     const path = await beginUpload(server, 1000)
     const line = `Upload-Checksum: ${checksum('sha1', content)['upload-checksum']}`
     const connection = startPatch(server, path, 0, 1000, [line])
@@ -212,7 +212,7 @@ describe('a checksum', () => {
     assert.ok(fileId(await patch(path, 0, content, checksum('sha1', content))))
   })
 
-  it('of an unknown kind, or none at all, is refused before the part is read', async () => {
+  it('is refused before the part is read when its kind is unknown or missing', async () => {
     const path = await beginUpload(server, 1000)
     const sha1 = createHash('sha1').update(content).digest('base64')
     for (const given of ['crc32 AAAA', `sha256 ${sha1}`, 'sha1', `sha1 ${sha1} x`, 'sha1 ???', sha1]) {
@@ -245,7 +245,7 @@ describe('a length that comes later', () => {
     assert.equal(file.sizeBytes, 10)
   })
 
-  it('is that of a stream of tus-js-client', async () => {
+  it('comes with a stream of tus-js-client', async () => {
     const content = bytes(3 * MIB + 17, 'stream')
     for (const size of [MIB, content.length, content.length + 1]) {
       const options = { uploadLengthDeferred: true, chunkSize: size, metadata: { filename: 'stream' } }
@@ -286,7 +286,7 @@ describe('parallel uploads', () => {
     return paths
   }
 
-  it('by tus-js-client are one file, whatever its size, of the owner and of guests', async () => {
+  it('become one file with tus-js-client, whatever its size, for the owner and for guests', async () => {
     const earlier = partials()
     const link = await guestLink(server, { maxFileUploads: 1, maxFileBytes: 6 * MIB })
     for (const [of, parallelUploads, endpoint] of [
@@ -303,7 +303,7 @@ describe('parallel uploads', () => {
     assert.equal(partials(), earlier, 'no bytes of parts are left')
   })
 
-  it('asked for again, as after a lost answer, are the same file; otherwise used ones are taken', async () => {
+  it('name the same file when asked again, as after a lost answer; used parts are refused otherwise', async () => {
     const [a = '', b = ''] = await parts('first', 'second')
     const first = await joined([a, server.url + b])
     assert.equal(first.status, 201, first.text)
@@ -320,7 +320,7 @@ describe('parallel uploads', () => {
     assert.equal((await tus(server, 'HEAD', a)).headers.get('upload-offset'), '5')
   })
 
-  it('are refused when a part is not whole, not a part, not there, named twice or too much', async () => {
+  it('are refused when a part is incomplete, not a part, missing, named twice or too much', async () => {
     const [a = ''] = await parts('first')
     const half = await begin({ filename: 'x' }, { 'upload-concat': 'partial', 'upload-length': '9' })
     assert.equal((await joined([a, half.headers.get('location') ?? ''])).status, 409)
@@ -333,7 +333,7 @@ describe('parallel uploads', () => {
     assert.equal(fileId(await joined([a])).length, 10, 'nothing of that used the part up')
   })
 
-  it('take only parts of their own: neither the owner nor guests reach those of others', async () => {
+  it('take only their own parts: neither the owner nor guests reach the parts of others', async () => {
     const [link, other] = [await guestLink(server, {}), await guestLink(server, {})]
     const [mine = ''] = await parts('owner')
     const headers = { 'upload-concat': 'partial', 'upload-length': '5', 'content-type': OCTETS }
@@ -362,7 +362,7 @@ describe('the IETF draft of resumable uploads', () => {
     })
   const named = { 'content-disposition': `attachment; filename="x"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt` }
 
-  it('is spoken with tus-js-client, by the owner and by guests', async () => {
+  it('works with tus-js-client, for the owner and for guests', async () => {
     const link = await guestLink(server, {})
     for (const protocol of ['ietf-draft-03', 'ietf-draft-05'] as const) {
       for (const uploadDataDuringCreation of [false, true]) {
@@ -388,7 +388,7 @@ describe('the IETF draft of resumable uploads', () => {
     }
   })
 
-  it('goes on where it was, and is not a file before its last part', async () => {
+  it('resumes at its offset, and is not a file before its last part', async () => {
     const part = { 'content-type': 'application/partial-upload' }
     const created = await draft('POST', '/api/tus', { 'upload-complete': '?0', ...named }, content.subarray(0, 1000))
     assert.deepEqual([created.status, created.headers.get('upload-complete')], [201, '?0'])
@@ -412,7 +412,7 @@ describe('the IETF draft of resumable uploads', () => {
     assert.equal((await draft('HEAD', path, {})).status, 404)
   })
 
-  it('tells where an upload is before its bytes have come, so that a cut one can go on', async () => {
+  it('tells the address of an upload before its bytes come, so that a cut upload can resume', async () => {
     const lines = [
       'Upload-Draft-Interop-Version: 6',
       'Upload-Complete: ?1',
@@ -432,7 +432,7 @@ describe('the IETF draft of resumable uploads', () => {
     assert.equal((await fileOf(fileId(answer))).sha256, await sha256Of(content))
   })
 
-  it('checks the digests that it defines, and refuses those that it cannot check', async () => {
+  it('checks the digests that it defines, and refuses digests that it cannot check', async () => {
     const digestOf = (of: Buffer) => `sha-256=:${createHash('sha256').update(of).digest('base64')}:`
     const whole = { 'upload-complete': '?1', ...named }
     for (const name of ['content-digest', 'repr-digest']) {
@@ -448,7 +448,7 @@ describe('the IETF draft of resumable uploads', () => {
     assert.ok(fileId(await patch(path, 0, 'text', { 'content-digest': digestOf(Buffer.from('text')) })))
   })
 
-  it('is refused where it is malformed or of a version that is not known, with those that are', async () => {
+  it('is refused when malformed or of an unknown version, with the known versions', async () => {
     for (const [headers, status] of [
       [{ 'upload-draft-interop-version': '3', 'upload-incomplete': '?1' }, 412],
       [{ 'upload-draft-interop-version': '99', 'upload-complete': '?1' }, 412],

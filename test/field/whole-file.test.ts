@@ -1,4 +1,4 @@
-/** What is stored is the whole file, or nothing: with the requests that real clients send. */
+/** The server stores the whole file or nothing, for the requests that real clients send. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -65,7 +65,7 @@ async function guestLink(limits: Record<string, unknown> = {}): Promise<string> 
 }
 
 describe('a part of a file', () => {
-  it('that curl resumes by Content-Range is refused', async () => {
+  it('is refused when curl resumes by Content-Range', async () => {
     const { status, body } = curl('-C', '6', '-T', HELLO, `${server.url}/api/files/`)
     assert.equal(status, 400)
     assert.match(body, /Content-Range.*only a part/)
@@ -88,13 +88,13 @@ describe('a part of a file', () => {
     await nothingStored()
   })
 
-  it('that says it is complete is taken', async () => {
+  it('is accepted when it says that it is complete', async () => {
     assert.equal((await put({ 'upload-complete': '?1' })).status, 201)
   })
 })
 
 describe('an envelope around a file', () => {
-  it('that curl puts as a form is refused with the place for forms', async () => {
+  it('is refused when curl puts a form, with the address for forms', async () => {
     const { status, body } = curl(
       '-X',
       'PUT',
@@ -109,7 +109,7 @@ describe('an envelope around a file', () => {
     await nothingStored()
   })
 
-  it('of another kind is refused', async () => {
+  it('is refused in every other kind', async () => {
     for (const headers of [
       { 'content-encoding': 'gzip' },
       { 'content-type': 'multipart/byteranges; boundary=x' },
@@ -123,7 +123,7 @@ describe('an envelope around a file', () => {
     await nothingStored()
   })
 
-  it('of a transfer coding that only packs the bytes is refused', async () => {
+  it('is refused when a transfer coding packs the bytes', async () => {
     const tus = ['Tus-Resumable: 1.0.0', 'Upload-Length: 11', 'Content-Type: application/offset+octet-stream']
     for (const [request, codings, headers] of [
       ['PUT /api/files/a.txt', 'gzip, chunked', []],
@@ -143,11 +143,11 @@ describe('an envelope around a file', () => {
     await nothingStored()
   })
 
-  it('that is a saved web page, and no message under way, is taken', async () => {
+  it('is accepted when it is a saved web page', async () => {
     assert.equal((await put({ 'content-type': 'multipart/related' })).status, 201)
   })
 
-  it('inside a form is refused', async () => {
+  it('is refused inside a form', async () => {
     for (const [header, status] of [
       ['Content-Transfer-Encoding: base64', 400],
       ['Content-Encoding: gzip', 415],
@@ -162,7 +162,7 @@ describe('an envelope around a file', () => {
     await nothingStored()
   })
 
-  it('inside a form is no matter when its headers tell the truth', async () => {
+  it('is accepted inside a form when its headers are true', async () => {
     const digest = createHash('sha256').update('hello').digest('base64')
     const headers = ['Content-Encoding: identity', 'Content-Length: 5', `Content-Digest: sha-256=:${digest}:`]
     assert.equal((await postPart(headers)).status, 200)
@@ -180,14 +180,14 @@ describe('a form with more than one file', () => {
     await nothingStored()
   })
 
-  it('under another field name is refused, not dropped', async () => {
+  it('is refused under another field name, not dropped', async () => {
     const { status, body } = curl('-F', `file=@${HELLO}`, '-F', `extra=@${OTHER}`, `${server.url}/api/entry?${NEVER}`)
     assert.equal(status, 400)
     assert.match(body, /other\.txt.*extra/)
     await nothingStored()
   })
 
-  it('behind its closing delimiter is refused', async () => {
+  it('is refused behind its closing delimiter', async () => {
     const form = encodeForm([{ name: 'file', filename: 'a', content: 'x' }])
     const body = Buffer.concat([form, form])
     const answer = await server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
@@ -211,7 +211,7 @@ describe('protections', () => {
     assert.deepEqual({ hasPassphrase, maxDownloads }, { hasPassphrase: true, maxDownloads: 1 })
   })
 
-  it('that are misspelt or misplaced are refused with a suggestion', async () => {
+  it('are refused with a suggestion when misspelt or misplaced', async () => {
     for (const [query, suggestion] of [
       ['?maxdownloads=1', /did you mean maxDownloads\?/],
       ['?downloadPassphrase=x', /unknown parameter "downloadPassphrase"/],
@@ -226,7 +226,7 @@ describe('protections', () => {
     await nothingStored()
   })
 
-  it('that are empty, twice or contradictory are refused', async () => {
+  it('are refused when empty, doubled or contradictory', async () => {
     for (const query of ['?maxDownloads=', '?maxDownloads=1&maxDownloads=5']) {
       assert.equal((await put({}, query)).status, 400, query)
     }
@@ -246,7 +246,7 @@ describe('protections', () => {
 })
 
 describe('a change of a file', () => {
-  it('by PATCH changes only what is given', async () => {
+  it('changes only the given fields by PATCH', async () => {
     const { id } = await server.put('a.txt', 'x', '?note=kept&maxDownloads=3')
     const changed = (await server.owner(`/api/files/${id}`, sendJson('PATCH', { filename: 'b.txt' }))).json<FileView>()
     assert.deepEqual([changed.filename, changed.note, changed.maxDownloads], ['b.txt', 'kept', 3])
@@ -254,14 +254,14 @@ describe('a change of a file', () => {
     assert.equal(note, null)
   })
 
-  it('by PATCH refuses what it does not know, and nothing at all', async () => {
+  it('refuses unknown fields and an empty PATCH', async () => {
     const { id } = await server.put('a.txt', 'x')
     for (const body of [{ maxdownloads: 1 }, {}, { expiration: '2020-01-01T00:00:00Z' }, { expiration: '' }]) {
       assert.equal((await server.owner(`/api/files/${id}`, sendJson('PATCH', body))).status, 400, JSON.stringify(body))
     }
   })
 
-  it("by PicoShare's route replaces its three fields and keeps the protections", async () => {
+  it('replaces the three fields of PicoShare by its route and keeps the protections', async () => {
     const { id } = await server.put('a.txt', 'x', '?note=gone&maxDownloads=3')
     assert.equal((await server.owner(`/api/entry/${id}`, putJson({ filename: 'n' }))).status, 200)
     const { note, expiresAt, maxDownloads } = (await server.owner(`/api/files/${id}`)).json<FileView>()
@@ -293,7 +293,7 @@ describe('a digest that is sent along', () => {
     await nothingStored()
   })
 
-  it('of a form covers its body', async () => {
+  it('covers the body of a form', async () => {
     const body = encodeForm([{ name: 'file', filename: 'a', content: 'x' }])
     for (const [text, status] of [
       [body.toString(), 200],
@@ -320,7 +320,7 @@ describe('a digest that is sent along', () => {
     await nothingStored()
   })
 
-  it('that is malformed is refused before the body is read', async () => {
+  it('is refused before the body is read when malformed', async () => {
     for (const headers of [
       { 'content-md5': 'x' },
       { 'content-digest': 'sha-256=abc' },

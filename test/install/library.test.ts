@@ -68,7 +68,7 @@ describe('the package @holdfast/state', () => {
     })
   }
 
-  it('has types of its own', () => {
+  it('has its own types', () => {
     mkdirSync(join(project, 'node_modules/@types'), { recursive: true })
     for (const name of ['@types/node', 'undici-types'])
       symlinkSync(resolve('node_modules', name), join(project, 'node_modules', name))

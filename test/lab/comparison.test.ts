@@ -87,7 +87,7 @@ function compare(terms: Terms) {
 }
 
 describe('a comparison', () => {
-  it('takes cells as one whose RAM was only a label', () => {
+  it('merges cells whose RAM was only a label', () => {
     const [cell, ...others] = compare({ isLimited: false, count: 4 })
     assert.deepEqual(others, [])
     assert.equal(cell?.ramMb, null)
@@ -96,7 +96,7 @@ describe('a comparison', () => {
     assert.ok(Math.abs((cell?.estimate?.ratio ?? 0) - 0.5) < 1e-9)
   })
 
-  it('leaves cells apart whose RAM was enforced, and calls nothing out of a few pairs', () => {
+  it('keeps cells apart whose RAM was enforced, and gives no verdict on a few pairs', () => {
     const compared = compare({ isLimited: true, count: 4 })
     assert.deepEqual(
       compared.map(({ ramMb, estimate, verdict, detectable }) => [ramMb, estimate?.samples, verdict, detectable]),
@@ -119,7 +119,7 @@ describe('a comparison', () => {
     assert.match(compared[0]?.warnings.join() ?? '', /1 of the pairs left out/)
   })
 
-  it('of two runs takes a third target as the yardstick only where it is known to be the same', () => {
+  it('uses a third target as the yardstick of two runs only if it is known to be the same', () => {
     const terms = { isLimited: false, count: 12 }
     const side = (run: string, seconds: number, digest: string | null) => ({
       name: 'a',

@@ -54,7 +54,7 @@ describe('run-test with a server that', { concurrency: 2 }, () => {
     })
   }
 
-  it('hears no SIGTERM: it is killed', async () => {
+  it('ignores SIGTERM: succeeds, and kills the server', async () => {
     using workplace = new Workplace()
     const flags = fakeFlags(workplace, 'hears-nothing')
     const run = workplace.start(['run-test', '--ram', '64', '--file-size', '1M', '--iterations', '1', ...flags])
@@ -130,7 +130,7 @@ describe('run-test with a good server', () => {
 })
 
 describe('run-test with a folder', () => {
-  it('that cannot be one, or a disk that is too small, says so before anything is measured', async () => {
+  it('reports an impossible folder or a full disk before it measures anything', async () => {
     using workplace = new Workplace()
     const flags = ['run-test', '--ram', '64', ...fakeFlags(workplace)]
     const noFolder = workplace.start([...flags, '--file-size', '1M', '--out', '/dev/null'])
@@ -144,7 +144,7 @@ describe('run-test with a folder', () => {
 })
 
 describe('run-test against a URL', () => {
-  it('stops at once where nobody answers', async () => {
+  it('stops at once where no server answers', async () => {
     using workplace = new Workplace()
     const flags = ['--out', workplace.out, '--target', 'http://127.0.0.1:1']
     const run = workplace.start(['run-test', '--ram', '64', '--file-size', '1M', ...flags])

@@ -34,7 +34,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     })
   }
 
-  it('of run-test after some iterations keeps them, as an interrupted result', async () => {
+  it('keeps finished iterations of run-test as an interrupted result', async () => {
     using workplace = new Workplace()
     const flags = ['--ram', '64', '--file-size', '1M', '--iterations', '50', ...fakeFlags(workplace)]
     const run = workplace.start(['run-test', ...flags])
@@ -46,7 +46,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     assert.ok(result.num_iterations >= 1 && result.stats.success_count === result.num_iterations)
   })
 
-  it('while a target is being prepared is not a fault of ours', async () => {
+  it('is not reported as a fault while a target is being prepared', async () => {
     using workplace = new Workplace()
     const silent = createServer().listen(0, '127.0.0.1')
     await once(silent, 'listening')
@@ -63,7 +63,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     assert.deepEqual(workplace.leftovers(), [])
   })
 
-  it('of a matrix before its first result counts no cell as held', async () => {
+  it('counts no cell of a matrix as successful before its first result', async () => {
     using workplace = new Workplace()
     const matrix = '--ram 64,128 --file-size 1M,2M --timeout 1h'.split(' ')
     const run = workplace.start(['run-test-matrix', ...matrix, ...fakeFlags(workplace, 'stalls')])
@@ -75,7 +75,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
     assert.deepEqual(workplace.leftovers(), [])
   })
 
-  it('while a server stalls ends the upload at once', async () => {
+  it('ends the upload at once while a server stalls', async () => {
     using workplace = new Workplace()
     const run = workplace.start([
       'run-test',
@@ -107,7 +107,7 @@ describe('kill -9', () => {
     assert.deepEqual(workplace.leftovers(), [])
   })
 
-  it('of a matrix loses at most the iteration under way, and --resume does the rest', async () => {
+  it('loses at most the running iteration of a matrix, and --resume does the rest', async () => {
     using workplace = new Workplace()
     const matrix = ['--ram', '64,128', '--file-size', '2M,3M', '--iterations', '2', '--seed', '7']
     const first = workplace.start(['run-test-matrix', ...matrix, ...fakeFlags(workplace, 'the-fourth-stalls')])
@@ -128,7 +128,7 @@ describe('kill -9', () => {
 })
 
 describe('two runs at once', () => {
-  it('are not: the second is told that the machine is taken', async () => {
+  it('are refused: the second learns that the machine is taken', async () => {
     using workplace = new Workplace()
     const flags = ['run-test', '--ram', '64', '--file-size', '3M', '--iterations', '50', ...fakeFlags(workplace)]
     const first = workplace.start(flags)

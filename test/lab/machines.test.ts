@@ -23,16 +23,16 @@ const noQemu = await whyNoQemu()
 const noSshd = existsSync(SSHD) ? false : 'sshd is not installed'
 
 describe('a machine of kind', () => {
-  it('process does what machines owe', async () => {
+  it('fulfils the contract of machines: process', async () => {
     await checkMachine(new ProcessMachine())
   })
 
-  it('ssh does what machines owe', { skip: noSshd }, async () => {
+  it('fulfils the contract of machines: ssh', { skip: noSshd }, async () => {
     await using sshd = await Sshd.start()
     await checkMachine(new SshMachine('lab-test', sshd.options))
   })
 
-  it('qemu does what machines owe, with the memory that it was given', { skip: noQemu }, async () => {
+  it('fulfils the contract of machines, with the given memory: qemu', { skip: noQemu }, async () => {
     await checkMachine(new QemuMachine())
   })
 })
@@ -123,7 +123,7 @@ describe('the suite of machines', () => {
 })
 
 describe('a server over ssh', { skip: noSshd }, () => {
-  it('put in the background of the session keeps ssh hanging', async () => {
+  it('keeps ssh hanging in the background of the session', async () => {
     await using sshd = await Sshd.start()
     const port = await freePort()
     const command = `${process.execPath} ${FAKE_SERVER} ${port} & echo "pid $!"`
@@ -140,7 +140,7 @@ describe('a server over ssh', { skip: noSshd }, () => {
     }
   })
 
-  it('as the lab starts it lives on in a session of its own after ssh has gone', async () => {
+  it('survives ssh in its own session when the lab starts it', async () => {
     await using sshd = await Sshd.start()
     await withMachine(new SshMachine('lab-test', sshd.options), 256, async ({ serve }) => {
       // It resolves when the ssh client that started it has exited.
@@ -177,7 +177,7 @@ describe('a machine of kind cgroup2', () => {
     assert.match((await refusal({ ownGroups })) ?? '', /cgroup v1, which can freeze every writer of a disk/)
   })
 
-  it('is not there without cgroups, nor without a memory controller to hand on', async () => {
+  it('is unavailable without cgroups, or without a memory controller to delegate', async () => {
     assert.match((await refusal({ ownGroups: '' })) ?? '', /there is no cgroup v2/)
     using host = fakeHierarchy('cpu')
     assert.match((await refusal({ root: host.root })) ?? '', /hands the memory controller on/)

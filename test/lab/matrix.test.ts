@@ -122,7 +122,7 @@ describe('a report', () => {
 })
 
 describe('a folder of runs', () => {
-  it('that cannot be is told at once, also where the system denies that its parent exists', async () => {
+  it('is reported at once when impossible, also where the system denies that its parent exists', async () => {
     for (const out of ['/proc/runs', '/dev/null/runs']) {
       using workplace = new Workplace()
       const words = ['run-test', '--ram', '64', '--file-size', '1M', '--iterations', '1']
@@ -132,7 +132,7 @@ describe('a folder of runs', () => {
     }
   })
 
-  it('on a full disk is named, with what to do', async () => {
+  it('is named with a remedy when the disk is full', async () => {
     const error = { code: 'LAB_FOLDER_UNUSABLE', message: /the lab cannot use \/runs: ENOSPC/, hint: /--resume/ }
     await assert.rejects(
       usingFolder('/runs', () => writeFileSync('/dev/full', 'x')),

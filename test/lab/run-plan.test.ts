@@ -14,7 +14,7 @@ process.env.XDG_CACHE_HOME = join(folder, 'cache')
 after(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a run of cells side by side', () => {
-  it('whose results cannot be kept ends as a whole: the other cells do not go on', async () => {
+  it('ends as a whole when its results cannot be kept', async () => {
     const spec = `command:${process.execPath} ${FAKE_SERVER} {port}`
     const plan = makePlan({
       run: 'broken',
@@ -52,5 +52,5 @@ describe('a run of cells side by side', () => {
 })
 
 function nothing(): void {
-  // Nobody watches.
+  // No test watches the progress.
 }

@@ -75,12 +75,12 @@ function shareCalled(drift: (typeof DRIFTS)[string], ratio: number, verdicts: st
 
 describe('1,000 simulated runs with bursts on a machine that', () => {
   for (const [name, drift] of Object.entries(DRIFTS)) {
-    it(`${name}: at most 5 % of those of the same target twice are called different`, () => {
+    it(`${name}: shows a difference in at most 5 % when both targets are the same`, () => {
       const share = shareCalled(drift, 1, ['faster', 'slower'])
       assert.ok(share <= 0.05, `${share * 100} %`)
     })
 
-    it(`${name}: of those of a target that is 10 % faster at least 90 % are called faster`, () => {
+    it(`${name}: shows a target that is 10 % faster as faster in at least 90 %`, () => {
       const share = shareCalled(drift, 1.1, ['faster'])
       assert.ok(share >= 0.9, `${share * 100} %`)
     })
@@ -88,7 +88,7 @@ describe('1,000 simulated runs with bursts on a machine that', () => {
 })
 
 describe('simulated runs', () => {
-  it('of the same target in two separate runs: none is called different', () => {
+  it('show no difference for the same target in two separate runs', () => {
     const random = seededRandom(43)
     for (let run = 0; run < 100; run++) {
       const [a, b] = [0, 1].map(() => {
@@ -116,7 +116,7 @@ describe('a verdict', () => {
     assert.equal(judge([estimatePairs(pairs(20, 1.001), seededRandom(1))])[0], 'equivalent')
   })
 
-  it('of two runs that share no target needs more than a factor of three', () => {
+  it('needs more than a factor of three for two runs that share no target', () => {
     const logs = (level: number) => Array.from({ length: 12 }, (_, index) => Math.log(level) + (index % 4) / 100)
     const verdict = (ratio: number, isAnchored: boolean) =>
       judge([estimateUnpaired({ a: logs(ratio), b: logs(1), isAnchored }, seededRandom(1), 999)])[0]

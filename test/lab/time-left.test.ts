@@ -59,7 +59,7 @@ const CASES: Record<string, Case> = {
     left: [step(2000)],
     seconds: 10 + (2000 * (1 + 10)) / 1001,
   },
-  'does not take the speed of a failure for that of a target that also works': {
+  'does not take the speed of a failure for the speed of a target that also works': {
     done: [done(100), done(200, { succeeded: false, speed: 1 })],
     left: [step(300)],
     seconds: 16,
@@ -81,7 +81,7 @@ const CASES: Record<string, Case> = {
   },
   'divides by the cells at once': { done: [done(100)], left: [step(100), step(100)], parallel: 2, seconds: 12 },
   'divides by no more than there are': { done: [done(100)], left: [step(100)], parallel: 8, seconds: 12 },
-  'hashes a new size once, and one that was seen not again': {
+  'hashes a new size once, and a known size not again': {
     done: [{ ...done(100), hashSeconds: 1 }, done(100)],
     left: [step(100), step(200), step(200)],
     seconds: 12 + 2 * 14 + 2,

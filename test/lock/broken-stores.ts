@@ -117,13 +117,13 @@ class HasOneLock extends Wrapped {
 
 export const BROKEN_STORES: readonly { fault: new (inner: LockStore) => LockStore; check: string }[] = [
   { fault: LetsEverybodyIn, check: 'never has two holders' },
-  { fault: PushesIn, check: 'passes a lock on in the order of asking, over all handles' },
-  { fault: ForgetsTokens, check: 'gives ever greater fencing tokens, and greater ones than it is told of' },
+  { fault: PushesIn, check: 'passes a lock on in the order of requests, across all handles' },
+  { fault: ForgetsTokens, check: 'gives ever greater fencing tokens, and greater than the token it is given' },
   { fault: BreaksForAnyId, check: 'breaks a lock for the id that read shows, and for no other' },
   { fault: ReleasesForAnyId, check: 'frees a lock on release, once, and only under its id' },
   { fault: AlwaysRenews, check: 'keeps a lock that is renewed, far beyond its time' },
   { fault: NeverRenews, check: 'keeps a lock that is renewed, far beyond its time' },
   { fault: NeverExpires, check: 'takes a lock over when its time is up, and says from whom' },
-  { fault: IgnoresAborts, check: 'lets one who waits give up, and forgets the place' },
+  { fault: IgnoresAborts, check: 'lets a waiter give up, and forgets its place' },
   { fault: HasOneLock, check: 'keeps locks with different names apart' },
 ]

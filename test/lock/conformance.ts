@@ -73,7 +73,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await a.release('never-asked-for', 'x'), false)
   },
 
-  async 'gives ever greater fencing tokens, and greater ones than it is told of'({ a, b }) {
+  async 'gives ever greater fencing tokens, and greater than the token it is given'({ a, b }) {
     const tokens: number[] = []
     for (const [turn, tokenAbove] of [0, 0, 1000, 0, 5].entries()) {
       const request = { ...ask('tokens'), tokenAbove }
@@ -90,7 +90,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(new Set(tokens).size, tokens.length)
   },
 
-  async 'passes a lock on in the order of asking, over all handles'({ a, b }) {
+  async 'passes a lock on in the order of requests, across all handles'({ a, b }) {
     const first = ask('line')
     await granted(a, first)
     const order: number[] = []
@@ -117,7 +117,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await a.read('line'), null)
   },
 
-  async 'tells one who waits of the holder, once'({ a, b }) {
+  async 'tells a waiter about the holder, once'({ a, b }) {
     const first = ask('told')
     await granted(a, first)
     const told: string[] = []
@@ -128,7 +128,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.deepEqual(told, [first.info.id])
   },
 
-  async 'lets one who waits give up, and forgets the place'({ a, b }) {
+  async 'lets a waiter give up, and forgets its place'({ a, b }) {
     const first = ask('given-up')
     await granted(a, first)
     const controller = new AbortController()
@@ -182,7 +182,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await b.forceRelease('never-asked-for', 'x'), false)
   },
 
-  async 'lets one in at a time however many ask, and all of them in the end'({ a, b }) {
+  async 'admits one caller at a time however many ask, and all of them in the end'({ a, b }) {
     let holders = 0
     let served = 0
     const contend = async (handle: LockStore) => {
@@ -211,7 +211,7 @@ export const LOCK_STORE_CHECKS: Readonly<Record<string, Check>> = {
     await b.close()
   },
 
-  async 'gives nothing to those who ask while the handle is closed'({ a, b }) {
+  async 'grants nothing to callers that ask while the handle is closed'({ a, b }) {
     const asked = [true, false].map((wait) => b.acquire({ ...ask(`late ${wait}`), wait }))
     const refused = asked.map((answer) => assert.rejects(answer, { code: 'NOT_READY' }))
     await Promise.all([...refused, b.close()])

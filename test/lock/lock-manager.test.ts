@@ -11,7 +11,7 @@ import { until } from './conformance.ts'
 const folder = tempFolder('lock-manager')
 
 describe('LockManager', () => {
-  it('says who it is', async () => {
+  it('identifies its process', async () => {
     await using locks = await open()
     await using lock = await locks.acquire('who', { operation: 'build', info: 'web' })
     assert.match(lock.info.who, /^\S+@\S+ \(pid \d+\)$/)
@@ -76,7 +76,7 @@ describe('LockManager', () => {
     await assert.rejects(others.forceUnlock('broken', lock.id), { code: 'NOT_FOUND' })
   })
 
-  it('says when others want it, or have it', async () => {
+  it('says when others want the lock, or have it', async () => {
     await using locks = await open()
     await using others = await open()
     const lock = await locks.acquire('wanted', { operation: 'build' })
@@ -187,7 +187,7 @@ describe('LockManager', () => {
     assert.ok(first.length > 2 && first.every((name) => name === short.name), renewed.join(' '))
   })
 
-  it('does not mind a wall clock that jumps by an hour, either way', async () => {
+  it('ignores a wall clock that jumps by an hour, either way', async () => {
     const clocks = new TestClocks()
     await using locks = await openWith(clocks, { now: () => clocks.wallMs() })
     await using lock = await locks.acquire('jumping', { operation: 'build', ttlMs: 300 })
@@ -201,7 +201,7 @@ describe('LockManager', () => {
     }
   })
 
-  it('refuses TTLs that cannot be, and leaves the locks readable', async () => {
+  it('refuses impossible TTLs, and leaves the locks readable', async () => {
     await using locks = await open()
     for (const ttlMs of [-1, Number.NaN, Infinity, 1e16]) {
       await assert.rejects(locks.acquire('ttl', { operation: 'build', ttlMs }), { code: 'INVALID_REQUEST' })
@@ -209,7 +209,7 @@ describe('LockManager', () => {
     assert.equal(await locks.read('ttl'), null)
   })
 
-  it('refuses names that are none', async () => {
+  it('refuses invalid names', async () => {
     await using locks = await open()
     for (const name of ['', 'a\nb', 'x'.repeat(201)]) {
       await assert.rejects(locks.acquire(name, { operation: 'build' }), { code: 'INVALID_REQUEST' })

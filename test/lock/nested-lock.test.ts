@@ -10,7 +10,7 @@ const folder = tempFolder('nested-lock')
 const OPERATION = { operation: 'test' }
 let count = 0
 
-/** The locks of a folder: as somebody opens them, and as those do who run under one of them. */
+/** The locks of a folder: opened from outside, and opened by a command that runs under some of them. */
 async function open() {
   const data = join(folder, String(count++))
   const locks = await LockManager.open(data)
@@ -42,7 +42,7 @@ describe('a lock that is taken within itself', () => {
     await assert.rejects(inside.acquire('x', { ...OPERATION, isDetached: true }), { code: 'LOCK_HELD' })
   })
 
-  it('is an ordinary one when the outer one is not held, or is another', async () => {
+  it('is an ordinary lock when the outer lock is not held, or is another', async () => {
     const { locks, under } = await open()
     const outer = await locks.acquire('x', OPERATION)
     await outer.release()
@@ -72,7 +72,7 @@ describe('a lock that is taken within itself', () => {
 describe('a state whose lock is taken within itself', () => {
   const build = createBuild({ name: 'web', source: 'null.a' })
 
-  it('is saved by its holder and by single saves, and by nobody else', async () => {
+  it('is saved by its holder and by single saves only', async () => {
     const { data, locks } = await open()
     await using outer = await locks.acquire('state/default', OPERATION)
     await using manager = await StateManager.open(data, { within: [outer.id], backups: false })
@@ -87,7 +87,7 @@ describe('a state whose lock is taken within itself', () => {
     )
   })
 
-  it('refuses the saves of one that was overtaken by another within the same lock, or by one after it', async () => {
+  it('refuses the saves of a holder that another overtook, within the same lock or after it', async () => {
     const { data, locks } = await open()
     const outer = await locks.acquire('state/default', OPERATION)
     await using first = await StateManager.open(data, { within: [outer.id], backups: false })

@@ -41,7 +41,7 @@ describe('locks between processes', () => {
     await lock.release()
   })
 
-  it('pass over those in line that were killed', async () => {
+  it('pass over killed waiters in the line', async () => {
     await using locks = await LockManager.open(folder)
     const first = await locks.acquire('line', { operation: 'test' })
     const dead = startProgram(HOLD, [folder, 'line'])
@@ -68,7 +68,7 @@ describe('locks between processes', () => {
 })
 
 describe('a full disk', () => {
-  it('is said to be one, and locks go on when there is room', async (t) => {
+  it('is reported as full, and locks work again when there is space', async (t) => {
     await withSmallDisk(t, 'size=300k', async (disk) => {
       await using locks = await LockManager.open(disk)
       const held = await locks.acquire('held', { operation: 'test' })
@@ -83,7 +83,7 @@ describe('a full disk', () => {
     })
   })
 
-  it('is said to be one by locks that are opened on it', async (t) => {
+  it('is reported as full by locks that are opened on it', async (t) => {
     await withSmallDisk(t, 'size=1m', async (disk) => {
       await using locks = await LockManager.open(disk)
       await (await locks.acquire('x', { operation: 'test' })).release()
@@ -109,7 +109,7 @@ function canWrite(file: number, size: number): boolean {
 }
 
 describe('damaged locks', () => {
-  it('keep everybody out until they are broken by the id that is shown', async () => {
+  it('stay taken until they are broken by the id that is shown', async () => {
     await using locks = await LockManager.open(folder)
     const lock = await locks.acquire('damaged', { operation: 'test' })
     scribble("UPDATE locks SET record = replace(record, 'test', 'tost') WHERE name = 'damaged'")
@@ -124,7 +124,7 @@ describe('damaged locks', () => {
     assert.ok(next.fencingToken > lock.fencingToken)
   })
 
-  it('do not stop those who wait for other locks', async () => {
+  it('do not stop callers that wait for other locks', async () => {
     await using locks = await LockManager.open(folder)
     await locks.acquire('bad', { operation: 'test', isDetached: true })
     scribble("UPDATE locks SET checksum = checksum + 1 WHERE name = 'bad'")
@@ -193,7 +193,7 @@ function scribble(statement: string, path = join(folder, 'locks.db')): void {
   connection.close()
 }
 
-it('locks whose file was removed are lost, and no caller waits for them', async () => {
+it('loses locks whose file was removed, and lets no caller wait for them', async () => {
   const data = tempFolder('lock-removed')
   await using locks = await LockManager.open(data)
   const lock = await locks.acquire('x', { operation: 'test', ttlMs: 300 })

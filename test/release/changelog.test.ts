@@ -43,7 +43,7 @@ describe('the check of the changelog', () => {
 })
 
 describe('a release', () => {
-  it('moves the entries above those of earlier versions, by kind', () => {
+  it('moves the entries above the entries of earlier versions, by kind', () => {
     const folder = project(
       { 'a-fault.md': FIXED, 'thing.md': ADDED },
       `${EMPTY}\n## 1.0.0 (2026-01-01)\n\n### Added\n\n- All.\n`,

@@ -95,7 +95,7 @@ describe('guessing the passphrase', () => {
     assert.equal((await from('192.0.2.2', guarded.passphrase)).status, 200)
   })
 
-  it('side by side is slowed down as well', async () => {
+  it('is slowed down side by side too', async () => {
     const answers = await Promise.all(Array.from({ length: 30 }, (_, guess) => from('192.0.2.3', `${guess}`)))
     assert.equal(answers.filter(({ status }) => status === 401).length, 5)
     assert.equal(answers.filter(({ status }) => status === 429).length, 25)
@@ -117,7 +117,7 @@ describe('guessing the passphrase', () => {
 })
 
 describe('without a proxy', () => {
-  it('forwarded headers are not believed', async () => {
+  it('ignores forwarded headers', async () => {
     await using plain = await startServer()
     const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '192.0.2.9' }
     assert.doesNotMatch((await login(plain.passphrase, headers, plain)).headers.getSetCookie()[0] ?? '', /Secure/)
@@ -132,7 +132,7 @@ describe('without a proxy', () => {
 })
 
 describe('behind a proxy', () => {
-  it('cookies are Secure, links and addresses are those of the client', async () => {
+  it('makes cookies Secure, and uses the client’s links and addresses', async () => {
     await using proxied = await startServer({ args: ['--behind-proxy', 'true'] })
     const headers = {
       'x-forwarded-proto': 'https',
@@ -196,7 +196,7 @@ describe('an API token', () => {
     }
   })
 
-  it('that is wrong is refused, whatever cookie comes with it', async () => {
+  it('is refused when wrong, whatever cookie comes with it', async () => {
     const { token } = await create('almost')
     for (const wrong of [`${token}x`, token.slice(0, -1), 'hf_', token.toUpperCase(), "' or 1=1 --"]) {
       assert.equal((await server.owner('/api/files', bearer(wrong))).status, wrong.includes(' ') ? 200 : 401, wrong)
@@ -245,7 +245,7 @@ describe('requests from other sites', () => {
     })
   }
 
-  it('of our own site, of no browser, and with a token pass', async () => {
+  it('pass from our own site, without a browser, and with a token', async () => {
     const { token } = (await server.owner('/api/tokens', postJson({ name: 'csrf' }))).json<{ token: string }>()
     const ours: Record<string, string>[] = [
       {},

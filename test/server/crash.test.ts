@@ -1,4 +1,4 @@
-/** kill -9 during uploads, 50 times at random moments: what was acknowledged is whole, and nothing else is there. */
+/** kill -9 during uploads, 50 times at random moments: acknowledged files are whole, and no other bytes remain. */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { readdirSync } from 'node:fs'

@@ -90,7 +90,7 @@ describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
     assert.ok(existsSync(at('plain.bin')))
   })
 
-  it('is not made to send what is refused', async () => {
+  it('does not have to send a body that is refused', async () => {
     writeFileSync(at('big.bin'), '')
     truncateSync(at('big.bin'), 500_000_000)
     const report = await curl(
@@ -110,7 +110,7 @@ describe('curl', { skip: hasCurl ? false : 'curl is not installed' }, () => {
     assert.equal(report, '401 0')
   })
 
-  it('HEAD with -I gives the size', async () => {
+  it('gets the size by HEAD with -I', async () => {
     const { id } = await server.put('a.bin', bytes(1000))
     assert.match(await curl('-I', `${server.url}/-${id}`), /^HTTP\/1\.1 200[^]*content-length: 1000\r\n/i)
   })

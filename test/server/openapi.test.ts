@@ -39,7 +39,7 @@ function schemaOf(path: string, method: string, status: string): z.ZodType {
 }
 
 describe('the OpenAPI document', () => {
-  it('is one, and says what each operation is for', () => {
+  it('is valid, and describes each operation', () => {
     assert.match(document.openapi, /^3\.\d+\.\d+$/)
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const [method, { summary, parameters = [] }] of Object.entries(operations)) {
@@ -51,7 +51,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('lists only routes that are there', async () => {
+  it('lists only existing routes', async () => {
     for (const [path, operations] of Object.entries(document.paths)) {
       // A method that no route has: its answer names all that there are.
       const absent = path.includes('/tus/') ? 'PUT' : path.startsWith('/api/files') ? 'POST' : 'PATCH'
@@ -66,7 +66,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('lists every route of the API that there is', () => {
+  it('lists every route of the API', () => {
     const listed = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     )
@@ -145,7 +145,7 @@ async function recordBuild(dataFolder: string): Promise<void> {
 }
 
 describe('real answers', () => {
-  it('are as the document says', async () => {
+  it('match the document', async () => {
     const form: RequestOptions = {
       method: 'POST',
       body: encodeForm([{ name: 'file', filename: 'a.txt', content: 'x' }]),
@@ -206,7 +206,7 @@ describe('real answers', () => {
     await ask('/api/guest/{id}', 'get', `/api/guest/${link.id}`)
   })
 
-  it('are not as some other schema says', () => {
+  it('do not match another schema', () => {
     assert.ok(
       !schemaOf('/api/health', 'get', '200').safeParse({ status: 'fine', version: '1', uptime_seconds: 1 }).success,
     )

@@ -72,7 +72,7 @@ describe('the first start', () => {
     assert.match(stderr, /shared-secret is empty/)
   })
 
-  it('says so when a file of the data folder is not for it to use', async () => {
+  it('says so when it may not use a file of the data folder', async () => {
     for (const name of ['shared-secret', 'server.lock', 'holdfast.db']) {
       const dataFolder = temporaryFolder()
       // Root may read everything but this.
@@ -84,8 +84,8 @@ describe('the first start', () => {
   })
 })
 
-describe('a start that cannot be', () => {
-  it('with mistakes in the configuration exits 78, names all, and makes nothing', async () => {
+describe('a start that fails', () => {
+  it('exits 78 on mistakes in the configuration, names all, and makes nothing', async () => {
     const folder = temporaryFolder()
     const env = {
       PORT: 'x',
@@ -116,7 +116,7 @@ describe('a start that cannot be', () => {
     assert.deepEqual(readdirSync(folder), [])
   })
 
-  it('on a data folder that another server uses exits 75 and harms no other client', async () => {
+  it('exits 75 on a data folder that another server uses, and harms no client', async () => {
     await using server = await startServer()
     const file = await server.put('a', 'text')
     const { code, stderr } = await run(['serve', '--data', server.dataFolder, '--port', '0'])
@@ -125,7 +125,7 @@ describe('a start that cannot be', () => {
     assert.equal((await server.guest(`/-${file.id}`)).text, 'text')
   })
 
-  it('on a port that is taken exits 69', async () => {
+  it('exits 69 on a port that is taken', async () => {
     const blocker = createServer().listen(0, '127.0.0.1')
     await eventually(() => blocker.listening)
     const { port } = blocker.address() as AddressInfo
@@ -135,11 +135,11 @@ describe('a start that cannot be', () => {
     assert.match(stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}`))
   })
 
-  it('on an address that this machine does not have exits 69', async () => {
+  it('exits 69 on an address that this machine does not have', async () => {
     assert.equal((await run(['serve', '--data', temporaryFolder(), '--port', '0', '--host', '192.0.2.1'])).code, 69)
   })
 
-  it('on a file, or a database that is none, exits 74', async () => {
+  it('exits 74 on a file, or on a database file that is not a database', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, 'file'), '')
     assert.equal((await run(['serve', '--data', join(folder, 'file'), '--port', '0'])).code, 74)
@@ -221,14 +221,14 @@ describe('a running server', () => {
 })
 
 describe('SIGTERM', () => {
-  it('as soon as it says where it is ends it with 0', async () => {
+  it('ends the server with 0 as soon as it has announced its address', async () => {
     const env = { NODE_OPTIONS: `--import ${import.meta.resolve('../helpers/stop-at-start.ts')}` }
     const { code, stdout } = await run(['serve', '--data', temporaryFolder(), '--port', '0'], env)
     assert.match(stdout, /Holdfast is at/)
     assert.equal(code, 0)
   })
 
-  it('with nothing to do ends it at once with 0', async () => {
+  it('ends an idle server at once with 0', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const server = await startServer()
       await server.put('a', 'text')
@@ -282,14 +282,14 @@ describe('SIGTERM', () => {
     assert.deepEqual((await again.guest(`/-${slow?.id}`)).bytes, content)
   })
 
-  it('lets a request that is neither be answered too', { timeout: 60_000 }, async () => {
+  it('lets other requests be answered too', { timeout: 60_000 }, async () => {
     const server = await startServer({ args: ['--shutdown-grace', '1h'] })
     const body = JSON.stringify({ defaultExpirationDays: 7, defaultNeverExpire: false })
     const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`]
     const request = new RawConnection(server, requestHead(server, 'PUT /api/settings', headers))
     request.socket.write(body.slice(0, 10))
     // One whose connection ends before its turn comes is not waited for.
-    const [events, session] = ['uploads/nobody-34/events', 'session'].map(
+    const [events, session] = ['uploads/absent-34/events', 'session'].map(
       (path) => `GET /api/${path} HTTP/1.1\r\nHost: a\r\n\r\n`,
     )
     const gone = new RawConnection(server, `${events}${session}`)
@@ -304,7 +304,7 @@ describe('SIGTERM', () => {
     assert.deepEqual(await server.program.exited, { code: 0, signal: null })
   })
 
-  it('with the grace period over cuts what is left and leaves nothing of it', async () => {
+  it('cuts the remaining transfers after the grace period and leaves nothing of them', async () => {
     const server = await startServer({ args: ['--shutdown-grace', '300ms'] })
     await server.put('kept', 'text')
     const upload = await slowUpload(server, bytes(300_000), 100_000)
@@ -349,7 +349,7 @@ describe('SIGTERM', () => {
   it('ends connections that only wait', async () => {
     const server = await startServer()
     const idle = new RawConnection(server, '')
-    const watcher = new RawConnection(server, 'GET /api/uploads/nobody-12/events HTTP/1.1\r\nHost: a\r\n\r\n')
+    const watcher = new RawConnection(server, 'GET /api/uploads/absent-12/events HTTP/1.1\r\nHost: a\r\n\r\n')
     const half = new RawConnection(server, 'GET /api/health HTTP/1.1\r\nHost: a\r\n')
     await eventually(() => watcher.received.includes('event-stream'))
     assert.deepEqual(await server.stop(), { code: 0, signal: null })

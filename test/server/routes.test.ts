@@ -108,11 +108,11 @@ describe('without a login', () => {
     })
   }
 
-  it('an upload that is refused is not stored', async () => {
+  it('does not store a refused upload', async () => {
     assert.equal((await server.list()).total, 0)
   })
 
-  it('metrics can be closed', async () => {
+  it('gets 401 from metrics that are not public', async () => {
     await using closed = await startServer({ args: ['--public-metrics', 'false'] })
     for (const path of ['/metrics', '/api/metrics']) {
       assert.equal((await closed.guest(path)).status, 401)
@@ -226,7 +226,7 @@ describe('errors', () => {
     })
   }
 
-  it('of a malformed body are 400, of a large one 413', async () => {
+  it('are 400 for a malformed body, 413 for a large one', async () => {
     const headers = { 'content-type': 'application/json' }
     for (const body of ['', '{', '[]', 'null', '"text"', '{"sharedSecretKey":5}', '\0']) {
       assert.equal((await server.guest('/api/auth', { method: 'POST', headers, body })).status, 400, body)
@@ -235,7 +235,7 @@ describe('errors', () => {
     assert.equal((await server.guest('/api/auth', { method: 'POST', headers, body: large })).status, 413)
   })
 
-  it('that is not HTTP is answered 400 and ends the connection', async () => {
+  it('are 400 for bytes that are not HTTP, and end the connection', async () => {
     for (const text of [
       'hello\r\n\r\n',
       'GET / HTTP/1.1\r\n\r\n',
@@ -252,7 +252,7 @@ describe('errors', () => {
     assert.doesNotMatch(answer.text, /\/src\/|node_modules|at \w+ \(/)
   })
 
-  it('a DELETE or PUT without a body may carry a Content-Type', async () => {
+  it('do not hit a DELETE or PUT with a Content-Type but without a body', async () => {
     const headers = { 'content-type': 'application/json' }
     assert.equal((await server.owner(`/api/entry/${FILE}`, { method: 'DELETE', headers })).status, 200)
     assert.equal((await server.owner(`/api/guest-links/${LINK}/enable`, { method: 'PUT', headers })).status, 404)

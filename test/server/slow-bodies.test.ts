@@ -50,19 +50,19 @@ async function trickle(t: TestContext, path: string, pieces: string[], everyMs: 
   return received
 }
 
-it('a JSON body has a deadline', async (t) => {
+it('ends a JSON body at its deadline', async (t) => {
   assert.match(await trickle(t, '/json', ['{', '"a"', ':', '1', '}'], 10_000), /^HTTP\/1\.1 408 /)
 })
 
-it('a JSON body in time is taken', async (t) => {
+it('accepts a JSON body in time', async (t) => {
   assert.match(await trickle(t, '/json', ['{"a"', ':1}'], 1000), /^HTTP\/1\.1 200 /)
 })
 
-it('an upload of a byte a minute is ended', async (t) => {
+it('ends an upload of a byte a minute', async (t) => {
   assert.match(await trickle(t, '/upload', ['a', 'b', 'c', 'd'], 60_000), /^HTTP\/1\.1 408 /)
 })
 
-it('an upload on a slow connection is taken', async (t) => {
+it('accepts an upload on a slow connection', async (t) => {
   const piece = 'x'.repeat(7000)
   assert.match(await trickle(t, '/upload', [piece, piece, piece], 59_999), /^HTTP\/1\.1 200 /)
 })

@@ -25,16 +25,16 @@ async function isEnded(connection: RawConnection, drip: string, deadlineMs: numb
 }
 
 describe('connections', { concurrency: true }, () => {
-  it('whose headers come a byte at a time are ended', async () => {
+  it('are ended when their headers come a byte at a time', async () => {
     assert.ok(await isEnded(new RawConnection(server, 'GET / HTTP/1.1\r\nHost: a\r\nX: '), 'x', 30_000))
   })
 
-  it('on which nothing comes are ended', async () => {
+  it('are ended when nothing comes', async () => {
     assert.ok(await isEnded(new RawConnection(server, ''), '', 20_000))
     assert.ok(await isEnded(new RawConnection(server, 'GET / HT'), '', 20_000))
   })
 
-  it('whose upload stops are ended, and the upload fails', async () => {
+  it('are ended when their upload stops, and the upload fails', async () => {
     const connection = new RawConnection(
       server,
       requestHead(server, 'PUT /api/files/a?upload=stopped-here', ['Content-Length: 100']),
@@ -44,7 +44,7 @@ describe('connections', { concurrency: true }, () => {
     assert.match((await server.guest('/api/uploads/stopped-here/events')).text, /event: failed/)
   })
 
-  it('whose upload is slow but moves are not', async () => {
+  it('are kept while a slow upload moves', async () => {
     const connection = new RawConnection(
       server,
       requestHead(server, 'PUT /api/files/slow', ['Content-Length: 13', 'Accept: application/json']),
@@ -58,7 +58,7 @@ describe('connections', { concurrency: true }, () => {
     connection.socket.destroy()
   })
 
-  it('whose download is slow but moves are not', async () => {
+  it('are kept while a slow download moves', async () => {
     const { id } = await server.put('big', bytes(12_000_000))
     const connection = new RawConnection(server, `GET /-${id} HTTP/1.1\r\nHost: a\r\n\r\n`)
     for (let round = 0; round < 8; round++) {

@@ -66,7 +66,7 @@ describe('a whole file', () => {
     }
   })
 
-  it('that is bad or unknown is 400 or 404, in a sandbox too', async () => {
+  it('is 400 with a bad id and 404 with an unknown one, in a sandbox too', async () => {
     for (const [path, status] of [
       ['/-abc', 400],
       ['/-abcdefghi1', 400],
@@ -129,7 +129,7 @@ describe('a range', () => {
     })
   }
 
-  it('of several parts comes as multipart/byteranges', async () => {
+  it('comes as multipart/byteranges with several parts', async () => {
     const answer = await get({ range: 'bytes=0-4, 100-199 ,-10' })
     assert.equal(answer.status, 206)
     assert.equal(answer.headers.get('content-range'), null)
@@ -160,11 +160,11 @@ describe('a range', () => {
     })
   }
 
-  it('of 16 parts is served', async () => {
+  it('is served with 16 parts', async () => {
     assert.equal(partsOf(await get({ range: many(16) })).length, 16)
   })
 
-  it('any, gives the bytes that it names', async () => {
+  it('gives exactly the bytes that it names', async () => {
     const offset = fc.nat({ max: SIZE + 10 })
     const property = fc.asyncProperty(offset, offset, async (start, end) => {
       const answer = await get({ range: `bytes=${start}-${end}` })
@@ -180,7 +180,7 @@ describe('conditions', () => {
   const range = 'bytes=0-4'
   const earlier = new Date(0).toUTCString()
 
-  it('If-Range sends the part only of the same file', async () => {
+  it('send the part with If-Range only of the same file', async () => {
     const modified = (await get({})).headers.get('last-modified') ?? ''
     for (const current of [`"${file.sha256}"`, modified]) {
       assert.equal((await get({ range, 'if-range': current })).status, 206, current)
@@ -192,7 +192,7 @@ describe('conditions', () => {
     }
   })
 
-  it('304 answers what has not changed', async () => {
+  it('get 304 for an unchanged file', async () => {
     const modified = (await get({})).headers.get('last-modified') ?? ''
     const same: Record<string, string>[] = [
       { 'if-none-match': `"${file.sha256}"` },
@@ -233,7 +233,7 @@ describe('a download limit', () => {
     assert.equal((await server.owner(`/api/files/${id}`)).json<FileView>().downloadCount, 3)
   })
 
-  it('lets a download go on that has begun, HEAD and 304 are none', async () => {
+  it('lets a download continue, and does not count HEAD and 304', async () => {
     const { id, sha256: hash } = await limited(1)
     assert.equal((await server.guest(`/-${id}`, { method: 'HEAD' })).status, 200)
     assert.equal((await server.guest(`/-${id}`, { headers: { 'if-none-match': `"${hash}"` } })).status, 304)
@@ -279,7 +279,7 @@ describe('the access log', () => {
     assert.equal((await server.owner('/api/files/abc/downloads')).status, 400)
   })
 
-  it('each request has a line in the log of the server, downloads too', async () => {
+  it('has a line in the log of the server for each request, downloads too', async () => {
     const { id } = await server.put('line.bin', CONTENT)
     await server.guest(`/-${id}`)
     await eventually(() => server.log.includes(`"method":"GET","path":"/-${id}","status":200`))

@@ -136,7 +136,7 @@ describe('a file', () => {
     assert.equal((await server.owner('/api/files/abc')).status, 400)
   })
 
-  it('is changed as a whole, but for what PicoShare does not know', async () => {
+  it('is changed as a whole, except for fields that PicoShare does not know', async () => {
     const { id } = await server.put('a.txt', 'text', '?note=old&maxDownloads=5')
     const expiration = '2100-01-01T00:00:00.000Z'
     const done = await change(id, { filename: 'b.txt', expiration, note: 'new' })
@@ -155,7 +155,7 @@ describe('a file', () => {
 
   const pick = (file: FileView) => [file.filename, file.expiresAt, file.note, file.maxDownloads, file.hasPassphrase]
 
-  it('is not changed by what is wrong', async () => {
+  it('is not changed by invalid values', async () => {
     const { id } = await server.put('a.txt', 'text', '?note=old')
     const was = await view(id)
     for (const body of [
@@ -209,7 +209,7 @@ describe('a file', () => {
     assert.equal((await server.owner(`/api/files/${id}`)).status, 404)
   })
 
-  it('goes on downloading when it is deleted meanwhile', async () => {
+  it('can be downloaded to its end when it is deleted meanwhile', async () => {
     const content = bytes(20_000_000)
     const { id } = await server.put('a.bin', content)
     const response = await fetch(`${server.url}/-${id}`)
@@ -218,7 +218,7 @@ describe('a file', () => {
   })
 
   for (const [damage, inflict] of Object.entries({ gone: rmSync, 'cut off': truncateSync })) {
-    it(`whose bytes are ${damage} is an error, told apart from one that is not there`, async () => {
+    it(`is an error, unlike a missing file, when its bytes are ${damage}`, async () => {
       await using broken = await startServer()
       const { id } = await broken.put('a.txt', bytes(1000))
       inflict(blobPath(id, broken))
@@ -231,7 +231,7 @@ describe('a file', () => {
     })
   }
 
-  it('whose bytes end while they are sent cuts the download', async () => {
+  it('cuts the download when its bytes end while they are sent', async () => {
     await using broken = await startServer()
     const { id } = await broken.put('a.bin', bytes(20_000_000))
     const response = await fetch(`${broken.url}/-${id}`)
@@ -306,7 +306,7 @@ describe('an expired file', () => {
     upload.socket.destroy()
   })
 
-  it('is there again once the database that knows it is put back', async () => {
+  it('returns once the database that knows it is put back', async () => {
     await using sweeping = await startServer({ args: ['--sweep-interval', '1s', '--log-level', 'warn'] })
     const file = await sweeping.put('kept.txt', 'kept')
     const path = blobPath(file.id, sweeping)

@@ -1,6 +1,5 @@
 /**
- * Forms as parsers meet them: any bytes, any cuts between chunks, boundaries inside the file, parts that nobody
- * wants.
+ * Forms as parsers meet them: any bytes, any cuts between chunks, boundaries inside the file, unwanted parts.
  */
 import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
@@ -52,7 +51,7 @@ describe('a form', () => {
     await fc.assert(property, { numRuns: 40 })
   })
 
-  it('gives bytes back that look like its boundary', async () => {
+  it('gives back bytes that look like its boundary', async () => {
     const piece = fc.constantFrom(
       '\r',
       '\n',
@@ -98,7 +97,7 @@ describe('a form', () => {
         at,
       )
       const note = Buffer.from((rest[0]?.content ?? '') as Uint8Array)
-      // A note that is one of PicoShare's forbidden words or tags would be refused too; random bytes are neither.
+      // A note with a forbidden word or tag of PicoShare would be refused too; random bytes are neither.
       const isWhole = rest.length === 0 || (rest.length === 1 && rest.every(isField) && isUtf8(note))
       if (isWhole) assert.deepEqual(await stored(connection), content)
       else assert.deepEqual(connection.statuses, [400], connection.received)
@@ -117,7 +116,7 @@ describe('a form', () => {
     }
   })
 
-  it('that ends anywhere before its end is 400 and harms no other client', async () => {
+  it('is 400 when it ends early anywhere, and harms no other client', async () => {
     const other = new RawConnection(
       server,
       requestHead(server, 'PUT /api/files/other', ['Content-Length: 4', 'Connection: close']),
@@ -132,7 +131,7 @@ describe('a form', () => {
     assert.deepEqual(other.statuses, [201])
   })
 
-  it('that is cut anywhere by a client that goes away harms no other client', async () => {
+  it('harms no other client when its client goes away anywhere', async () => {
     const form = encodeForm([{ name: 'note', content: 'x' }, file(bytes(300))])
     const type = `Content-Type: multipart/form-data; boundary=${BOUNDARY}`
     const total = (await server.list()).total
@@ -147,7 +146,7 @@ describe('a form', () => {
     assert.equal((await server.list()).total, total)
   })
 
-  it('with headers that no parser should trust is answered', async () => {
+  it('is answered with headers that no parser should trust', async () => {
     const heads = [
       'Content-Disposition: form-data',
       'Content-Disposition: attachment; name="file"; filename="a"',

@@ -113,7 +113,7 @@ const files = (server: TestServer, folder: string) =>
   )
 
 describe('a disk that fills up', () => {
-  it('midway ends that upload with 507, keeps the others, and works again after a deletion', async (t) => {
+  it('ends an upload midway with 507, keeps the others, and works again after a deletion', async (t) => {
     await withSmallDisk(t, 'size=40m', async (server) => {
       const kept = await server.put('kept.bin', bytes(15 * MB))
       const answers = [
@@ -144,7 +144,7 @@ describe('a disk that fills up', () => {
     yield* generate(60 * MB)
   }
 
-  it('midway leaves a resumable upload where it was, and it goes on when there is room', async (t) => {
+  it('leaves a resumable upload at its offset, which resumes when there is space', async (t) => {
     await withSmallDisk(t, 'size=40m', async (server) => {
       assert.equal((await patch(server, await beginUpload(server, 4), 0, 'warm')).status, 204)
       const content = bytes(30 * MB, 'resumed')
@@ -173,7 +173,7 @@ describe('a disk that fills up', () => {
     })
   })
 
-  it('midway leaves the connection usable: what still comes of the body is read and thrown away', async (t) => {
+  it('leaves the connection usable: the rest of the body is read and discarded', async (t) => {
     await withSmallDisk(t, 'size=40m', async (server) => {
       const head = requestHead(server, 'PUT /api/files/big', ['Transfer-Encoding: chunked'])
       const connection = new RawConnection(server, head)
@@ -186,7 +186,7 @@ describe('a disk that fills up', () => {
     })
   })
 
-  it('to the last byte takes no row without bytes and leaves no bytes without a row', async (t) => {
+  it('stores no row without bytes and leaves no bytes without a row', async (t) => {
     await withSmallDisk(t, 'size=12m', async (server) => {
       const ballast = join(server.dataFolder, 'ballast')
       const { availableForUploadsBytes: free } = (await server.owner('/api/system')).json<{
@@ -218,7 +218,7 @@ describe('a disk that fills up', () => {
     })
   })
 
-  it('of names is 507 too, and leaves nothing', async (t) => {
+  it('is 507 too without inodes, and leaves nothing', async (t) => {
     await withSmallDisk(t, 'size=40m,nr_inodes=40', async (server) => {
       const statuses: number[] = []
       for (let round = 0; round < 40; round++) {

@@ -95,12 +95,12 @@ describe('a guest link is made', () => {
     })
   }
 
-  it('not without its expiration being named', async () => {
+  it('is not made without an expiration', async () => {
     const { text } = await server.owner('/api/guest-links', postJson({ ...GOOD, urlExpirationTime: '' }))
     assert.match(text, /^invalid urlExpirationTime: it is missing/)
   })
 
-  it('and listed with all that is known', async () => {
+  it('is listed with all that is known', async () => {
     const id = await link({ label: 'Listed', maxFileBytes: 2_000_000, maxFileUploads: 5, fileLifetime: '720h' })
     await uploaded(id)
     const { guestLinks } = (await server.owner('/api/guest-links')).json<{ guestLinks: Record<string, unknown>[] }>()
@@ -154,7 +154,7 @@ describe('a guest', () => {
     assert.equal((await upload(id, { parts: [{ name: 'note', content: '' }, ...TEXT] })).status, 200)
   })
 
-  it('sends what an owner could send, no less', async () => {
+  it('may send everything that an owner may send', async () => {
     const id = await link()
     assert.equal((await upload(id, { parts: [{ name: 'file', filename: '', content: 'text' }] })).status, 400)
     assert.equal((await upload(id, { parts: [] })).status, 400)
@@ -183,7 +183,7 @@ describe('a guest', () => {
 describe('the size limit', () => {
   const big = (size: number): Part[] => [{ name: 'file', filename: 'big', content: bytes(size) }]
 
-  it('holds for what is told and for what is chunked', async () => {
+  it('holds for declared lengths and for chunked bodies', async () => {
     const id = await link({ maxFileBytes: 1_048_576 })
     assert.equal((await upload(id, { parts: big(1_000_000) })).status, 200)
     assert.equal((await upload(id, { parts: big(1_048_577) })).status, 413)
@@ -236,7 +236,7 @@ describe('the upload limit', () => {
     assert.equal((await upload(id)).status, 401)
   })
 
-  it('gives the last place to one of many', async () => {
+  it('gives the last place to a single upload of many', async () => {
     const id = await link({ maxFileUploads: 1 })
     const total = (await server.list()).total
     const answers = await Promise.all(Array.from({ length: 8 }, () => upload(id)))
@@ -247,7 +247,7 @@ describe('the upload limit', () => {
 })
 
 describe('a link that is over', () => {
-  it('by its time is 401', async () => {
+  it('is 401 after its time', async () => {
     const id = await link({ urlExpirationTime: inHours(2) })
     await uploaded(id)
     using database = server.database()
@@ -256,7 +256,7 @@ describe('a link that is over', () => {
     assert.equal((await server.guest(`/api/guest/${id}`)).json().isActive, false)
   })
 
-  it('by being disabled is 401 until it is enabled', async () => {
+  it('is 401 while it is disabled', async () => {
     const id = await link()
     const turn = (action: string, link_ = id) => server.owner(`/api/guest-links/${link_}/${action}`, { method: 'PUT' })
     assert.equal((await turn('disable')).status, 204)
@@ -268,7 +268,7 @@ describe('a link that is over', () => {
     assert.equal((await turn('disable', 'abc')).status, 400)
   })
 
-  it('by being deleted is 404, and its files stay', async () => {
+  it('is 404 after its deletion, and its files stay', async () => {
     const id = await link({ label: 'Gone' })
     const file = await uploaded(id)
     const remove = () => server.owner(`/api/guest-links/${id}`, { method: 'DELETE' })
@@ -281,7 +281,7 @@ describe('a link that is over', () => {
     assert.equal((await server.owner('/api/guest-links/abc', { method: 'DELETE' })).status, 400)
   })
 
-  it('during an upload refuses that upload and keeps nothing', async () => {
+  it('refuses a running upload and keeps nothing', async () => {
     const id = await link()
     const total = (await server.list()).total
     const form = encodeForm(TEXT)

@@ -1,4 +1,4 @@
-/** File names: what is kept, what is refused, and that a download gives the same name back. */
+/** File names: names that are kept, names that are refused, and downloads that give the same name back. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
@@ -66,7 +66,7 @@ async function downloadedName(id: string): Promise<string | undefined> {
   return parseDisposition(header).parameters.filename
 }
 
-describe('kept and given back', () => {
+describe('a name that is kept', () => {
   for (const name of KEPT) {
     it(JSON.stringify(name.slice(0, 40)), async () => {
       const raw = await server.put(name, 'text')
@@ -81,7 +81,7 @@ describe('kept and given back', () => {
     })
   }
 
-  it('any name of up to 255 bytes without slashes and control characters', async () => {
+  it('keeps any name of up to 255 bytes without slashes and control characters', async () => {
     const character = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 })
     const names = fc
       .array(character, { minLength: 1, maxLength: 40 })
@@ -101,7 +101,7 @@ describe('refused', () => {
   for (const name of REFUSED) {
     it(JSON.stringify(name.slice(0, 40)), async () => {
       const { total } = await server.list()
-      // Without a name the path is that of the list, which takes no PUT body.
+      // Without a name the path is the path of the list, which takes no PUT body.
       const raw = await server.owner(`/api/files/${encodeURIComponent(name)}`, { method: 'PUT', body: 'text' })
       assert.ok(
         name === '.' || name === '..' ? [400, 404, 405].includes(raw.status) : raw.status === 400,
@@ -114,7 +114,7 @@ describe('refused', () => {
     })
   }
 
-  it('in a form too, where it is not a path', async () => {
+  it('is refused in a form too, where it is not a path', async () => {
     for (const filename of ['', '.', '..', 'a\tb', 'a\0b', '\u007f', 'a'.repeat(256)]) {
       const answer = await postForm(server, [{ name: 'file', filename, content: 'text' }])
       assert.equal(answer.status, 400, JSON.stringify(filename))
@@ -129,7 +129,7 @@ describe('refused', () => {
 })
 
 describe('paths', () => {
-  it('of a form are cut to their last part', async () => {
+  it('are cut to their last part in a form', async () => {
     for (const [given, kept] of [
       ['../../etc/passwd', 'passwd'],
       ['/etc/shadow', 'shadow'],
@@ -152,7 +152,7 @@ describe('paths', () => {
     for (const path of stored) assert.match(path, /^[0-9a-f]{2}(\/[0-9a-f]{32})?$/)
   })
 
-  it('nothing outside the share is served', async () => {
+  it('give access to nothing outside the share', async () => {
     const attempts = [
       '/-../../etc/passwd',
       '/..%2f..%2fetc/passwd',

@@ -53,7 +53,7 @@ function upload(id: string, total: number): RawConnection {
 }
 
 describe('a watcher', () => {
-  it('who was there before sees the upload from its first byte to its end', async () => {
+  it('sees the upload from its first byte to its end when it came before', async () => {
     const watcher = new Watcher('chosen-before')
     await eventually(() => watcher.connection.received.includes('text/event-stream'))
     assert.match(watcher.connection.received, /cache-control: no-store/i)
@@ -79,7 +79,7 @@ describe('a watcher', () => {
     connection.socket.destroy()
   })
 
-  it('who comes late sees how it ended', async () => {
+  it('sees the end when it comes late', async () => {
     await server.put('a', 'text', '?upload=came-late')
     const { text, headers } = await server.guest('/api/uploads/came-late/events')
     assert.match(headers.get('content-type') ?? '', /^text\/event-stream/)
@@ -93,14 +93,14 @@ describe('a watcher', () => {
     )
   })
 
-  it('and others see the same', async () => {
+  it('sees the same as other watchers', async () => {
     const watchers = Array.from({ length: 5 }, () => new Watcher('many-eyes'))
     await server.put('a', 'text', '?upload=many-eyes')
     const seen = await Promise.all(watchers.map((watcher) => watcher.saw('complete')))
     assert.equal(new Set(seen.map(({ file_id: id }) => id)).size, 1)
   })
 
-  it('who goes away harms no other client', async () => {
+  it('harms no other client when it goes away', async () => {
     const watcher = new Watcher('left-alone')
     const connection = upload('left-alone', 8)
     connection.socket.write('text')
@@ -122,7 +122,7 @@ describe('a watcher', () => {
     assert.deepEqual([failed.state, failed.file_id, failed.error?.code], ['failed', null, 'UPLOAD_INTERRUPTED'])
   })
 
-  it('sees one that has stood still for ten seconds as stalled, until it moves again', async () => {
+  it('sees an upload as stalled after ten seconds without a byte, until it moves again', async () => {
     const watcher = new Watcher('standing-still')
     const connection = upload('standing-still', 3000)
     connection.socket.write(bytes(1000))
@@ -140,14 +140,14 @@ describe('a watcher', () => {
 })
 
 describe('an upload id', () => {
-  it('that no id can be is 400', async () => {
+  it('is 400 when it is not a valid id', async () => {
     for (const id of ['short', 'a'.repeat(65), 'with%20space', 'with.dots.in', '%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9']) {
       assert.equal((await server.guest(`/api/uploads/${id}/events`)).status, 400, id)
       assert.equal((await server.owner(`/api/files/a?upload=${id}`, { method: 'PUT', body: 'x' })).status, 400, id)
     }
   })
 
-  it('of an upload that runs is 409 for another, and free again afterwards', async () => {
+  it('is 409 for another upload while one runs, and free again afterwards', async () => {
     const connection = upload('taken-already', 8)
     connection.socket.write('text')
     await eventually(async () => (await server.owner('/api/metrics')).json().uploads_active === 1)

@@ -207,7 +207,7 @@ describe('kill -9 while parts become one file', sideBySide, () => {
     t.diagnostic(`partial files after each kill: ${left.join(', ')}`)
   })
 
-  it('and the idle timeout does not cut the answer, however long the first part is read again', async () => {
+  it('does not let the idle timeout cut the answer, however long the first part is read again', async () => {
     const dataFolder = temporaryFolder()
     const first = await startServer({ dataFolder, built: true, args: quiet })
     const begun = async (length: number) => {
@@ -233,7 +233,7 @@ describe('kill -9 while parts become one file', sideBySide, () => {
     assert.ok(server.memory('VmHWM') < 300_000_000)
   })
 
-  it('between two steps goes on behind what was joined', async () => {
+  it('resumes after the joined parts when it comes between two steps', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(
       SIZES.reduce((sum, size) => sum + size, 0),
@@ -284,7 +284,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
     return path
   }
 
-  it('too long, as a crash leaves it, is cut off', async () => {
+  it('is cut off when it is too long, as a crash leaves it', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'long')
     const path = await leave(content, dataFolder, (part) => truncateSync(part, 900_000))
@@ -293,7 +293,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
     assert.equal(await hashOf(server, id), await sha256Of(content))
   })
 
-  it('too short, is owned up to', async () => {
+  it('is reported when it is too short', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'short')
     const path = await leave(content, dataFolder, (part) => truncateSync(part, 300_000))
@@ -304,7 +304,7 @@ describe('a partial file that is not as it was left', sideBySide, () => {
     assert.equal(await hashOf(server, id), await sha256Of(content))
   })
 
-  it('gone, is an upload that is gone', async () => {
+  it('is 404 when it is gone', async () => {
     const dataFolder = temporaryFolder()
     const path = await leave(bytes(MIB), dataFolder, (part) => rmSync(part))
     await using server = await startServer({ dataFolder, built: true, args: quiet })
@@ -373,7 +373,7 @@ describe('an upload that rests', sideBySide, () => {
     const connection = startPatch(server, path, 0, content.length)
     connection.socket.write(content.subarray(0, 500_000))
     await arrived(server, 500_000)
-    // The second one that rests is removed by a sweep that came after a whole one.
+    // The second idle upload goes in a sweep that began after a whole sweep.
     for (let sweep = 0; sweep < 2; sweep++) {
       const resting = await beginUpload(server, 10)
       endTimeOfAll(server)
@@ -397,7 +397,7 @@ describe('an upload that rests', sideBySide, () => {
     await eventually(() => partials(server).length === 0)
   })
 
-  it('is one of more than can be kept open', async () => {
+  it('resumes although more uploads rest than can be kept open', async () => {
     await using server = await startServer({ built: true, args: quiet })
     const content = bytes(5000, 'many')
     const paths: string[] = []
@@ -413,7 +413,7 @@ describe('an upload that rests', sideBySide, () => {
 })
 
 describe('a part on its way', sideBySide, () => {
-  it('gets its grace at shutdown, then is left to be gone on with', async () => {
+  it('gets its grace at shutdown, then can be resumed', async () => {
     const dataFolder = temporaryFolder()
     const content = bytes(MIB, 'grace')
     const first = await startServer({ dataFolder, built: true, args: [...quiet, '--shutdown-grace', '5s'] })
@@ -436,7 +436,7 @@ describe('a part on its way', sideBySide, () => {
     assert.equal(await hashOf(server, id), await sha256Of(content))
   })
 
-  it('that has stalled makes room for its client on another connection', async () => {
+  it('makes room for its client on another connection when it has stalled', async () => {
     await using server = await startServer({ built: true, args: quiet })
     const path = await beginUpload(server, 10)
     const first = startPatch(server, path, 0, 10)
@@ -453,7 +453,7 @@ describe('a part on its way', sideBySide, () => {
     assert.ok(fileId(await patch(server, path, 4, '567890')))
   })
 
-  it('that waits for its next holds no shutdown up', async () => {
+  it('does not delay a shutdown while it waits for the next part', async () => {
     await using server = await startServer({ built: true, args: [...quiet, '--shutdown-grace', '60s'] })
     const path = await beginUpload(server, 1000)
     await patch(server, path, 0, bytes(500))

@@ -33,7 +33,7 @@ const fileOf = async (id: string) => (await server.owner(`/api/files/${id}`)).js
 const partials = () => readdirSync(join(server.dataFolder, 'uploads'))
 
 describe('a resumable upload', () => {
-  it('is a file when its last byte has come, whatever the parts', async () => {
+  it('becomes a file when its last byte has come, whatever the parts', async () => {
     const content = bytes(3 * MIB + 17, 'parts')
     for (const sizes of [[content.length], [1, 1, 1], [MIB, 65_536, 2 * MIB], [content.length - 1, 1]]) {
       const path = await beginUpload(server, content.length, { filename: 'parts.bin', filetype: 'text/x-parts' })
@@ -160,7 +160,7 @@ describe('a resumable upload', () => {
     assert.deepEqual([file.filename, file.sha256], ['by a library.bin', await sha256Of(content)])
   })
 
-  it('of 200 MB in many parts stays flat in memory', async () => {
+  it('uses constant memory for 200 MB in many parts', async () => {
     const size = 200_000_000
     const warm = await beginUpload(server, 4 * MIB)
     assert.equal((await patch(server, warm, 0, stream(generate(4 * MIB)))).status, 204)
@@ -334,7 +334,7 @@ describe("a guest's resumable upload", () => {
     watching.socket.destroy()
   })
 
-  it('is out of reach by another link, without its link, and when that is disabled or gone', async () => {
+  it('is out of reach through another link, without its link, and when its link is disabled or gone', async () => {
     const [id, other] = [await guestLink(server, {}), await guestLink(server, {})]
     const path = (await guest('POST', `/api/guest/${id}/tus/`, creation(4))).headers.get('location') ?? ''
     const upload = path.split('/').at(-1) ?? ''

@@ -106,7 +106,7 @@ describe('a file with a passphrase', () => {
     assert.equal((await unlock(id, 'anything')).headers.get('location'), `/-${id}`)
   })
 
-  it('refuses what is wrong, and no text at all, with 401', async () => {
+  it('refuses a wrong or empty passphrase with 401', async () => {
     const id = await locked()
     const wrong = await unlock(id, 'wrong <b>')
     assert.equal(wrong.status, 401)

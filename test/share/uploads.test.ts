@@ -1,4 +1,4 @@
-/** Uploads of all sizes, by all ways in, and what is left of those that fail. */
+/** Uploads of all sizes, by all ways in, and the leftovers of failed uploads. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -177,11 +177,11 @@ describe('refused', () => {
     return server.owner(`/api/entry?${NEVER}`, { method: 'POST', body, headers: formHeaders() })
   }
 
-  it('nothing of them is on the disk', async () => {
+  it('leaves nothing on the disk', async () => {
     assert.equal(storedFiles().length, (await server.list()).total)
   })
 
-  it('more than --max-file-size is 413, told or not', async () => {
+  it('gives 413 beyond --max-file-size, declared or not', async () => {
     await using small = await startServer({ args: ['--max-file-size', '100kB'] })
     const put = (size: number, how: 'told' | 'chunked') => {
       const body = how === 'told' ? bytes(size) : stream(generate(size))
@@ -197,14 +197,14 @@ describe('refused', () => {
   })
 })
 
-describe('what a client says of a file', () => {
+describe('the description of a file by its client', () => {
   const file = { name: 'file', filename: 'a.txt', content: 'text' }
   const view = async (answer: Answer) => {
     assert.equal(answer.status, 200, answer.text)
     return (await server.owner(`/api/files/${idOf(answer)}`)).json<FileView>()
   }
 
-  it('its note comes before or after it, and the query wins', async () => {
+  it('takes the note before or after the file, and the query wins', async () => {
     const note = { name: 'note', content: 'from the field' }
     assert.equal((await view(await postForm(server, [note, file]))).note, 'from the field')
     assert.equal((await view(await postForm(server, [file, note]))).note, 'from the field')
@@ -214,7 +214,7 @@ describe('what a client says of a file', () => {
     assert.equal((await view(await postForm(server, [file, { name: 'note', content: longest }]))).note, longest)
   })
 
-  it('never is null, another time is kept to the second', async () => {
+  it('stores never as null, and other times to the second', async () => {
     assert.equal((await view(await postForm(server, [file]))).expiresAt, null)
     const at = '2100-03-04T05:06:07+02:00'
     for (const query of [at, encodeURIComponent(at)]) {
@@ -225,7 +225,7 @@ describe('what a client says of a file', () => {
     }
   })
 
-  it('its type is that of the part, and inferred from the name when it is generic', async () => {
+  it('takes the type of the part, and infers a generic type from the name', async () => {
     for (const [contentType, filename, shown] of [
       ['image/png', 'a.txt', 'image/png'],
       ['application/octet-stream', 'a.PNG', 'image/png'],
@@ -237,7 +237,7 @@ describe('what a client says of a file', () => {
     }
   })
 
-  it('a raw body has the default expiration of the settings', async () => {
+  it('gives a raw body the default expiration of the settings', async () => {
     const { expiresAt } = await server.put('default.txt', 'text')
     const days = (Date.parse(expiresAt ?? '') - Date.now()) / 86_400_000
     assert.ok(Math.abs(days - 30) < 0.01)
@@ -265,7 +265,7 @@ describe('a client that vanishes', () => {
     })
   }
 
-  it('midway in a form leaves nothing behind', async () => {
+  it('leaves nothing behind midway in a form', async () => {
     const listed = (await server.list()).total
     const form = encodeForm([{ name: 'file', filename: 'gone', content: bytes(500_000) }])
     const type = `Content-Type: multipart/form-data; boundary=${BOUNDARY}`

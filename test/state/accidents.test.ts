@@ -32,7 +32,7 @@ const program = (name: string) => join(import.meta.dirname, 'programs', name)
 let states = 0
 
 describe('a killed writer', () => {
-  it('loses no save that it was told of', async () => {
+  it('loses no acknowledged save', async () => {
     const data = fresh()
     let acknowledged = 0
     for (let kill = 0; kill < 6; kill++) {
@@ -83,16 +83,16 @@ describe('a damaged state', () => {
     assert.equal((await manager.head()).serial, restored.serial)
   })
 
-  it('is restored by itself where that is wanted', async () => {
+  it('is restored by itself with autoRestore', async () => {
     const data = await stateWithBackup()
-    writeFileSync(statePath(data, 'default'), 'this was a database once, before somebody wrote into it')
+    writeFileSync(statePath(data, 'default'), 'this was a database once, before another program wrote into it')
     await using manager = await StateManager.open(data, { autoRestore: true, backups: false })
     assert.equal(countOf(await manager.get('x')), 1)
   })
 
   it('is restored once by processes that find it damaged at the same time', async () => {
     const data = await stateWithBackup()
-    writeFileSync(statePath(data, 'default'), 'this was a database once, before somebody wrote into it')
+    writeFileSync(statePath(data, 'default'), 'this was a database once, before another program wrote into it')
     const open = () => StateManager.open(data, { autoRestore: true, backups: false })
     const countUp = async (opening: Promise<StateManager>) => {
       await using manager = await opening
@@ -195,7 +195,7 @@ describe('a restore', () => {
     await after.update((draft) => draft.put(counted('x', 2)))
   })
 
-  it('keeps out of the old file whoever does not know yet that the lock is another’s', async () => {
+  it('fences the old file off from a holder that has not noticed the loss of its lock', async () => {
     const data = await stateWithBackup()
     const path = statePath(data, 'default')
     const options = { lock: 'state/default', keepSerials: 100 }
@@ -213,7 +213,7 @@ describe('a restore', () => {
     await old.close()
   })
 
-  it('takes all of a state that somebody else has open', async () => {
+  it('takes all of a state that another process has open', async () => {
     const [elsewhere, data] = [fresh(), fresh()]
     await using source = await StateManager.open(elsewhere, { backups: false })
     await source.update((draft) => draft.put(counted('x', 7)))
@@ -239,7 +239,7 @@ describe('a restore', () => {
     assert.deepEqual(await manager.verify(), [])
   })
 
-  it('is noticed by one who opens the state at that moment', async () => {
+  it('is noticed by a caller that opens the state at that moment', async () => {
     const [data, elsewhere] = [await stateWithBackup(), await stateWithBackup()]
     const [path, other] = [statePath(data, 'default'), statePath(elsewhere, 'default')]
     const { lineage } = await headOf(elsewhere)
@@ -253,7 +253,7 @@ describe('a restore', () => {
     assert.equal((await headOf(data)).lineage, lineage)
   })
 
-  it('is seen by those who have the state open, and keeps serials and tokens growing', async () => {
+  it('is seen by open handles, and keeps serials and tokens growing', async () => {
     const data = await stateWithBackup()
     await using before = await StateManager.open(data, { backups: false })
     await before.update((draft) => draft.put(counted('x', 2)))
@@ -278,7 +278,7 @@ describe('a restore', () => {
 })
 
 describe('a list of backups', () => {
-  it('leaves out what another process removes meanwhile', async () => {
+  it('leaves out backups that another process removes meanwhile', async () => {
     const data = await stateWithBackup()
     const [backup] = await new SqliteBackups(data).list('default')
     assert.ok(backup)
@@ -289,7 +289,7 @@ describe('a list of backups', () => {
 })
 
 describe('a read-only disk', () => {
-  it('is said to be one, by states and by locks, and what is there can be read', async (t) => {
+  it('is reported by states and by locks, and existing data can be read', async (t) => {
     await withSmallDisk(t, 'size=20m', async (disk) => {
       await using before = await StateManager.open(disk, { backups: false })
       await before.update((draft) => draft.put(counted('x', 1)))
@@ -308,7 +308,7 @@ describe('a read-only disk', () => {
   })
 })
 
-it('what is in the place of a state or of the locks and is not a file is named at once', async () => {
+it('names at once a state or locks whose path is not a file', async () => {
   for (const name of ['states/default.db', 'locks.db']) {
     const data = fresh()
     mkdirSync(join(data, name), { recursive: true })
@@ -359,7 +359,7 @@ describe('automatic backups', () => {
     assert.equal((await new SqliteBackups(data).list('default')).length, 1)
   })
 
-  it('remove what killed processes left of theirs, and not what others are at', async () => {
+  it('remove leftovers of killed processes, and nothing of running ones', async () => {
     const data = await stateWithBackup()
     const backups = join(data, 'states', 'default.backups')
     const longAgo = new Date(Date.now() - 2 * 86_400_000)
@@ -409,7 +409,7 @@ function scribble(data: string, statement: string): void {
   connection.close()
 }
 
-it('a state whose locks were removed opens new ones; who held one has lost it', async () => {
+it('opens new locks for a state whose locks were removed, and ends the old ones', async () => {
   const data = tempFolder('state-without-locks')
   await using manager = await StateManager.open(data, { backups: false })
   await using other = await StateManager.open(data, { backups: false })

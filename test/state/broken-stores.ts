@@ -40,7 +40,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'ignores fences',
-    check: 'refuses whoever is behind a fence, and remembers it',
+    check: 'refuses savers behind a fence, and remembers the fence',
     wrap: (store) => faulty(store, (inner) => ({ save: (...[base, chain]: Save) => inner.save(base, chain, []) })),
   },
   {
@@ -89,7 +89,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'leaves out a build that was saved meanwhile',
-    check: 'gives what was saved since a serial, of few builds and of many',
+    check: 'gives the builds saved since a serial, few or many',
     wrap: (store) =>
       faulty(store, (inner) => ({
         changesSince: async (serial: number, limit: number) => {
@@ -100,7 +100,7 @@ export const BROKEN_STORES: readonly Broken[] = [
   },
   {
     fault: 'gives what was removed meanwhile',
-    check: 'gives what each save changed to one who follows closely',
+    check: 'gives the changes of each save to a close follower',
     wrap: (store) =>
       faulty(store, (inner) => ({
         changesSince: async (serial: number, limit: number) => {

@@ -60,7 +60,7 @@ export const STATE_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal((await a.head()).serial, 1)
   },
 
-  async 'lets one of many savers on the same serial win'({ a, b }) {
+  async 'lets a single saver of many on the same serial win'({ a, b }) {
     const attempts = Array.from({ length: 20 }, (_, index) =>
       (index % 2 === 0 ? a : b).save(0, [save({ x: `${index}` })], []),
     )
@@ -101,7 +101,7 @@ export const STATE_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal((await b.get('x'))?.serial, 3)
   },
 
-  async 'refuses whoever is behind a fence, and remembers it'({ a, b, lock }) {
+  async 'refuses savers behind a fence, and remembers the fence'({ a, b, lock }) {
     const fence = (token: number, name = lock): Fence[] => [{ lock: name, token }]
     await a.save(0, [save({ x: '1' })], fence(5))
     assert.equal(await b.fenceOf(lock), 5)
@@ -167,7 +167,7 @@ export const STATE_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await b.changedSince(4), null)
   },
 
-  async 'gives what was saved since a serial, of few builds and of many'({ a, b }) {
+  async 'gives the builds saved since a serial, few or many'({ a, b }) {
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`b${index}`, `${index}`]))
     await a.save(0, [save({ x: '1', y: '1' }), save({ x: '2' }), save({}, ['y']), save(many), save({ b7: 'new' })], [])
     const since = async (serial: number, limit = 1000) => {
@@ -187,7 +187,7 @@ export const STATE_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await since(6), null)
   },
 
-  async 'gives what each save changed to one who follows closely'({ a, b }) {
+  async 'gives the changes of each save to a close follower'({ a, b }) {
     const big = 'x'.repeat(20_000)
     const steps: { request: SaveRequest; there: Record<string, string> }[] = [
       { request: save({ x: '1', y: '1' }), there: { x: '1', y: '1' } },
@@ -326,7 +326,7 @@ export const STATE_STORE_CHECKS: Readonly<Record<string, Check>> = {
     assert.equal(await b.changedSince(1), null)
   },
 
-  async 'says that all is well when it is, and how much it takes'({ a }) {
+  async 'reports an intact state and its size'({ a }) {
     await a.save(0, [save({ x: '1' })], [])
     assert.deepEqual(await a.verify(), [])
     assert.ok((await a.sizeBytes()) > 0)

@@ -21,7 +21,7 @@ function codeOf(text: string | Uint8Array): string {
 }
 
 describe('readDocument', () => {
-  it('has an error of its own for each way in which a file is not a state', () => {
+  it('has a separate error for each way in which a file is not a state', () => {
     const whole = JSON.stringify({ version: 1, builds: { web: { source: 'qemu', metadata: { text: 'a "b" \\' } } } })
     const cases = {
       '': 'IMPORT_EMPTY',
@@ -57,13 +57,13 @@ describe('readDocument', () => {
     assert.equal(codeOf(Buffer.from('{"builds":{"w\xe9b":{}}}', 'latin1')), 'IMPORT_INVALID_JSON')
   })
 
-  it('says what was given, and what is allowed', () => {
+  it('names the given value, and the allowed ones', () => {
     const read = (build: string) => () => readDocument('a file', Buffer.from(`{"builds":{"web":${build}}}`))
     assert.throws(read('{"status":"completed"}'), /^HoldfastError: the build "web" .*"pending"\|.*, not "completed"$/)
     assert.throws(read('{"artifacts":[{"size":"12 MB"}]}'), /artifacts\.0\.sizeBytes: .* received string, not "12 MB"$/)
   })
 
-  it('takes the least that is a state', () => {
+  it('accepts the smallest state', () => {
     for (const text of ['{}', '{"version":1,"serial":4}', '{"builds":{}}', '{"builds":null}', '\uFEFF{"builds":[]}']) {
       assert.deepEqual(readDocument('a file', Buffer.from(text)).builds, [], text)
     }
@@ -73,7 +73,7 @@ describe('readDocument', () => {
     assert.equal(builds[0]?.status, 'pending')
   })
 
-  it('takes the files of earlier builders, and loses nothing of them', () => {
+  it('accepts the files of earlier builders, and loses nothing of them', () => {
     const build = {
       name: 'web',
       type: 'amazon-ebs.ubuntu',
@@ -97,7 +97,7 @@ describe('readDocument', () => {
     ])
   })
 
-  it('never fails otherwise than with an error of ours, whatever the bytes', () => {
+  it('fails only with a HoldfastError, whatever the bytes', () => {
     const text = JSON.stringify({ version: 1, builds: { web: { status: 'failed', provisioners: [{ name: 'a' }] } } })
     const damage = fc.record({ at: fc.nat(text.length), cut: fc.boolean(), byte: fc.nat(255) })
     fc.assert(

@@ -44,7 +44,7 @@ const build = fc.record({
   metadata,
 })
 
-/** What somebody may have put where something else belongs. */
+/** Values of any type, in the place of a valid one. */
 const strange: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything(),
   fc.constantFrom(
@@ -66,7 +66,7 @@ const strange: fc.Arbitrary<unknown> = fc.oneof(
 )
 
 describe('parseBuild', () => {
-  it('takes the quick way for what has all fields of a build and no others', () => {
+  it('takes the quick way for exactly the fields of a build', () => {
     fc.assert(
       fc.property(build, (value) => {
         const plain = copyOfPlainBuild(value)
@@ -77,7 +77,7 @@ describe('parseBuild', () => {
     )
   })
 
-  it('leaves to the schema whatever is not so, and accepts nothing that the schema does not', () => {
+  it('leaves everything else to the schema, and accepts nothing that the schema refuses', () => {
     const fields = fc.constantFrom(...Object.keys(buildSchema.shape), 'more')
     fc.assert(
       fc.property(build, fields, strange, (value, field, other) => agrees({ ...value, [field]: other })),
@@ -123,7 +123,7 @@ describe('parseBuild', () => {
     assert.equal(parseBuild(parseBuild({ ...value, more: 1 })).name, 'web')
   })
 
-  it('takes nothing deeper than the limit by the quick way', () => {
+  it('leaves nesting beyond the limit to the schema', () => {
     const [value] = fc.sample(build, 1)
     const nested = (levels: number): object => (levels === 1 ? {} : { in: nested(levels - 1) })
     assert.ok(copyOfPlainBuild({ ...value, metadata: nested(MAX_NESTING) }))

@@ -22,7 +22,7 @@ const folder = tempFolder('state-manager')
 let states = 0
 
 describe('update', () => {
-  it('loses nothing of what many callers of two managers do at once', async () => {
+  it('loses no update of many callers of two managers at once', async () => {
     const data = fresh()
     await using a = await open(data)
     await using b = await open(data)
@@ -66,7 +66,7 @@ describe('update', () => {
     assert.equal(await manager.get('long'), null)
   })
 
-  it('keeps the others of a commit when one of them fails', async () => {
+  it('keeps the other updates of a commit when one update fails', async () => {
     await using manager = await open(fresh())
     const results = await Promise.allSettled([
       manager.update((draft) => draft.put(counted('x', 1))),
@@ -142,7 +142,7 @@ describe('update', () => {
     assert.equal(await other.get('a'), null)
   })
 
-  it('saves for one who asks at the moment when another gives up', async () => {
+  it('saves for a caller that asks while another gives up', async () => {
     const data = fresh()
     await using holder = await open(data)
     await using other = await open(data)
@@ -184,7 +184,7 @@ describe('update', () => {
     await saving
   })
 
-  it('is done with by close, under a lock of the caller’s too', async () => {
+  it('is finished by close, under a lock of the caller too', async () => {
     const data = fresh()
     const manager = await open(data)
     const lock = await manager.lock({ operation: 'hold' })
@@ -197,7 +197,7 @@ describe('update', () => {
     assert.equal((await after.head()).buildCount, names.length)
   })
 
-  it('is done with by every close, however many are asked for', async () => {
+  it('is finished by every close, however many are called', async () => {
     const manager = await open(fresh())
     let isSaved = false
     const update = manager.update(async (draft) => {
@@ -211,7 +211,7 @@ describe('update', () => {
     await saved
   })
 
-  it('keeps nobody waiting for longer than told who wants the lock from within it', async () => {
+  it('lets a nested caller wait no longer than it was told to', async () => {
     await using manager = await open(fresh())
     const outcome = manager.update(async (draft) => {
       await assert.rejects(manager.lock({ operation: 'within', waitMs: 20 }), { code: 'LOCK_TIMEOUT' })
@@ -221,7 +221,7 @@ describe('update', () => {
     assert.equal(countOf(await manager.get('x')), 1)
   })
 
-  it('keeps its turn as long as nobody else wants one', async () => {
+  it('keeps its turn until another process wants one', async () => {
     const data = fresh()
     await using manager = await open(data)
     await using other = await open(data)
@@ -270,7 +270,7 @@ describe('update', () => {
 })
 
 describe('load and save', () => {
-  it('is not changed by what the caller does later with parts that it gave', async () => {
+  it('is not changed when the caller later changes its parts', async () => {
     await using manager = await open(fresh())
     const inner = { count: 1 }
     const metadata = Object.freeze({ inner })
@@ -282,7 +282,7 @@ describe('load and save', () => {
     await assert.rejects(StateManager.open(fresh(), { keepSerials: 0 }), { code: 'INVALID_REQUEST' })
   })
 
-  it('gives a state that nobody can change any more', async () => {
+  it('gives a frozen state', async () => {
     await using manager = await open(fresh())
     await manager.update((draft) => draft.put(counted('x', 1)))
     const before = await manager.load()
@@ -292,7 +292,7 @@ describe('load and save', () => {
     assert.throws(() => Object.assign(before.get('x')?.metadata ?? {}, { count: 9 }), TypeError)
   })
 
-  it('saves what with and without made, if nobody saved since', async () => {
+  it('saves the result of with and without, unless another save came between', async () => {
     const data = fresh()
     await using a = await open(data)
     await using b = await open(data)
@@ -352,7 +352,7 @@ describe('load and save', () => {
     assert.deepEqual([state.serial, state.size, state.get('b2999'), countOf(state.get('new'))], [2, 3000, null, 1])
   })
 
-  it('sees many changes of others right', async () => {
+  it('sees many changes of others correctly', async () => {
     const data = fresh()
     await using a = await open(data)
     await using b = await open(data)
@@ -371,7 +371,7 @@ describe('load and save', () => {
 })
 
 describe('history', () => {
-  it('sees what others changed by saves that are kept no longer', async () => {
+  it('sees changes of others by saves that are no longer kept', async () => {
     const data = fresh()
     const openWith = () => StateManager.open(data, { backups: false, keepSerials: 1 })
     await using writer = await openWith()
@@ -431,7 +431,7 @@ describe('history', () => {
     for (const ms of [diffedMs, rolledMs]) assert.ok(ms < 20 * savedMs, `${ms} ms, saved in ${savedMs} ms`)
   })
 
-  it('goes back behind what others of the same commit changed', async () => {
+  it('goes back before the changes of others in the same commit', async () => {
     await using manager = await open(fresh())
     await manager.update((draft) => draft.put(counted('x', 1)))
     await Promise.all([
@@ -444,7 +444,7 @@ describe('history', () => {
     assert.deepEqual([countOf(await manager.get('x')), await manager.get('y')], [1, null])
   })
 
-  it('replaces what others of the same commit put, and does not miss what they removed', async () => {
+  it('replaces builds that others of the same commit put, and sees what they removed', async () => {
     await using manager = await open(fresh())
     const names = async () => [...(await manager.load()).builds()].map(({ name }) => name)
     await Promise.all([manager.update((draft) => draft.put(counted('x', 1))), manager.replace([counted('y', 1)])])

@@ -5,7 +5,7 @@ import { it } from 'node:test'
 import { makeFolder, openDataFolder } from '../../src/storage/index.ts'
 import { temporaryFolder } from '../support/server.ts'
 
-it('makes a folder and those above it for its own user only, and takes one that is there', () => {
+it('makes a folder and its parents for its own user only, and accepts an existing one', () => {
   const path = join(temporaryFolder(), 'a', 'b')
   makeFolder(path)
   makeFolder(path)
@@ -20,7 +20,7 @@ it('says so where no folder can be made, under a file or in /proc', () => {
   }
 })
 
-it('is no file', () => {
+it('refuses a file as a data folder', () => {
   const path = join(temporaryFolder(), 'file')
   writeFileSync(path, '')
   assert.throws(() => openDataFolder(path), { code: 'DATA_FOLDER_UNUSABLE', message: /file is not a folder$/ })

@@ -57,7 +57,7 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** Starts the command line program; see {@link run} for one that ends by itself. */
+/** Starts the command line program; see {@link run} for commands that end by themselves. */
 function spawnHoldfast(args: string[], env: Record<string, string> = {}, cwd?: string): Program {
   return launch(process.execPath, [MAIN, ...args], env, cwd)
 }

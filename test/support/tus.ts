@@ -45,7 +45,7 @@ export async function offsetOf(server: TestServer, path: string): Promise<number
   return Number(answer.headers.get('upload-offset'))
 }
 
-/** Waits until so many bytes of an upload that runs have come, those of its earlier parts included. */
+/** Waits until so many bytes of a running upload have come, including its earlier parts. */
 export async function arrived(server: TestServer, count: number): Promise<void> {
   await eventually(async () => {
     const { uploads } = (await server.owner('/api/system')).json<{ uploads: { bytes: number }[] }>()

@@ -71,7 +71,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
 
   const pathOf = (name: string) => `/builds/default/${encodeURIComponent(name)}`
 
-  it('are not there for who only shares files, and say how to begin to who looks for them', async () => {
+  it('are hidden without a state; opened directly, they explain how to start', async () => {
     await using other = await startServer()
     await using opened = await openPage(other.url)
     const { page } = opened
@@ -154,7 +154,7 @@ describe('the pages of builds', { skip: NO_BROWSER }, () => {
     assert.match((await server.owner(href ?? '')).text, /^ {4}a: line 0$/m)
   })
 
-  it('follow a build that another process goes on with, unless one has scrolled up', async () => {
+  it('follow a build that another process continues, unless the user has scrolled up', async () => {
     const name = 'u/null.live'
     await using opened = await openPage(server.url)
     const { page } = opened

@@ -61,7 +61,7 @@ describe('times', () => {
     assert.deepEqual([0, 449, 9949, 9950, 200_000].map(formatTook), ['0.0 s', '0.4 s', '9.9 s', '10 s', '3 min 20 s'])
   })
 
-  it('stand still in a build that nobody works on', () => {
+  it('stand still in an abandoned build', () => {
     const abandoned = build({ workedOnBy: 'nobody' })
     assert.deepEqual([isLive(abandoned), isAbandoned(abandoned)], [false, true])
     assert.deepEqual([isLive(build({})), isAbandoned(build({ status: 'failed', workedOnBy: null }))], [true, false])
@@ -108,13 +108,13 @@ describe('addresses', () => {
     }
   })
 
-  it('hold what the list shows; nonsense counts as nothing', () => {
+  it('hold the view of the list; nonsense is ignored', () => {
     const view = { state: 'prod', status: 'failed', after: 'x' } as const
     assert.deepEqual(readBuildsView(new URL(buildsHref(view), 'http://a').searchParams), view)
     assert.equal(buildsHref(readBuildsView(new URLSearchParams('status=broken'))), '/builds')
   })
 
-  it('count what a filter would show', () => {
+  it('count the builds that a filter would show', () => {
     const state = (name: string, builds: number) => ({ name, builds, statuses: { failed: 1 }, problem: null })
     const list = { states: [state('a', 3), state('b', 4)], builds: [], next: null }
     const all = { state: '', status: '', after: '' } as const
@@ -123,7 +123,7 @@ describe('addresses', () => {
   })
 })
 
-it('the headline of a failed build is the last line that its step printed', () => {
+it('shows the last line of the failed step as the headline of its build', () => {
   const ran = { name: 's', startedAt: null, endedAt: null, error: 'exit status 3', exitStatus: 3, attempts: 1 }
   const steps = [
     { ...ran, status: 'complete' as const, output: 'fine' },

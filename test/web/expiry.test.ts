@@ -21,13 +21,13 @@ describe('an expiry', () => {
     assert.equal(expiryTime({ choice: 'never', date: '' }, NOW), NEVER)
   })
 
-  it('on a date lasts to the end of that day, here', () => {
+  it('lasts to the end of its day in the local time zone', () => {
     const end = expiryTime({ choice: 'custom', date: '2026-12-24' }, NOW)
     assert.equal(new Date(end ?? '').getDate(), 24)
     assert.equal(new Date(end ?? '').getHours(), 23)
   })
 
-  it('needs a date that is there and not past', () => {
+  it('needs a date that exists and is not past', () => {
     for (const date of ['', 'soon', '2026-11-20']) assert.equal(expiryTime({ choice: 'custom', date }, NOW), null)
   })
 
@@ -36,7 +36,7 @@ describe('an expiry', () => {
     assert.equal(firstDate(late), '2026-03-29')
   })
 
-  it('may be any date from the first one that is offered', () => {
+  it('may be any date from the first offered date on', () => {
     assert.notEqual(expiryTime({ choice: 'custom', date: firstDate(NOW) }, NOW), null)
   })
 })
@@ -47,7 +47,7 @@ describe('the choices', () => {
     assert.deepEqual(values(ownerChoices(14)), ['1', '7', '14', '30', '365', 'never', 'custom'])
   })
 
-  it('of a guest do not go beyond the link', () => {
+  it('do not exceed the link for a guest', () => {
     assert.deepEqual(values(guestChoices(30 * DAY_MS)), ['1', '7', 'longest'])
     assert.deepEqual(values(guestChoices(DAY_MS)), ['longest'])
     assert.deepEqual(values(guestChoices(null)), ['1', '7', '30', '365', 'longest'])
@@ -61,11 +61,11 @@ describe('a lifetime', () => {
     for (const text of [null, '876000h0m0s']) assert.equal(parseLifetime(text), null)
   })
 
-  it('that cannot be read is not taken for forever', () => {
+  it('is not taken for forever when it cannot be read', () => {
     for (const text of ['', '7d', 'forever']) assert.throws(() => parseLifetime(text), /cannot read/)
   })
 
-  it('is read back from what is sent', () => {
+  it('is read back as it was sent', () => {
     for (const days of ['1', '7', '365']) assert.equal(parseLifetime(lifetimeOf(days)), Number(days) * DAY_MS)
     assert.equal(parseLifetime(lifetimeOf('never')), null)
   })

@@ -33,7 +33,7 @@ describe('paths', () => {
     assert.equal(matchRoute('/builds/prod/u/null.a'), null)
   })
 
-  it('that no page has are not matched', () => {
+  it('are not matched when no page has them', () => {
     for (const path of ['/nowhere', '/files/x', '/files//info', '/files/x/info/y', '/Files']) {
       assert.equal(matchRoute(path), null, path)
     }
@@ -44,7 +44,7 @@ describe('paths', () => {
     assert.deepEqual(open, ['/', '/login', '/g/x'])
   })
 
-  it('after the login stay on this site', () => {
+  it('stay on this site after the login', () => {
     assert.equal(safeNext('/files?search=x'), '/files?search=x')
     for (const next of [null, '', '//evil.example', '/\\evil.example', 'https://evil.example', '/login?next=/']) {
       assert.equal(safeNext(next), '/', String(next))

@@ -13,7 +13,7 @@ const ANY: Limits = { availableBytes: null, maxFileBytes: null, filesLeft: null 
 const file = { name: 'a.txt', sizeBytes: 1_000_000 }
 
 describe('before sending', () => {
-  it('lets pass what is within all limits', () => {
+  it('accepts files within all limits', () => {
     assert.equal(checkJob(file, ANY), null)
     assert.equal(checkJob(file, { availableBytes: 1_000_000, maxFileBytes: 1_000_000, filesLeft: 1 }), null)
   })
@@ -36,7 +36,7 @@ describe('before sending', () => {
   })
 })
 
-describe('what is typed', () => {
+describe('a typed value', () => {
   it('is checked as a filename', () => {
     for (const name of ['a', '.hidden', 'ü'.repeat(255), '🗝'.repeat(255), 'a..b', '..a', 'a\\b', ' ', '家族.zip'])
       assert.equal(checkFilename(name), null, name)

@@ -67,7 +67,7 @@ describe('the upload queue', () => {
     assert.deepEqual(states(), ['done'])
   })
 
-  it('cancels what runs and what waits', async () => {
+  it('cancels running and waiting uploads', async () => {
     const { queue, states } = makeQueue()
     for (const name of ['a', 'b', 'c', 'd']) queue.add(job(name))
     queue.cancel(1)
@@ -87,7 +87,7 @@ describe('the upload queue', () => {
     assert.equal(sendings.length, 2)
   })
 
-  it('does not send what was refused', () => {
+  it('does not send a refused file', () => {
     const { queue, sendings, states, ended } = makeQueue()
     queue.add(job('a'), new ApiError(0, { code: 'EMPTY', message: 'The file is empty.' }))
     assert.deepEqual([states(), sendings.length, ended], [['refused'], 0, ['a refused']])
@@ -105,7 +105,7 @@ describe('the upload queue', () => {
     assert.deepEqual([queue.get()[0]?.state, queue.get()[0]?.sentBytes], ['finishing', 10_000])
   })
 
-  it('leaves other items as they are, so that their rows need not be drawn', () => {
+  it('leaves other items unchanged, so that their rows need not be drawn', () => {
     const { queue, sending, wait } = makeQueue()
     queue.add(job('a'))
     queue.add(job('b'))
@@ -115,7 +115,7 @@ describe('the upload queue', () => {
     assert.equal(queue.get()[1], before)
   })
 
-  it('sums up what is under way and takes away what has ended', async () => {
+  it('sums up running uploads and removes ended ones', async () => {
     const { queue, sending, wait } = makeQueue()
     queue.add(job('a', 1000))
     queue.add(job('b', 3000))

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { visibleName, visibleNote } from '../../src/web/visible-text.ts'
 
-describe('a name that somebody else chose', () => {
-  it('shows what changes the direction, is invisible or controls', () => {
+describe('a name that another person chose', () => {
+  it('shows control, invisible and direction characters', () => {
     const cases = {
       'inv\u202efdp.exe': 'inv[U+202E]fdp.exe',
       '\u2066a\u2069': '[U+2066]a[U+2069]',
@@ -19,7 +19,7 @@ describe('a name that somebody else chose', () => {
     for (const [name, shown] of Object.entries(cases)) assert.equal(visibleName(name), shown)
   })
 
-  it('keeps what belongs to letters and pictures', () => {
+  it('keeps the characters that letters and pictures need', () => {
     const names = [
       'Grüße naïve.txt',
       'Grüße.txt'.normalize('NFD'),

@@ -20,7 +20,7 @@ export function qemuImg(...args: string[]): string {
   return execFileSync('qemu-img', args, { encoding: 'utf8' })
 }
 
-/** @param disks images; the first is the one that `io` writes to. */
+/** @param disks images; `io` writes to the first. */
 export async function startBlankMachine(folder: string, ...disks: string[]): Promise<BlankMachine> {
   const [disk = ''] = disks
   const sockets = { layers: join(folder, `layers-${process.hrtime.bigint()}`), test: join(folder, 'test') }

@@ -98,7 +98,7 @@ EOT
 `
 
 describe('a derived template', () => {
-  it('runs as the user’s own, and says where it stands', async () => {
+  it('runs like the user’s own, and reports its progress', async () => {
     const template = await loadText(folder, HCL)
     const ran = await run(template, 'b.file.f')
     assert.equal(ran.status, 0, ran.output)
@@ -116,14 +116,14 @@ describe('a derived template', () => {
     assert.ok(!(await hasHidden(template.folder)), 'the derived file stayed')
   })
 
-  it('has a manifest of its own where no post-processor does anything for the source', async () => {
+  it('has its own manifest where no post-processor applies to the source', async () => {
     const ran = await run(await loadText(folder, HCL), 'b.null.a')
     assert.equal(ran.status, 0, ran.output)
     assert.deepEqual(told(ran.events), ['start 0', 'end 0', 'start 1', 'end 1'])
     assert.deepEqual(ran.manifest?.builds.length, 1)
   })
 
-  it('leaves out what is done', async () => {
+  it('leaves out complete steps', async () => {
     const template = await loadText(folder, HCL)
     const ran = await run(template, 'b.file.f', 2)
     assert.deepEqual(told(ran.events), ['start 2', 'end 2'])
@@ -152,7 +152,7 @@ describe('a derived template', () => {
     assert.equal(json.events.length, 4)
   })
 
-  it('of a folder is one file, with the folder’s variables', async () => {
+  it('is one file for a folder, with the folder’s variables', async () => {
     const [head, build] = HCL.split(/^(?=build)/m) as [string, string]
     const path = project(folder, {
       'a.pkr.hcl': head,
@@ -181,7 +181,7 @@ describe('a derived template', () => {
     ],
   })
 
-  it('in JSON does the same', async () => {
+  it('does the same in JSON', async () => {
     const ran = await run(await loadText(folder, JSON_TEMPLATE, 't.json'), 'f')
     assert.equal(ran.status, 0, ran.output)
     assert.match(ran.output, /step-zero dflt f\n[^]*overridden/)
@@ -232,7 +232,7 @@ build {
   ${provisioner}
 }`
 
-  it('goes on from a base image and can be asked to save', async () => {
+  it('starts from a base image and can be asked to save', async () => {
     for (const text of [
       BARE.replace('"x.iso"', '"x.iso"\n ssh_username = "root"')
         .replace('{ iso', '{\niso')

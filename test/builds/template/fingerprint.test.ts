@@ -152,7 +152,7 @@ describe('a fingerprint of HCL2', () => {
     assert.doesNotMatch(JSON.stringify(found), /topsecret/)
   })
 
-  it('says what only a run can tell', async () => {
+  it('names values that only a run can tell', async () => {
     const text = HCL.replace('echo ${var.early}', 'echo ${build.ID} ${source.name}')
     const { unknown } = await fingerprint(project(folder, { ...FILES, 'a.pkr.hcl': text }))
     assert.deepEqual(unknown, [
@@ -215,7 +215,7 @@ describe('a fingerprint of JSON', () => {
 describe('hashes of files', () => {
   const SOURCE = 'source "null" "a" {}\nbuild {\n sources = ["null.a"]\n provisioner "file" {\n source = "big"\n }\n}\n'
 
-  it('of big files are remembered until they change, even at the same size and time', async () => {
+  it('are remembered for big files until they change, even at the same size and time', async () => {
     const path = project(folder, { 'a.pkr.hcl': SOURCE, big: 'x'.repeat(2_000_000) })
     const before = await fingerprint(path)
     const memory = readFileSync(join(path, '.memory.json'), 'utf8')
@@ -233,7 +233,7 @@ describe('hashes of files', () => {
     assert.deepEqual(await fingerprint(path), after)
   })
 
-  it('of folders see names, links and runs’ templates for what they are', async () => {
+  it('tell names, links and runs’ templates apart in folders', async () => {
     const path = project(folder, { 'a.pkr.hcl': SOURCE.replace('big', '.'), inner: 'i' })
     mkdirSync(join(path, 'loop'))
     symlinkSync('..', join(path, 'loop/up'))

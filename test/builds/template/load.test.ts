@@ -132,8 +132,12 @@ describe('a legacy JSON template', () => {
   })
 
   const REFUSED = {
-    'what is not JSON': ['{"builders": [', 'TEMPLATE_INVALID', /t\.json is not JSON/],
-    'what is not a template': ['{"builders": [{"name": "x"}]}', 'TEMPLATE_INVALID', /builders\.0\.type/],
+    'a text that is not JSON': ['{"builders": [', 'TEMPLATE_INVALID', /t\.json is not JSON/],
+    'a JSON document that is not a template': [
+      '{"builders": [{"name": "x"}]}',
+      'TEMPLATE_INVALID',
+      /builders\.0\.type/,
+    ],
     'two builders of one name': ['{"builders": [{"type": "null"}, {"type": "null"}]}', 'TEMPLATE_INVALID', /'null'/],
     'computed names': [
       '{"builders": [{"type": "null", "name": "{{user `x`}}"}]}',

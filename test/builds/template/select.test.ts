@@ -17,7 +17,7 @@ build { sources = ["null.a"] }
 const PATTERNS = ['img.*', '*.z?d', 'null.*', '*.[a-c]', 'img.nul**[!d]', 'img.null.{a', 'null.a,*zed']
 
 describe('-only and -except', () => {
-  it('select what packer selects', async () => {
+  it('select the same sources as Packer', async () => {
     const template = await loadText(folder, HCL)
     for (const pattern of PATTERNS) {
       for (const flag of pattern === '*.z?d' ? (['only', 'except'] as const) : (['only'] as const)) {
@@ -34,7 +34,7 @@ describe('-only and -except', () => {
     }
   })
 
-  it('say what there is when a pattern matches nothing', async () => {
+  it('list the sources when a pattern matches nothing', async () => {
     const template = await loadText(folder, HCL)
     assert.throws(() => selectSources(template, { only: ['null.a,img.nope*'] }), {
       code: 'INVALID_REQUEST',

@@ -22,7 +22,7 @@ export class Workplace implements Disposable {
     return new LabRun(child)
   }
 
-  /** What is left of scratch folders, and processes whose command line names this workplace. */
+  /** Remaining scratch folders, and processes whose command line names this workplace. */
   leftovers(): string[] {
     const folders = readdirSync(this.path, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /(^|\/)(tmp|machine-)/.test(name),

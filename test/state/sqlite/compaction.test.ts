@@ -13,11 +13,11 @@ import { tempFolder } from '../../helpers/temp-folder.ts'
 const folder = tempFolder('compaction')
 const KEEP_SERIALS = 2
 
-/** What is saved between two steps: one build in a row of its own, or builds that fill a pack and begin another. */
+/** Saves between two steps: a build in its own row, or builds that fill a pack and begin another. */
 const SAVES: Readonly<Record<string, (store: Store) => Promise<void>>> = {
   'a small save': (store) => store.save({ small: 100 }),
   'a save of several packs': (store) => store.save({ big: 70_000, bigger: 60_000, tail: 3000 }),
-  'a small save and one of several packs': async (store) => {
+  'a small save and a save of several packs': async (store) => {
     await store.save({ small: 100 })
     await store.save({ big: 70_000, bigger: 60_000, tail: 3000 })
   },

@@ -1,4 +1,4 @@
-/** A state's file as a whole: copies of it, and serials that go on above those of a lost one. */
+/** A state's file as a whole: copies of it, and serials that continue above the serials of a lost file. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { SqliteState } from '../../../src/state/sqlite/sqlite-state.ts'
 import type { SaveRequest } from '../../../src/state/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
 
-/** A copy takes a second at most, one that always begins anew takes for ever. */
+/** A copy takes at most a second; a copy that always begins again takes for ever. */
 const COPY_PATIENCE_MS = 30_000
 
 const folder = tempFolder('state-copies')

@@ -10,7 +10,7 @@ import { tablesOf } from '../../../src/state/sqlite/tables.ts'
 import { openSqliteFile } from '../../../src/storage/index.ts'
 import { tempFolder } from '../../helpers/temp-folder.ts'
 
-it('a state that is saved while it is verified is not called damaged', async () => {
+it('reports no damage in a state that is saved while it is verified', async () => {
   const path = join(tempFolder('verify'), 'state.db')
   const state = await SqliteState.open(path, { lock: 'state', keepSerials: 10 })
   await state.save(0, [request({ x: 'old' })], [])
@@ -31,7 +31,7 @@ it('a state that is saved while it is verified is not called damaged', async () 
   await state.close()
 })
 
-it('a big state leaves the event loop its turns while it is verified', async () => {
+it('does not block the event loop while it verifies a big state', async () => {
   const path = join(tempFolder('verify'), 'state.db')
   const state = await SqliteState.open(path, { lock: 'state', keepSerials: 10 })
   await state.save(0, [request(Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`b${index}`, 'x'])))], [])

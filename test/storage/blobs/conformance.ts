@@ -155,7 +155,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     assert.deepEqual(await one.stat(key), { key, sizeBytes: 10 })
   },
 
-  'deletes, for both handles, twice if need be, and lets a copy go on': async ({ one, other }) => {
+  'deletes for both handles, also twice, and lets a running copy finish': async ({ one, other }) => {
     const content = bytes(3_000_000)
     const { key } = await store(one, content)
     const chunks: Buffer[] = []
@@ -219,7 +219,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     assert.equal(swept, 0)
   },
 
-  'goes on with a blob that was left, in another process too': async ({ one, other }) => {
+  'resumes a blob that was left, in another process too': async ({ one, other }) => {
     const content = bytes(3_000_001)
     const writer = await one.createResumable()
     await fill(writer, content.subarray(0, 1_200_000))
@@ -272,7 +272,7 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     assert.equal(await one.resume(ABSENT, 0), null)
   },
 
-  'takes a finished blob back, and deletes one that was put aside': async ({ one, other }) => {
+  'takes a finished blob back, and deletes a blob that was put aside': async ({ one, other }) => {
     const content = bytes(500_000)
     const writer = await one.createResumable()
     await fill(writer, content)

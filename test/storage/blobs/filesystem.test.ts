@@ -50,7 +50,7 @@ describe('FilesystemBlobs', () => {
     assert.equal((await writer.finish()).sizeBytes, 1000)
   })
 
-  it('lists no strangers', async () => {
+  it('lists only its own files', async () => {
     const { one, dataFolder } = pair()
     const { key } = await (async () => {
       const writer = await one.create()
@@ -64,7 +64,7 @@ describe('FilesystemBlobs', () => {
     assert.deepEqual(found, [key])
   })
 
-  it('takes no path for a key', async () => {
+  it('refuses a path as a key', async () => {
     const { one } = pair()
     for (const key of ['../../etc/passwd', '', 'A'.repeat(32), `${'a'.repeat(31)}/`, `${'a'.repeat(32)}\n`]) {
       await assert.rejects(one.stat(key), { code: 'INTERNAL' }, key)

@@ -28,7 +28,7 @@ const path = () => join(temporaryFolder(), 'holdfast.db')
 const unusable = { code: 'DATA_FOLDER_UNUSABLE' }
 
 describe('the SQLite database', () => {
-  it('is migrated once, by what is new only', async () => {
+  it('is migrated once, by new migrations only', async () => {
     const file = path()
     for (const steps of [
       migrations,
@@ -45,7 +45,7 @@ describe('the SQLite database', () => {
     }
   })
 
-  it('is mended when an index is damaged, and refused to who may not write', async () => {
+  it('is mended when an index is damaged, and refused without write permission', async () => {
     const file = path()
     const three = async (db: Kysely<unknown>) => {
       await sql`create table named (id integer primary key, name text not null unique)`.execute(db)
@@ -130,7 +130,7 @@ describe('the SQLite database', () => {
     await database.close()
   })
 
-  it('keeps transactions apart and undoes those that fail', async () => {
+  it('keeps transactions apart and undoes failed ones', async () => {
     const database = await openSqlite(path(), { migrations })
     const db = database.tables<Tables>()
     const add = (id: number, fails: boolean) =>
@@ -149,14 +149,14 @@ describe('the SQLite database', () => {
     await database.close()
   })
 
-  it('that is none is refused', async () => {
+  it('is refused when its file is not a database', async () => {
     const file = path()
     writeFileSync(file, 'no database '.repeat(200))
     await assert.rejects(openSqlite(file, { migrations }), unusable)
     await assert.rejects(openSqlite(path(), { migrations, readOnly: true }), unusable)
   })
 
-  it('opened for reading is not written', async () => {
+  it('is not written when it is opened for reading', async () => {
     const file = path()
     await (await openSqlite(file, { migrations })).close()
     const database = await openSqlite(file, { migrations: { ...migrations, 'a-002': { up: two } }, readOnly: true })
