@@ -22,9 +22,13 @@ export interface UploadForm {
 export const MAX_FORM_ENVELOPE_BYTES = 65_536
 const MAX_FIELD_BYTES = 4096
 const FILE_FIELD = 'file'
+/** Uploaders for web pages (Uppy) repeat in these what the headers of the file's part say. */
+const NAME_FIELD = 'name'
+const TYPE_FIELD = 'type'
+const REPEATING_FIELDS = [NAME_FIELD, TYPE_FIELD, 'relativePath']
 
 /**
- * @param allowedFields the fields that the form may have besides `file`.
+ * @param allowedFields the fields that the form may have besides `file`, and besides those that repeat its headers.
  * @returns once the whole form has been read and its `file` part is in the writer.
  * @throws INVALID_REQUEST when the body is not a form, lacks the part `file`, or has any other part than those allowed,
  * each once; see {@link receive} for the rest.
@@ -70,7 +74,7 @@ class FormParts {
         `the file ${quote(headers.filename)} is in the field ${quote(headers.name)}, expected 'file'`,
       )
     }
-    if (!this.#allowedFields.includes(headers.name)) {
+    if (![...this.#allowedFields, ...REPEATING_FIELDS].includes(headers.name)) {
       throw invalid('form', describeUnknownName(headers.name, [FILE_FIELD, ...this.#allowedFields]))
     }
     if (this.#fields.has(headers.name)) throw invalid(headers.name, 'the form has it twice')
@@ -80,8 +84,11 @@ class FormParts {
   /** @throws INVALID_REQUEST when there was no file. */
   form(): UploadForm {
     if (!this.#file) throw invalid('form', "it has no file in a field named 'file'")
-    const { filename, contentType } = this.#file
-    return { filename: filename ?? '', contentType: contentType ?? '', fields: this.#fields }
+    const filename = this.#file.filename ?? ''
+    const contentType = this.#file.contentType ?? ''
+    requireSame(NAME_FIELD, this.#fields.get(NAME_FIELD), filename)
+    requireSame(TYPE_FIELD, this.#fields.get(TYPE_FIELD)?.toLowerCase(), contentType.toLowerCase())
+    return { filename, contentType, fields: this.#fields }
   }
 
   #beginFile(headers: PartHeaders): PartSink {
@@ -121,6 +128,12 @@ class FormParts {
       },
     }
   }
+}
+
+/** A name or type that differs is meant for something else, and must not be dropped. @throws INVALID_REQUEST */
+function requireSame(field: string, given: string | undefined, ofPart: string): void {
+  if (!given || given === ofPart) return
+  throw invalid(field, `it is ${quote(given)}, but the file's part says ${quote(ofPart)}`)
 }
 
 /** Some clients give each part its length. @throws INVALID_REQUEST when the part has another. */

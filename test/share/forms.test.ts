@@ -105,6 +105,24 @@ describe('a form', () => {
     await fc.assert(property, { numRuns: 30 })
   })
 
+  it('may repeat the name and the type of its file, but not give others', async () => {
+    const send = async (field: string, value: string) => {
+      const body = new FormData()
+      body.set(field, value)
+      body.set('file', new Blob(['x'], { type: 'text/x-one' }), 'one.txt')
+      return await server.owner('/api/entry?expiration=2999-12-31T00:00:00Z', { method: 'POST', body })
+    }
+    for (const [field, same, other] of [
+      ['name', 'one.txt', 'two.txt'],
+      ['type', 'Text/X-One', 'text/x-two'],
+    ] as const) {
+      assert.equal((await send(field, same)).status, 200, field)
+      const refused = await send(field, other)
+      assert.equal(refused.status, 400, field)
+      assert.match(refused.text, new RegExp(`invalid ${field}: it is "${other}", but the file's part says`))
+    }
+  })
+
   it('may have a preamble, an epilogue and the longest boundary', async () => {
     const boundary = "'()+_,-./:=?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345".slice(0, 70)
     const form = encodeForm([file(bytes(5000))], boundary)

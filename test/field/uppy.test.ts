@@ -1,0 +1,119 @@
+/** Uppy, as a page of somebody else's would use it: in Chromium, by tus and by form. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { rolldown } from 'rolldown'
+import { NO_BROWSER, openPage, type TestPage } from '../support/browser.ts'
+import { startServer, type FileView, type TestServer } from '../support/server.ts'
+
+const SIZE_BYTES = 5_000_003
+/** What the page uploads, byte by byte. */
+const contentByte = (index: number) => (index * 31 + (index >> 8)) % 256
+
+/** Its `uploadBy` uploads one file and returns the `Holdfast-File-Id` header of the answer, or its body. */
+const PAGE = `
+import { Uppy } from '@uppy/core'
+import Tus from '@uppy/tus'
+import XHRUpload from '@uppy/xhr-upload'
+const content = new Uint8Array(${SIZE_BYTES}).map((_, index) => (index * 31 + (index >> 8)) % 256)
+window.uploadBy = async (plugin, options, { pauseOnceAt } = {}) => {
+  const uppy = new Uppy()
+  let answer = null
+  let isPaused = false
+  if (plugin === 'tus') {
+    const onAfterResponse = (_, response) => { answer = response.getHeader('holdfast-file-id') ?? answer }
+    uppy.use(Tus, { ...options, onAfterResponse })
+  } else uppy.use(XHRUpload, { ...options, onAfterResponse: (request) => { answer = request.responseText } })
+  uppy.on('upload-progress', (file, { bytesUploaded }) => {
+    if (!pauseOnceAt || isPaused || bytesUploaded < pauseOnceAt) return
+    isPaused = true
+    uppy.pauseAll()
+    setTimeout(() => uppy.resumeAll(), 50)
+  })
+  uppy.addFile({ name: 'Größe übel.bin', type: 'application/x-holdfast', data: new Blob([content]) })
+  const { failed } = await uppy.upload()
+  if (failed.length > 0) throw new Error(failed[0].error)
+  return { answer, isPaused }
+}
+`
+
+async function bundlePage(): Promise<string> {
+  const bundle = await rolldown({
+    input: 'virtual:page',
+    platform: 'browser',
+    logLevel: 'silent',
+    plugins: [
+      {
+        name: 'page',
+        resolveId: (id) => (id === 'virtual:page' ? id : null),
+        load: (id) => (id === 'virtual:page' ? PAGE : null),
+      },
+    ],
+    cwd: process.cwd(),
+  })
+  const { output } = await bundle.generate({ format: 'iife' })
+  await bundle.close()
+  return output[0].code
+}
+
+let server: TestServer
+let script: string
+const sha256 = createHash('sha256').update(Uint8Array.from({ length: SIZE_BYTES }, (_, index) => contentByte(index)))
+const expected = sha256.digest('hex')
+
+describe('Uppy in Chromium', { skip: NO_BROWSER }, () => {
+  before(async () => {
+    server = await startServer({ args: ['--log-level', 'warn'] })
+    script = await bundlePage()
+  })
+  after(async () => server[Symbol.asyncDispose]())
+
+  async function ownersPage(): Promise<TestPage> {
+    const opened = await openPage(server.url, { bypassCSP: true })
+    const [name = '', value = ''] = server.cookie.split('=')
+    await opened.page.context().addCookies([{ name, value, url: server.url }])
+    await opened.page.goto(`${server.url}/files`)
+    await opened.page.addScriptTag({ content: script })
+    return opened
+  }
+
+  async function uploadBy(plugin: 'tus' | 'form', options: object, how: object = {}) {
+    await using opened = await ownersPage()
+    const call = `uploadBy(${JSON.stringify(plugin)}, ${JSON.stringify(options)}, ${JSON.stringify(how)})`
+    return await opened.page.evaluate<{ answer: string; isPaused: boolean }>(call)
+  }
+
+  async function assertArrived(id: string): Promise<void> {
+    const file = (await server.owner(`/api/files/${id}`)).json<FileView>()
+    const { filename, contentType, sizeBytes } = file
+    assert.deepEqual(
+      { filename, contentType, sizeBytes, sha256: file.sha256 },
+      { filename: 'Größe übel.bin', contentType: 'application/x-holdfast', sizeBytes: SIZE_BYTES, sha256: expected },
+    )
+  }
+
+  it('uploads by tus', async () => {
+    const { answer } = await uploadBy('tus', { endpoint: '/api/tus/' })
+    await assertArrived(answer)
+  })
+
+  it('uploads by tus in chunks, with a pause in the middle', async () => {
+    const options = { endpoint: '/api/tus/', chunkSize: 1_000_000 }
+    const { answer, isPaused } = await uploadBy('tus', options, { pauseOnceAt: 2_000_000 })
+    assert.ok(isPaused)
+    await assertArrived(answer)
+  })
+
+  it('uploads by tus in parallel parts', async () => {
+    const { answer } = await uploadBy('tus', { endpoint: '/api/tus/', parallelUploads: 3 })
+    await assertArrived(answer)
+  })
+
+  it('uploads by form', async () => {
+    const { answer } = await uploadBy('form', {
+      endpoint: '/api/entry?expiration=2999-12-31T00:00:00Z',
+      fieldName: 'file',
+    })
+    await assertArrived((JSON.parse(answer) as { id: string }).id)
+  })
+})
