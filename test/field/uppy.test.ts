@@ -1,4 +1,4 @@
-/** Uppy, as a page of somebody else's would use it: in Chromium, by tus and by form. */
+/** Uppy on a page in Chromium, by tus and by form. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
