@@ -7,49 +7,14 @@ import { NO_BROWSER, openPage, type TestPage } from '../support/browser.ts'
 import { startServer, type FileView, type TestServer } from '../support/server.ts'
 
 const SIZE_BYTES = 5_000_003
-/** What the page uploads, byte by byte. */
+/** What uppy-page.js uploads, byte by byte. */
 const contentByte = (index: number) => (index * 31 + (index >> 8)) % 256
-
-/** Its `uploadBy` uploads one file and returns the `Holdfast-File-Id` header of the answer, or its body. */
-const PAGE = `
-import { Uppy } from '@uppy/core'
-import Tus from '@uppy/tus'
-import XHRUpload from '@uppy/xhr-upload'
-const content = new Uint8Array(${SIZE_BYTES}).map((_, index) => (index * 31 + (index >> 8)) % 256)
-window.uploadBy = async (plugin, options, { pauseOnceAt } = {}) => {
-  const uppy = new Uppy()
-  let answer = null
-  let isPaused = false
-  if (plugin === 'tus') {
-    const onAfterResponse = (_, response) => { answer = response.getHeader('holdfast-file-id') ?? answer }
-    uppy.use(Tus, { ...options, onAfterResponse })
-  } else uppy.use(XHRUpload, { ...options, onAfterResponse: (request) => { answer = request.responseText } })
-  uppy.on('upload-progress', (file, { bytesUploaded }) => {
-    if (!pauseOnceAt || isPaused || bytesUploaded < pauseOnceAt) return
-    isPaused = true
-    uppy.pauseAll()
-    setTimeout(() => uppy.resumeAll(), 50)
-  })
-  uppy.addFile({ name: 'Größe übel.bin', type: 'application/x-holdfast', data: new Blob([content]) })
-  const { failed } = await uppy.upload()
-  if (failed.length > 0) throw new Error(failed[0].error)
-  return { answer, isPaused }
-}
-`
 
 async function bundlePage(): Promise<string> {
   const bundle = await rolldown({
-    input: 'virtual:page',
+    input: 'test/support/uppy-page.js',
     platform: 'browser',
     logLevel: 'silent',
-    plugins: [
-      {
-        name: 'page',
-        resolveId: (id) => (id === 'virtual:page' ? id : null),
-        load: (id) => (id === 'virtual:page' ? PAGE : null),
-      },
-    ],
-    cwd: process.cwd(),
   })
   const { output } = await bundle.generate({ format: 'iife' })
   await bundle.close()
