@@ -156,7 +156,7 @@ class RunReader {
 
   /** How a run with this exit status failed, or null when it did not. */
   failure(exitStatus: number | null, isDiskFull: boolean): Failure | null {
-    // The outer one of Packer's two processes exits with 0 when the inner one is killed, as the kernel does out of
+    // Packer's outer process exits with 0 when the inner one is killed, as the kernel does out of
     // memory.
     if (exitStatus === 0 && this.#report.isFinished) return null
     const { stop } = this.#terms.signals

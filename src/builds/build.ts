@@ -48,7 +48,7 @@ export interface BuildRequest {
   readonly resume: ResumeMode
   /** Leaves the machine of a failed build running. */
   readonly keepOnFailure: boolean
-  /** Tries after the first one of a failure that may pass. */
+  /** Further tries after a transient failure. */
   readonly retries: number
   /** Upper bound of the wait before the first of them, ms; doubled for each further one. */
   readonly retryDelayMs: number

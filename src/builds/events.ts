@@ -4,13 +4,13 @@ import type { StepEvent } from './template/index.ts'
 
 const eventSchema = z.object({
   event: z.enum(['start', 'end']),
-  /** Of the provisioner among those of its source, from 0. */
+  /** Index of the provisioner within its source, from 0. */
   step: z.number().int().min(0),
   /** ISO 8601. */
   at: z.string(),
 })
 
-/** @returns null for a line that is not an event, such as one that a kill cut short. */
+/** @returns null for a line that is not an event, for example a line that a kill cut short. */
 export function parseStepEvent(line: string): StepEvent | null {
   try {
     const result = eventSchema.safeParse(JSON.parse(line))

@@ -44,7 +44,7 @@ function hiderOf(secrets: readonly string[]): (text: string) => string {
   return (text) => text.replace(expression, MARK)
 }
 
-/** Whether a text holds one of these secrets, in any form. */
+/** Whether a text contains any of these secrets, in any form. */
 export function contains(text: string, secrets: readonly string[]): boolean {
   return hiderOf(secrets)(text) !== text
 }

@@ -32,7 +32,7 @@ export function invocationOf(
   return { cwd: input.cwd, dataFolder, vars, varFiles: [...input.varFiles], except: [...except] }
 }
 
-/** Without the values that hold one of these secrets. */
+/** Leaves out values that contain a secret. */
 export function withoutSecretValues(invocation: Invocation, secrets: readonly string[]): Invocation {
   const vars = invocation.vars.map(({ name, value }) => {
     return { name, value: value !== null && contains(value, secrets) ? null : value }

@@ -24,7 +24,7 @@ export interface RunFolder {
   readonly exit: string
   /** The folder of the disk that it goes on from: of no use once it has ended. */
   readonly base: string
-  /** Where its machine listens for QMP, when it is one of QEMU's: of no use once it has ended. */
+  /** The machine's QMP socket, if QEMU runs it; useless once the machine has ended. */
   readonly monitorSocket: string
   /** Names the folder for Packer's temporary files; see temp-folder.ts. */
   readonly temp: string

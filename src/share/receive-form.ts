@@ -28,7 +28,7 @@ const TYPE_FIELD = 'type'
 const REPEATING_FIELDS = [NAME_FIELD, TYPE_FIELD, 'relativePath']
 
 /**
- * @param allowedFields the fields that the form may have besides `file`, and besides those that repeat its headers.
+ * @param allowedFields the fields that the form may have besides `file`, and besides fields that repeat its headers.
  * @returns once the whole form has been read and its `file` part is in the writer.
  * @throws INVALID_REQUEST when the body is not a form, lacks the part `file`, or has any other part than those allowed,
  * each once; see {@link receive} for the rest.

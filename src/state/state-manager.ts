@@ -198,7 +198,7 @@ export class StateManager implements AsyncDisposable {
 
   /**
    * The changes by the saves after `from`, up to and with `to`, changed.
-   * @throws NO_SUCH_SERIAL when one of them is not kept.
+   * @throws NO_SUCH_SERIAL when either is not kept.
    */
   async diff(from: number, to: number): Promise<BuildDiff[]> {
     const [first, last] = [Math.min(from, to), Math.max(from, to)]

@@ -64,7 +64,7 @@ export class State {
     return new State(this.lineage, this.serial, this.#saved, changes)
   }
 
-  /** The state without these builds. @throws NOT_FOUND when one of them is not there. */
+  /** The state without these builds. @throws NOT_FOUND when any of them is missing. */
   without(names: Iterable<string>): State {
     const changes = new Map(this.changes)
     for (const name of names) {

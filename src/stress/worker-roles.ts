@@ -146,7 +146,7 @@ export async function countOf(manager: StateManager, name: string): Promise<numb
   return Number((await manager.get(name))?.metadata.count ?? 0)
 }
 
-/** What is wrong if the writers' own counts do not add up to the shared one: a reader saw half a save. */
+/** The violation when the writers' counts do not add up to the shared count: a reader saw half a save. */
 export function inconsistency(state: { get(name: string): Build | null }, writers: number): string | null {
   let sum = 0
   for (let index = 0; index < writers; index++) sum += Number(state.get(buildName(index))?.metadata.count ?? 0)

@@ -18,7 +18,7 @@ export interface Worker {
 
 /**
  * @param role A function of worker-roles.ts.
- * @param file The worker's program. Default: that of the Holdfast that runs, source or compiled.
+ * @param file The worker's program. Default: the running Holdfast's own, source or compiled.
  */
 export function startWorker(role: string, options: object, file = FILE): Worker {
   const child = fork(file, [role, JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -36,7 +36,7 @@ export function startWorker(role: string, options: object, file = FILE): Worker 
     readiness.reject(error)
     for (const listener of waiting.splice(0)) listener.reject(error)
   })
-  // A killed worker may never have been ready; only who waits for it wants to know.
+  // A killed worker may never have been ready; only its waiters need to know.
   readiness.promise.catch(() => {})
   return {
     process: child,
@@ -46,7 +46,7 @@ export function startWorker(role: string, options: object, file = FILE): Worker 
       if (said.length > 0) return Promise.resolve(said.shift() as T)
       const listener = Promise.withResolvers<unknown>()
       waiting.push(listener)
-      // One that fails ends them all; only the first failure is reported.
+      // A failing worker ends them all; only the first failure is reported.
       listener.promise.catch(() => {})
       return listener.promise as Promise<T>
     },

@@ -55,7 +55,7 @@ function readEnvelope(body: string): { code: string; message: string; hint?: str
     const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown; hint?: unknown } }
     if (typeof error?.message !== 'string') return null
     const code = typeof error.code === 'string' ? error.code : 'UNKNOWN'
-    // A message may quote a name that somebody else chose.
+    // A message may quote a name that another person chose.
     const message = visibleName(error.message)
     return typeof error.hint === 'string' ? { code, message, hint: visibleName(error.hint) } : { code, message }
   } catch {

@@ -60,7 +60,7 @@ export async function listTrash(signal: AbortSignal): Promise<TrashList> {
 }
 
 export const emptyTrash = () => call('DELETE', '/trash')
-/** @param isForEver whether the file loses its expiry, as one that has expired must. */
+/** @param isForEver whether the file loses its expiry, which an expired file must. */
 export const restoreFile = (id: string, isForEver: boolean) =>
   call('POST', `/trash/${part(id)}/restore`, { body: isForEver ? { expiration: null } : {} })
 
@@ -114,7 +114,7 @@ const buildPath = (state: string, name: string) => `/builds/${part(state)}/${par
 async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
   try {
     const text = await send(method, path, options)
-    // Calls that answer with nothing are typed as such by those who make them.
+    // The caller types a call with an empty answer as void.
     return (text === '' ? undefined : JSON.parse(text)) as T
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) refusals.set(refusals.get() + 1)

@@ -8,7 +8,7 @@ export const NEVER = '2999-12-31T00:00:00Z'
 const FOREVER_LIFETIME = '876000h0m0s'
 const FOREVER_MS = 876_000 * HOUR_MS
 
-/** `choice` is a number of days, or one of: never, custom (then `date` counts), keep, longest. */
+/** `choice` is a number of days, or never, custom (then `date` counts), keep, longest. */
 export interface ExpiryValue {
   choice: string
   /** YYYY-MM-DD in the browser's time zone. */

@@ -53,7 +53,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   )
 }
 
-/** Who only shares files is not bothered with builds: their place appears with the first one. */
+/** Builds are hidden from people who only share files, until the first build exists. */
 function Places({ path, hasBuilds }: { path: string; hasBuilds: boolean }) {
   const isHere = (href: string) => (href === '/' ? path === '/' : path.startsWith(href))
   return (

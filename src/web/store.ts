@@ -1,4 +1,4 @@
-/** A value that changes, and those who want to know. What outlives a page (session, uploads, toasts) is kept in one. */
+/** A value that changes, and its subscribers. State that outlives a page (session, uploads, toasts) is in stores. */
 export interface Readable<T> {
   get(): T
   /** Returns how to stop listening. */

@@ -1,4 +1,4 @@
-/** Short messages: shown for some seconds in a corner, and read out to those who cannot see them. */
+/** Short messages, shown for some seconds in a corner and read out by screen readers. */
 import { Store } from './store.ts'
 
 export interface Toast {

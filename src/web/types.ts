@@ -31,7 +31,7 @@ export interface FileQuery {
   offset: number
 }
 
-/** What is absent stays as it is; `null` removes it, and is "never" for the expiration. */
+/** An absent field stays as it is; `null` removes it, and means "never" for the expiration. */
 export interface FileChange {
   filename?: string
   expiration?: string | null
@@ -169,7 +169,7 @@ interface AnyBuild {
   startedAt: string | null
   endedAt: string | null
   error: string | null
-  /** `null`: it is over, or nobody can tell. `packer`: Packer alone goes on. */
+  /** `null`: the build is over, or that is unknown. `packer`: Packer alone goes on. */
   workedOnBy: 'holdfast' | 'packer' | 'nobody' | null
 }
 

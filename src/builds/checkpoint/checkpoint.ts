@@ -12,7 +12,7 @@ const planSchema = z.object({
   layersFolder: z.string(),
   /** Absolute. */
   qmpSocket: z.string(),
-  /** One for each provisioner whose key is certain, from the first on, those that are not run again too. */
+  /** A checkpoint for each provisioner with a certain key, from the first on, skipped provisioners included. */
   steps: z.array(z.object({ key: z.string(), name: z.string() })),
 })
 

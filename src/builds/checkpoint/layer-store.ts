@@ -24,7 +24,7 @@ import { formatLayer, parseLayer, type Layer } from './layer.ts'
 import { createOverlay } from './qemu-img.ts'
 
 const ID_LENGTH = 8
-/** How systems say that there can be no hard link: another file system, or one that has none. */
+/** Error codes for "no hard link possible": another file system, or a file system without hard links. */
 const NO_LINKS = ['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK']
 /** An image gets its name a moment before its JSON file has it; after this long no process is between the two. */
 const ORPHAN_AGE_MS = 60_000

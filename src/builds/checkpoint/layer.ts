@@ -15,7 +15,7 @@ const layerSchema = z.object({
    * it.
    */
   key: z.string(),
-  /** The layer that its image reads all from that it does not hold itself; null for one that holds everything. */
+  /** The backing layer, which has all bytes that this image lacks; null: the image has all bytes. */
   parent: z.string().regex(NAME).nullable(),
   /** The provisioner that it was taken after. */
   step: z.string(),

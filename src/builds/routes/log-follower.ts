@@ -36,7 +36,7 @@ export class LogFollower {
     }
   }
 
-  /** A log that was there is gone: what is shown of it is of another run, or was removed. */
+  /** An existing log is gone: it was removed, or another run has replaced it. */
   #lost(): LogNews | null {
     if (this.#path === null) return null
     this.#path = null

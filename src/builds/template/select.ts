@@ -51,7 +51,7 @@ function globTest(pattern: string): (name: string) => boolean {
   const source = parts.map((part) => {
     if (part.startsWith('*')) return '.*'
     if (part === '?') return '.'
-    // Packer splits at commas first, so that of braces only the brace is left, and it ignores that.
+    // Packer splits at commas first, which leaves a lone brace, and ignores it.
     if (part === '{' || part === '}') return ''
     if (part === '[')
       throw new HoldfastError('INVALID_REQUEST', `The pattern ${pattern} has a '[' that is never closed.`)

@@ -1,4 +1,4 @@
-/** Which values of a template are secrets, told from its text: what is marked, and what is computed from that. */
+/** Finds the secrets in a template's text: marked values, and values computed from them. */
 import type { Node } from 'web-tree-sitter'
 import { referencesOf } from './hcl/ingredients-hcl.ts'
 import type { HclTemplate } from './hcl/hcl-template.ts'

@@ -30,7 +30,7 @@ complete -o bashdefault -o default -F _holdfast holdfast
 `
 }
 
-/** The words that may follow an option: one of a few words, or something that bash completes by itself. */
+/** The words that may follow an option: a fixed list, or a kind that bash completes by itself. */
 function valueCases({ path, options }: CommandNode): string[] {
   return options.flatMap(({ names, value }) => {
     if (!value) return []

@@ -16,7 +16,7 @@ bash:  source <(holdfast completion bash)          in ~/.bashrc, or as /etc/bash
 zsh:   source <(holdfast completion zsh)           in ~/.zshrc after compinit, or as _holdfast in a folder of $fpath
 fish:  holdfast completion fish | source           or as ~/.config/fish/completions/holdfast.fish`
 
-/** @param loadProgram Makes the program with all commands, also those that this run of it has not loaded. */
+/** @param loadProgram Makes the program with all commands, including commands that this run has not loaded. */
 export function registerCompletion(program: Command, loadProgram: () => Promise<Command>): void {
   program
     .command('completion')

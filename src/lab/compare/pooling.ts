@@ -6,7 +6,7 @@ import type { CellResult } from '../results/result.ts'
 
 /** A cell, or several in one. */
 export interface PooledCell extends CellResult {
-  /** MiB; null: those of several sizes, none of them enforced. */
+  /** MiB; null: machines of several sizes, none enforced. */
   pooledRamMb: number | null
   /** How many cells are in it. */
   pooledCells: number

@@ -13,7 +13,7 @@ export function formatPercent(fraction: number): string {
     : 'any size'
 }
 
-/** What was found, and where nothing was, what could have been. */
+/** States the differences found; without any, the smallest difference that could have been found. */
 export function describeVerdict({ verdict, detectable }: CellComparison): string {
   if (detectable === null) return 'no difference shown: no data'
   if (verdict !== 'no difference shown') return verdict

@@ -19,7 +19,7 @@ export function parseMachine(text: string): MachineDriver {
   throw new HoldfastError('INVALID_REQUEST', `--machine: ${JSON.stringify(text)} is not ${MACHINES_ALLOWED}`)
 }
 
-/** What a run gets that names no machine: one that limits memory where that costs nothing, else plain processes. */
+/** The default machine: with a memory limit where that costs nothing, else plain processes. */
 export async function defaultMachine(): Promise<MachineDriver> {
   const limited = new Cgroup2Machine()
   try {

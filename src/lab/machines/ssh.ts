@@ -91,7 +91,7 @@ export class SshMachine implements MachineDriver {
     return new ChildShell([...this.#ssh, 'sh -s'])
   }
 
-  /** A client that only forwards a port of ours to one of the host's loopback. */
+  /** A client that only forwards a local port to a port on the host's loopback. */
   async #forward(reaper: BootRequest['reaper'], signal: AbortSignal): Promise<Forward> {
     const port = randomInt(...SERVER_PORTS)
     const local = await freePort()

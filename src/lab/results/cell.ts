@@ -24,7 +24,7 @@ export function makeCellResult(facts: Facts, iterations: readonly Iteration[]): 
   }
 }
 
-/** A cell has succeeded when all of it has; otherwise its most frequent trouble names it, the first one of equals. */
+/** A cell succeeds when all its runs do; otherwise it is named by its most frequent failure, by the first of equals. */
 function overallReason(iterations: readonly Iteration[]): ExitReason {
   const counts = new Map<ExitReason, number>()
   for (const { exit_reason: reason } of iterations) {

@@ -8,7 +8,7 @@ import type { Settings, ShareSettings } from '../settings.ts'
 const tags = ['settings']
 const days = z.int().min(1).max(3650)
 const settingsView = z.object({ defaultExpirationDays: days, defaultNeverExpire: z.boolean() }).meta({ id: 'Settings' })
-/** PicoShare's page sends one of both. */
+/** PicoShare's page sends either. */
 const settingsBody = closedObject({
   defaultExpirationDays: days.optional().describe('Alone: files expire after so many days'),
   defaultNeverExpire: z.boolean().optional().describe('Alone: the days stay as they are'),

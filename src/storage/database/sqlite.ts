@@ -165,7 +165,7 @@ async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise
   const migrator = new Migrator({
     db: kysely,
     provider: { getMigrations: async () => ({ ...migrations }) },
-    // Rooms add migrations independently, so a new one may sort before an applied one of another room.
+    // Rooms add migrations independently: a new migration may sort before another room's applied migration.
     allowUnorderedMigrations: true,
   })
   const { error } = await migrator.migrateToLatest()

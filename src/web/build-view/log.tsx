@@ -12,7 +12,7 @@ interface Props {
   href: string
 }
 
-/** The end of a log. It follows what is added, unless somebody has scrolled up to read. */
+/** The end of a log. It follows new lines, unless the reader has scrolled up. */
 export function LogTail({ log: { text, isCut }, href }: Props) {
   const box = useRef<HTMLPreElement>(null)
   const [isFollowing, setFollowing] = useState(true)

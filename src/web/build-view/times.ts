@@ -14,7 +14,7 @@ export function isLive({ status, workedOnBy }: Pick<Build, 'status' | 'workedOnB
   return UNDER_WAY.includes(status) && workedOnBy !== 'nobody'
 }
 
-/** Whether it was cut off: its record says that it is under way, but nobody works on it any more. */
+/** Whether the build was cut off: its record says that it is running, but no process works on it. */
 export function isAbandoned({ status, workedOnBy }: Pick<Build, 'status' | 'workedOnBy'>): boolean {
   return UNDER_WAY.includes(status) && workedOnBy === 'nobody'
 }
@@ -30,7 +30,7 @@ export function durationOf(
   if (startedAt === null) return null
   const from = Date.parse(startedAt)
   const end = endedAt === null ? null : Date.parse(endedAt)
-  // An end before the beginning is that of an earlier run.
+  // An end before the beginning belongs to an earlier run.
   if (end !== null && end >= from) return end - from
   return now === null ? null : Math.max(0, now - from)
 }

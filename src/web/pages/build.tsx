@@ -111,7 +111,7 @@ function Notices({ build }: { build: Build }) {
   )
 }
 
-/** What building it again would do; `null` where nobody would. */
+/** The effect of building it again; `null` where a rebuild makes no sense. */
 function tellGoOn(build: Build): string | null {
   const kept = 'Steps that are complete are kept wherever the builder allows it.'
   if (isAbandoned(build)) return `Nobody works on this build any more. To go on, build it again. ${kept}`

@@ -23,7 +23,7 @@ export function BuildsPage() {
   useEffect(() => {
     // One after the other: a state of a million builds takes longer than that.
     if (builds.isLoading) return undefined
-    // Nobody looks at a hidden tab.
+    // A hidden tab needs no fresh data.
     const refresh = () => document.hidden || builds.reload()
     const timer = setInterval(refresh, REFRESH_MS)
     return () => clearInterval(timer)

@@ -29,7 +29,7 @@ export function GuestUploadPage({ id }: { id: string }) {
 function GuestUploader({ link }: { link: GuestView }) {
   const [expiry, setExpiry] = useState<ExpiryValue>({ choice: 'longest', date: '' })
   useStore(guestUploads)
-  // The server's count was taken when the page was opened: what was done by then is in it already.
+  // The server counted when the page was opened: earlier uploads are in its count.
   const [countedBefore] = useState(doneCount)
   const filesLeft = () => {
     const underWay = guestUploads.get().filter(isUnderWay).length

@@ -17,7 +17,7 @@ const FULL = 0.9
 export function InformationPage() {
   const system = useLoaded('system', getSystem)
   useEffect(() => {
-    // Nobody looks at a hidden tab.
+    // A hidden tab needs no fresh data.
     const refresh = () => document.hidden || system.reload()
     const timer = setInterval(refresh, REFRESH_MS)
     return () => clearInterval(timer)

@@ -1,4 +1,4 @@
-/** An anchor: what is handed over here holds fast. */
+/** The logo, an anchor. */
 export function Logo() {
   return (
     <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">

@@ -1,4 +1,4 @@
-/** What can be said of a file before it is sent, so that nobody waits an hour to be refused. */
+/** Checks of a file before it is sent, so that no upload is refused after an hour. */
 import { ApiError } from '../api-error.ts'
 import { formatApart, formatBytes, plural } from '../format.ts'
 import type { Job } from './queue.ts'
@@ -40,7 +40,7 @@ function refusal(code: string, message: string, hint?: string): ApiError {
   return new ApiError(0, { code, message, hint })
 }
 
-/** What is wrong with a name, as a sentence; `null` when nothing is. */
+/** The problem with a name, as a sentence; `null` when there is none. */
 export function checkFilename(name: string): string | null {
   if (name === '') return 'The file needs a name.'
   // The server counts code points, as this does.

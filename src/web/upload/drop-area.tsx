@@ -89,7 +89,7 @@ async function take(transfer: DataTransfer, onFiles: (files: File[]) => void): P
   }
 }
 
-/** What is pasted is uploaded at once; a note or a passphrase that is pasted into its field is not. */
+/** Pasted files and text are uploaded at once, unless they are pasted into a field. */
 function usePaste(onFiles: (files: File[]) => void): void {
   const latest = useLatest(onFiles)
   useEffect(() => {

@@ -74,7 +74,7 @@ const ICONS: Record<UploadState, IconName> = {
 }
 
 function Row<J extends Job, R>({ item, queue, linksOf }: RowProps<J, R>) {
-  // The same element as last time is not compared again: of many rows only those that move are drawn.
+  // React skips an element that is the same as last time: only rows that change are drawn.
   return useMemo(
     () => (
       <li class={`upload ${item.state}`}>

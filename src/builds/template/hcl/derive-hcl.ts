@@ -65,7 +65,7 @@ function provisionerEdits(source: HclSource, { from, eventsFile, qemu }: DeriveO
   })
 }
 
-/** The user's manifest post-processors; of edits at one place, these come before those of {@link manifestEdits}. */
+/** The user's manifest post-processors; at one place, these edits precede the edits of {@link manifestEdits}. */
 function redirectEdits(source: HclSource, manifests: DeriveOptions['manifests']): Edit[] {
   const all = source.chains.flatMap(({ postProcessors }) => postProcessors)
   return all
@@ -152,7 +152,7 @@ function environmentEdits(block: HclBlock, own: string): Edit[] {
   if (!attribute) return atTheEnd(block, `environment_vars = [${own}]\n`)
   const { text } = attribute.expression
   const isWritten = tupleElements(attribute.expression) !== null
-  // One that is computed may be no list, or null.
+  // A computed value may be null, or another type than a list.
   const expression = isWritten ? `concat([${own}], ${text}\n)` : `try(concat([${own}], ${text}\n), ${text}\n)`
   return [replacing(block, `environment_vars = ${expression}\n`, attribute)]
 }
@@ -171,7 +171,7 @@ function usesSsh(source: HclSource): boolean {
   return communicator === null || literalString(communicator.attribute.expression) === 'ssh'
 }
 
-/** A block on a single line may hold one thing only, so it becomes one of several lines. */
+/** A single-line block may contain one argument only, so it is spread over several lines. */
 function atTheEnd(block: HclBlock, text: string): Edit[] {
   return [insertion(block, block.start, '\n'), insertion(block, block.end, `\n${text}`)]
 }

@@ -79,7 +79,7 @@ function readBuild(build: HclBlock, known: ReadonlyMap<string, HclBlock>): HclSo
   })
 }
 
-/** The sources of a build block, those of its list first, as Packer has them. */
+/** The sources of a build block in Packer's order: first its list, then its blocks. */
 function usesOf(build: HclBlock): { reference: string; nested: HclBlock | null }[] {
   const nested = build.blocks
     .filter((block) => block.type === 'source')

@@ -24,7 +24,7 @@ import { FileWriter } from './file-writer.ts'
 import { SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 
-/** Bytes of one of the two buffers of a copy: one is read into while the other is being sent. */
+/** Bytes of each of a copy's two buffers: the disk fills one while the client takes the other. */
 const COPY_BUFFER_BYTES = 256 * 1024
 /**
  * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others, and
