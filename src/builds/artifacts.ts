@@ -29,8 +29,8 @@ const manifestSchema = z.object({
 })
 
 /**
- * The files of a run: those that Packer reported at its end, and those of its manifest that are still there (a
- * post-processor may have replaced them). Relative ones are meant from `workingFolder`.
+ * The files of a run: the files that Packer reported at its end, and the manifest's files that still exist (a
+ * post-processor may have replaced them). Relative paths start at `workingFolder`.
  */
 export function madeFiles(manifest: string, reported: readonly PackerArtifact[], workingFolder: string): MadeFile[] {
   const made = new Map<string, MadeFile>()
@@ -85,8 +85,8 @@ export async function measure(
 }
 
 /**
- * What is wrong with a build's artifacts, in words, or null when all are there and whole. Size and time of the last
- * write are believed; where they are not what they were, the content decides.
+ * The problem with a build's artifacts, in words, or null when all are there and whole. Size and time of the last
+ * write are trusted; where they have changed, the content decides.
  */
 export async function whatIsWrong(build: Build, signal: AbortSignal): Promise<string | null> {
   const times = metadataOf(build)?.artifactTimes ?? {}

@@ -17,7 +17,7 @@ export interface LastRun {
   readonly followed: { readonly failure: Failure | null } | null
 }
 
-/** Follows a run that is to be followed, ends one that is not, records one that has ended. @throws as `followToEnd`. */
+/** Follows the last run, or ends it, or records it if it has ended. @throws as `followToEnd`. */
 export async function finishLastRun(terms: SourceTerms): Promise<LastRun> {
   const { recorded: build, recorder, onNote } = terms
   if (!build || build.status === 'complete') return { build, followed: null }

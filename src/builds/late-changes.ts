@@ -1,5 +1,5 @@
 /**
- * What changed of a build's inputs while it was built: what came of it is neither that of before nor that of after,
+ * Inputs that changed while the build ran: its result belongs neither to the old inputs nor to the new ones,
  * and must not be taken for either when the files are put back.
  */
 import { HoldfastError } from '../base/index.ts'

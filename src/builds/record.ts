@@ -1,6 +1,6 @@
 /**
  * What a build leaves in the state beside the fields that every build there has: its metadata. Read back with a schema,
- * because a state can be imported and edited: what is not of this form counts as not there.
+ * because a state can be imported and edited: metadata of another form counts as absent.
  */
 import { z } from 'zod'
 import type { Build } from '../state/index.ts'

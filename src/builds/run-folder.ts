@@ -29,7 +29,7 @@ export interface RunFolder {
   /** Names the folder for Packer's temporary files; see temp-folder.ts. */
   readonly temp: string
   /**
-   * Its first line alone counts: that of the group's first process in /proc, or of the process that forbade it to
+   * Its first line alone counts: the line of the group's first process in /proc, or of the process that forbade it to
    * begin.
    */
   readonly process: string
@@ -105,7 +105,7 @@ export function buildOfFolder(name: string): string {
 }
 
 /**
- * Makes the folder (0700) of a build's run; a second attempt gets one of its own.
+ * Makes the folder (0700) of a build's run; a second attempt gets another folder.
  * @throws DATA_FOLDER_UNUSABLE; NO_SPACE.
  */
 export function createRunFolder(runs: string, runId: string, buildName: string, attempt: number): RunFolder {

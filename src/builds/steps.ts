@@ -1,6 +1,6 @@
 /**
  * The next version of a build's record for each thing that can happen to it. Pure: nothing here reads a clock, a file
- * or the state. What is legal is the state's own knowledge (transitions.ts there); these are the ways that builds
+ * or the state. The state knows the legal transitions (its transitions.ts); these are the ways that builds
  * take.
  */
 import type { Artifact, Build, Provisioner } from '../state/index.ts'

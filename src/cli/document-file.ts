@@ -15,8 +15,8 @@ export async function readWhole(path: string): Promise<Buffer> {
 }
 
 /**
- * Writes a new file, for its owner only, that is on the disk when this resolves. What is there already is left alone,
- * and of a document that fails in the middle nothing is left.
+ * Writes a new file, for its owner only, that is on the disk when this resolves. An existing file is left alone,
+ * and a document that fails in the middle leaves nothing.
  * @param write Writes and ends it. @throws FILE_UNUSABLE; the HoldfastError of `write`.
  */
 export async function writeNew(path: string, write: (sink: Writable) => Promise<void>): Promise<void> {

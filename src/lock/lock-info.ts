@@ -24,8 +24,8 @@ export interface LockInfo {
 export const LOCK_STATUSES = ['held', 'expired', 'abandoned', 'damaged'] as const
 
 /**
- * `expired`: its time is up, the next who asks gets it. `abandoned`: its process is gone, likewise. `damaged`: the
- * record is not as it was written: nobody gets it before `forceUnlock` with the id that stands here.
+ * `expired`: its time is up, the next caller gets it. `abandoned`: its process is gone, likewise. `damaged`: the
+ * record is not as it was written: it stays taken until `forceUnlock` with the id that stands here.
  */
 export type LockStatus = (typeof LOCK_STATUSES)[number]
 

@@ -32,7 +32,7 @@ export interface LockStoreCapabilities {
 /**
  * All methods may be called at the same time, by any number of handles in any number of processes. A lock has at most
  * one holder at any time. Transient failures of the engine are retried within; `onWait` is called at most once. All
- * that look for locks throw LOCKS_REPLACED, also during a wait, once others no longer see those of this handle.
+ * that look for locks throw LOCKS_REPLACED, also during a wait, once others no longer see this handle's locks.
  */
 export interface LockStore {
   readonly capabilities: LockStoreCapabilities

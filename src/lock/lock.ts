@@ -94,7 +94,7 @@ export class Lock implements AsyncDisposable {
   /**
    * Lets go of the lock; the next in line has it then. Idempotent, and safe to call at the same time. When the store
    * fails for seconds (a full disk) the lock is left to its TTL: it is renewed no more.
-   * @throws LOCK_LOST when it had been lost before: what was done under it may have met another holder's work; the
+   * @throws LOCK_LOST when it had been lost before: work under it may have met another holder's work; the
    * store's failure.
    */
   release(): Promise<void> {

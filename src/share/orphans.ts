@@ -1,5 +1,5 @@
 /**
- * Stored bytes that belong to no file: an older database, or none, may have been put in the place of the one that knows
+ * Stored bytes that belong to no file: an older database, or none, may have replaced the database that knows
  * them. A crash leaves such bytes too, of one upload or deletion at most. They wait in quarantine, by uptime.
  */
 import type { Kysely } from 'kysely'

@@ -1,7 +1,7 @@
 import { MAX_TIMER_MS } from '../base/index.ts'
 
 /**
- * One timer for many deadlines: it rings at the earliest that it was told, which is told anew for those that are
+ * One timer for many deadlines: it rings at the earliest, and is set anew for the deadlines that are
  * left.
  */
 export class Alarm {

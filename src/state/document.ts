@@ -65,8 +65,8 @@ export function readDocument(source: string, bytes: Uint8Array): ImportedState {
 }
 
 /**
- * An empty object, or one with a version and nothing but plain facts, is a state without builds. What has other
- * things in it is none, and would empty the one that it is imported into.
+ * An empty object, or an object of a version and plain facts only, is a state without builds. An object with other
+ * things in it is not a state, and would empty the state that it is imported into.
  */
 function isOfAnother(value: JsonObject): boolean {
   const fields = Object.values(value)

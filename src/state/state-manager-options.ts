@@ -30,9 +30,9 @@ export interface UpdateOptions {
   /** Ends the wait. Has no effect once the commit has begun. */
   signal?: AbortSignal
   /**
-   * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state there
-   * is not a wait; without it the manager takes that lock for the save, and keeps it for others that follow until
-   * somebody waits.
+   * A lock that `StateManager.lock` gave: the save is refused when it is lost. With the lock of the whole state the
+   * save does not wait; without it the manager takes that lock for the save, and keeps it for others that follow until
+   * a caller waits.
    */
   lock?: Lock
 }

@@ -179,7 +179,7 @@ export class StateManager implements AsyncDisposable {
   }
 
   /**
-   * Who has the lock of the whole state, or had it and is gone; null when it is free. Of holders within
+   * The holder of the whole state's lock, even if its process is gone; null when it is free. Of holders within
    * one another the innermost. Holders of parts are not told.
    */
   holder(): Promise<HeldLock | null> {

@@ -86,7 +86,7 @@ export interface StateStore {
   /** Names that saves after `serial` changed, or null when the store no longer knows. */
   changedSince(serial: number): Promise<Set<string> | null>
   /**
-   * Where the state stands, and the builds that were saved after `serial` and are still there. Who has all builds of
+   * Where the state stands, and the builds that were saved after `serial` and still exist. A reader with all builds of
    * then puts these in and sees from the count whether others are gone. Null when the store no longer knows, or when
    * they are more than `limit`.
    */

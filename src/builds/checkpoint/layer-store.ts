@@ -3,8 +3,8 @@
  * differs from its parent's; the parents are named in the image itself (QEMU reads through them) and in the JSON file
  * beside it.
  *
- * A layer is there once its JSON file is, and its image is never written again: what is made anew from the same
- * inputs gets a name of its own, so that no image can come to stand on another one than it was made on.
+ * A layer exists once its JSON file does, and its image is never written again: a new layer from the same
+ * inputs gets a name of its own, so that an image keeps the backing image that it was made on.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -60,8 +60,8 @@ export class LayerStore {
   }
 
   /**
-   * The layer that saves most: that of the latest step that has one which is whole, its parents included. All that it
-   * stands on is read and its hash compared; what turns out to be damaged is removed, because nothing mends it.
+   * The layer that saves most: the whole layer of the latest step that has one, its parents included. Each of its
+   * backing images is read and its hash compared; damaged layers are removed, because nothing mends them.
    * @param steps keys in the order of the provisioners.
    * @param onDamage is told what is removed, and why.
    * @returns it, and the number of the first provisioner that still has to run.

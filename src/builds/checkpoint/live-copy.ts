@@ -3,7 +3,7 @@
  * each old cluster before the guest may overwrite it. A dirty bitmap that begins at the same moment knows what to
  * copy the next time. https://www.qemu.org/docs/master/interop/live-block-operations.html
  *
- * All that this leaves in QEMU bears our prefix; what an earlier one that was ended has left is cleared away first.
+ * All objects in QEMU bear our prefix; leftovers of an earlier copy that was killed are cleared away first.
  */
 import { rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'

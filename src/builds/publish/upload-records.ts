@@ -1,5 +1,5 @@
 /**
- * What was uploaded where, in small files, so that a publish that was killed goes on and one that was done is not
+ * Records of uploads in small files, so that a killed publish resumes and a finished publish is not
  * done again.
  */
 import { createHash } from 'node:crypto'
@@ -28,7 +28,7 @@ export class UploadRecords {
   }
 
   /**
-   * What is known of an artifact on a share; nothing where the record is missing or unreadable: then it is uploaded
+   * The record of an artifact on a share; null where it is missing or unreadable: then the artifact is uploaded
    * anew.
    */
   async find(artifact: { path: string; sha256: string }, share: URL): Promise<UploadRecord> {

@@ -1,5 +1,5 @@
 /**
- * Pages of the builds of all states: state after state, in each the one that was saved last comes first. A state is
+ * Pages of the builds of all states: state after state, in each the latest save comes first. A state is
  * read through for a page, in flat memory and in steps short enough for the event loop: 1,000,000 builds take a
  * second or two.
  */

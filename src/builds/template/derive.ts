@@ -22,7 +22,7 @@ export interface DerivedText {
 }
 
 /**
- * The template for a run of one source (`-only=<fullName>`): what is done already is left out, markers stand between
+ * The template for a run of one source (`-only=<fullName>`): finished steps are left out, markers stand between
  * the provisioners, and a manifest ends every chain of post-processors.
  * @throws NOT_FOUND when the source is of another template, INVALID_REQUEST when the manifest's path holds `{{`.
  */

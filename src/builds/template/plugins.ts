@@ -10,7 +10,7 @@ const DEPTH = 3
 
 /**
  * The plugins' programs that Packer would find and that provide one of these types (`amazon` provides `amazon-ebs`);
- * those built into Packer are none. Source: developer.hashicorp.com/packer/docs/configure, "plugin directory".
+ * types built into Packer have none. Source: developer.hashicorp.com/packer/docs/configure, "plugin directory".
  */
 export async function findPlugins(
   packer: Packer,

@@ -31,8 +31,8 @@ export interface CellComparison {
    */
   detectable: number | null
   /**
-   * `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or
-   * nobody can tell.
+   * `--iterations` with which a difference of 10 % would most likely be found; null when there were as many, or when
+   * that is unknown.
    */
   advisedIterations: number | null
   medianA: number | null

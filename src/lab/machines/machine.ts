@@ -15,8 +15,8 @@ export interface MachineDriver {
   /** Whether `ramMb` is enforced, or only recorded. */
   readonly limitsMemory: boolean
   /**
-   * How much servers may store at most, bytes, when the machines' files are in `folder`. Infinity: nobody here can
-   * tell.
+   * How much servers may store at most, bytes, when the machines' files are in `folder`. Infinity: this cannot be
+   * known here.
    */
   roomBytes(folder: string): number
   /** Whether `BootRequest.program` is what runs there, rather than what the machine has installed itself. */

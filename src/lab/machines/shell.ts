@@ -65,7 +65,7 @@ export class ChildShell implements Shell {
 const END_OF_SCRIPT = /^@end (\d+)$/
 
 /**
- * A shell behind a TCP port, such as that of a virtual machine: each connection is a shell that reads its script from
+ * A shell behind a TCP port, such as a virtual machine's: each connection is a shell that reads its script from
  * it.
  */
 export class SocketShell implements Shell {

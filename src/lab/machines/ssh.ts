@@ -4,7 +4,7 @@
  * leads there.
  *
  * Each call is a connection of its own that ends with its script; nothing is ever put in the background of a session
- * that somebody waits for.
+ * with a waiting caller.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'

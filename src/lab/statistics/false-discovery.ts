@@ -1,5 +1,5 @@
 /**
- * Benjamini and Hochberg (1995): p-values adjusted for how many were looked at, so that of the differences that a
+ * Benjamini and Hochberg (1995): p-values adjusted for their number, so that of the differences that a
  * matrix calls, on average no more than the level are false. Same order as given.
  */
 export function adjustForMany(ps: readonly number[]): number[] {

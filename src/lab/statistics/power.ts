@@ -19,8 +19,8 @@ const ADVICE_SAFETY = 1.25
 const MIN_ADVICE = 10
 
 /**
- * A true difference of this size in one of the cells would be found in about four of five runs like this one; 0.1 is
- * 10 %. Infinity: none of any size.
+ * A true difference of this size in any cell would be found in about four of five such runs; 0.1 is
+ * 10 %. Infinity: no difference of any size would be found.
  *
  * @param cells how many were looked at together: each must then show more.
  */

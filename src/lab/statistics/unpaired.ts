@@ -15,7 +15,7 @@ import { shuffled, type Random } from './random.ts'
 const TIMES_OF_DAY_FACTOR = 3
 
 /**
- * @param a logarithms of A's durations, or of the ratios of its durations to those of the common target.
+ * @param a logarithms of A's durations, or of the ratios of its durations to the common target's durations.
  * @param isAnchored whether they are such ratios.
  */
 export function estimateUnpaired(

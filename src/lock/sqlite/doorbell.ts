@@ -1,7 +1,7 @@
 /**
  * Tells another process of this machine that a lock may now be its own, within microseconds. The bell is SIGURG: a
  * process that does not listen for it ignores it, so a ring that reaches a stranger does no harm. A ring is a hint
- * that may get lost; who waits looks for itself every now and then.
+ * that may get lost; waiters also look for themselves every now and then.
  */
 import { systemErrorCode } from '../../base/index.ts'
 

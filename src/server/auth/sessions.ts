@@ -1,6 +1,6 @@
 /**
  * Logins: a random token in a cookie, its keyed hash in the database. A session ends by the clock or by uptime,
- * whichever comes first: one that began while the clock was ahead would else last until the clock gets there.
+ * whichever comes first: a session that began while the clock was ahead would otherwise last until then.
  */
 import { createHmac } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'

@@ -1,6 +1,6 @@
 /**
- * The writers of resumable uploads between their requests. A writer that stays open goes on with its hash; one that was
- * closed, by a restart or to make room, has to read the file again first.
+ * The writers of resumable uploads between their requests. A writer that stays open goes on with its hash; a writer
+ * that was closed, by a restart or to make room, has to read the file again first.
  */
 import type { BlobStore, ResumableWriter } from '../../storage/index.ts'
 import type { ResumableRow } from './resumable-rows.ts'

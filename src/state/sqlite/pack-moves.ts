@@ -63,7 +63,7 @@ export class PackMoves {
 
   /**
    * Moves one block's worth of small packs into a block.
-   * @param after Only packs with greater ids are looked at. @param lastSave Only those of saves up to this one: of
+   * @param after Only packs with greater ids are looked at. @param lastSave Only packs of saves up to this serial: of
    * later ones there may be packs that are still in the rows.
    * @returns the last one moved, or null when there are none that are worth it.
    */

@@ -1,6 +1,6 @@
 /**
  * Puts a backup in the place of a state's file. The replaced file, damaged or not, stays beside it; handles that have
- * it open get STATE_REPLACED at their next call, so that no save goes to a file that nobody will read.
+ * it open get STATE_REPLACED at their next call, so that no save goes to a file that is never read.
  */
 import { randomUUID } from 'node:crypto'
 import { link, rename, rm, stat } from 'node:fs/promises'

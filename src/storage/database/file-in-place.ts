@@ -12,7 +12,7 @@ export class FileInPlace {
   }
 
   /**
-   * To be called before the file is opened: only so can what was opened be told from what came later. Makes one that
+   * To be called before the file is opened: only so can the opened file be told from a later one. Makes a file that
    * is missing.
    * @throws DATA_FOLDER_UNUSABLE for what is not a file; the system's error for an unreadable file.
    */

@@ -47,8 +47,8 @@ export async function openSqliteFile(path: string, options: SqliteFileOptions): 
 }
 
 /**
- * As `openSqliteFile`, of the file that is under the path. Another may come there meanwhile, by a restore: then the
- * one that was opened is nobody's.
+ * As `openSqliteFile`, of the file that is under the path. A restore may replace the file meanwhile: then the
+ * opened file belongs to no database.
  */
 export async function openInPlace(
   path: string,

@@ -27,7 +27,7 @@ import type { FromWorker, ToWorker, WorkerSetup } from './write-messages.ts'
 /** Bytes of each of a copy's two buffers: the disk fills one while the client takes the other. */
 const COPY_BUFFER_BYTES = 256 * 1024
 /**
- * The part of the memory that bytes may take which wait for the disk. What is dirty cannot be given to others, and
+ * The part of the memory that bytes may take which wait for the disk. Dirty memory cannot be given to others, and
  * within a container's limit not every kernel holds writers back in time (cgroup v1 does not).
  */
 const UNFLUSHED_PART = 8
