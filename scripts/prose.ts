@@ -1,7 +1,4 @@
-/**
- * Keeps worn phrases and over-long comments out of sources, tests and docs. What is left of them from earlier is
- * counted by folder in LEFT, whose numbers may only go down.
- */
+/** Keeps worn phrases and over-long comments out of sources, tests and docs. Lists each place, and exits 1. */
 import { globSync, readFileSync } from 'node:fs'
 
 const MAX_COMMENT_COLUMNS = 120
@@ -10,18 +7,13 @@ const MAX_COMMENT_COLUMNS = 120
 const WORN: readonly { pattern: RegExp; instead: string }[] = [
   { pattern: /(?<!there )\b(is|are|was|were) no (?!longer|more|such|other)[a-z]/i, instead: '"is not a ..."' },
   { pattern: /\b(somebody|nobody)\b/i, instead: 'the process, caller or person that is meant' },
-  { pattern: /\b(one|those) (that|who|of)\b/i, instead: 'the noun that is meant' },
+  { pattern: /\b(one|those) (that|who)\b|\bthose of\b/i, instead: 'the noun that is meant' },
   { pattern: /\bthat of\b/i, instead: 'the noun that is meant' },
   { pattern: /\bwho (only|looks|asks|waits|has|reads|saves)\b/i, instead: '"a reader that ...", "callers that ..."' },
   { pattern: /(^|[.:;(] )what (is|was|are|were)\b/i, instead: 'the noun that is meant' },
 ]
 
-/** Lines with a worn phrase that are still there, by top folder. */
-const LEFT: Readonly<Record<string, number>> = { src: 18, test: 1, docs: 0, bench: 0, scripts: 0 }
-
-const counts: Record<string, number> = {}
 const found: string[] = []
-const tooLong: string[] = []
 for (const path of globSync('{src,test,bench,scripts,docs}/**/*.{ts,tsx,js,md}').toSorted()) {
   if (path === 'scripts/prose.ts' || path.startsWith('docs/reference/')) continue
   for (const [index, line] of readFileSync(path, 'utf8').split('\n').entries()) check(path, index + 1, line)
@@ -32,30 +24,14 @@ function check(path: string, line: number, text: string): void {
   const comment = isMarkdown ? text : (/(?:^\s*|\s)(\/\/|\/?\*\*? )(.*)$/.exec(text)?.[2] ?? '')
   const place = `${path}:${line}`
   if (!isMarkdown && /^\s*(\/\/|\/?\*)/.test(text) && text.length > MAX_COMMENT_COLUMNS && !/https?:\/\//.test(text)) {
-    tooLong.push(`${place}: a comment of ${text.length} columns; ${MAX_COMMENT_COLUMNS} are allowed`)
+    found.push(`${place}: a comment of ${text.length} columns; ${MAX_COMMENT_COLUMNS} are allowed`)
   }
   const literals = [...text.matchAll(/(['`])((?:(?!\1).)*)\1/g)].map((match) => match[2] ?? '')
   // A literal without a space is a value, such as an id or a status.
   const strings = isMarkdown ? '' : literals.filter((literal) => literal.includes(' ')).join(' ')
   const worn = WORN.find(({ pattern }) => pattern.test(comment) || pattern.test(strings))
-  if (!worn) return
-  const folder = path.split('/')[0] ?? ''
-  counts[folder] = (counts[folder] ?? 0) + 1
-  found.push(`${place}: ${text.trim().slice(0, 120)}\n    instead: ${worn.instead}`)
+  if (worn) found.push(`${place}: ${text.trim().slice(0, 120)}\n    instead: ${worn.instead}`)
 }
 
-const more = Object.entries(counts).filter(([folder, count]) => count > (LEFT[folder] ?? 0))
-const fewer = Object.entries(LEFT).filter(([folder, count]) => (counts[folder] ?? 0) < count)
-if (process.argv.includes('--list')) for (const line of found) console.log(line)
-for (const line of tooLong) console.error(line)
-for (const [folder, count] of more) {
-  console.error(
-    `${folder}/ has ${count} lines with worn phrases, ${LEFT[folder] ?? 0} are allowed: scripts/prose.ts --list`,
-  )
-}
-for (const [folder] of fewer) {
-  console.log(
-    `${folder}/ has ${counts[folder] ?? 0} lines with worn phrases left: lower its number in scripts/prose.ts`,
-  )
-}
-if (tooLong.length + more.length > 0) process.exitCode = 1
+for (const line of found) console.error(line)
+if (found.length > 0) process.exitCode = 1

@@ -8,8 +8,8 @@ import type { StateManager } from '../state/index.ts'
 import { metadataOf } from './record.ts'
 
 /**
- * Sees to it that none of the builds is of another template. One that is not there any more has moved, or was given
- * up: its builds are this template's then. Links lead to the same template.
+ * Refuses builds of another template. A template that no longer exists has moved or was given up: its builds then
+ * belong to this template. Links lead to the same template.
  * @param template As records name it.
  * @throws BUILD_NAME_TAKEN.
  */

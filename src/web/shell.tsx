@@ -53,7 +53,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   )
 }
 
-/** Builds are hidden from people who only share files, until the first build exists. */
+/** The navigation. The place of builds appears with the first build. */
 function Places({ path, hasBuilds }: { path: string; hasBuilds: boolean }) {
   const isHere = (href: string) => (href === '/' ? path === '/' : path.startsWith(href))
   return (

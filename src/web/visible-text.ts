@@ -1,5 +1,5 @@
 /**
- * Text that somebody else wrote, shown so that it cannot deceive: `inv<RIGHT-TO-LEFT OVERRIDE>fdp.exe` would read
+ * Text by another person, shown so that it cannot deceive: `inv<RIGHT-TO-LEFT OVERRIDE>fdp.exe` would read
  * `invexe.pdf`. Characters that change the direction, are invisible or control something stand as their code point.
  */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu

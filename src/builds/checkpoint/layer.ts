@@ -11,8 +11,8 @@ const layerSchema = z.object({
    */
   name: z.string().regex(NAME),
   /**
-   * Of the fingerprint's steps: the hash of all that led to it. Empty: another build has begun anew, nobody looks for
-   * it.
+   * The hash of the fingerprint's steps that led to it. Empty: another build has begun anew, so the layer is never
+   * looked up.
    */
   key: z.string(),
   /** The backing layer, which has all bytes that this image lacks; null: the image has all bytes. */

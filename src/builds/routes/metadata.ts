@@ -1,5 +1,5 @@
 /**
- * What `holdfast build` keeps in a build's metadata, as far as it is shown, field by field: what is of no use is
+ * What `holdfast build` keeps in a build's metadata, as far as it is shown, field by field: an unusable field is
  * null.
  */
 import { z } from 'zod'

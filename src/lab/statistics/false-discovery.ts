@@ -1,6 +1,6 @@
 /**
- * Benjamini and Hochberg (1995): p-values adjusted for their number, so that of the differences that a
- * matrix calls, on average no more than the level are false. Same order as given.
+ * Benjamini and Hochberg (1995): p-values adjusted for their number, so that on average at most the
+ * level's share of a matrix's discoveries is false. Same order as given.
  */
 export function adjustForMany(ps: readonly number[]): number[] {
   const order = ps.map((_, index) => index).toSorted((a, b) => (ps[b] ?? 1) - (ps[a] ?? 1))

@@ -114,7 +114,7 @@ function Notices({ build }: { build: Build }) {
 /** The effect of building it again; `null` where a rebuild makes no sense. */
 function tellGoOn(build: Build): string | null {
   const kept = 'Steps that are complete are kept wherever the builder allows it.'
-  if (isAbandoned(build)) return `Nobody works on this build any more. To go on, build it again. ${kept}`
+  if (isAbandoned(build)) return `No process works on this build any more. To go on, build it again. ${kept}`
   if (build.workedOnBy === 'packer') {
     return 'Holdfast was ended and Packer goes on by itself. Build it again to follow it and to have the rest recorded.'
   }
