@@ -174,8 +174,8 @@ describe('the conformance suite', () => {
     [ReusesChunksTooSoon, 'copies in order and one chunk at a time'],
     [IgnoresTheEnd, 'says that a blob is missing or too short'],
     [KeepsTheCallersMemory, 'gives back what it was given, to both handles, with its size and hash'],
-    [HashesOnlyWhatIsNew, 'goes on with a blob that was left, in another process too'],
-    [DropsWhatItLeaves, 'goes on with a blob that was left, in another process too'],
+    [HashesOnlyWhatIsNew, 'resumes a blob that was left, in another process too'],
+    [DropsWhatItLeaves, 'resumes a blob that was left, in another process too'],
     [FlushesTooEarly, 'has what was flushed, however the writer ended'],
     [SweepsWhatIsWritten, 'does not sweep what is being written or has just been'],
   ]
