@@ -141,6 +141,8 @@ async function buildLoaded(
   const upToDate = await allUpToDate(manager, template, wanted, request)
   if (upToDate) {
     for (const outcome of upToDate) listener.ended(outcome)
+    // A kill after the last record, and before the template's removal, leaves one behind.
+    await sweepDerivedFiles(template.folder)
     return upToDate
   }
   await validateTemplate(packer, template, request)

@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { SELF } from '../../src/base/index.ts'
 import { metadataOf } from '../../src/builds/index.ts'
+import { DerivedFile } from '../../src/builds/template/index.ts'
 import { finish, until, Workshop } from './support/workshop.ts'
 
 describe('a build with three steps', () => {
@@ -25,6 +27,8 @@ describe('a build with three steps', () => {
     assert.match(build.provisioners[1]?.output ?? '', /^said, by two$/)
     assert.equal(build.templateHash, metadataOf(build)?.fingerprint.final)
 
+    // As a kill leaves it after the last record: the template of a process that is gone.
+    await DerivedFile.write(shop.folder, { text: '', suffix: '.pkr.hcl' }, { ...SELF, started: '1' })
     const again = await shop.build('steps.pkr.hcl')
     assert.deepEqual([again.status, again.out], [0, 'steps/null.a: up to date\n'])
     assert.equal(shop.read('count'), 'one\ntwo\nthree\n')
