@@ -90,6 +90,15 @@ function extendedValue(given: string | undefined): string | null {
   throw invalid('filename*', `${JSON.stringify(given.slice(0, 200))} is not a value such as UTF-8''na%C3%AFve.txt`)
 }
 
-function lastSegment(path: string): string {
+export function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** A filename without what clients escape in a header: browsers as the HTML standard says, others as RFC 822 says. */
+export function withoutEscapes(filename: string): string {
+  return filename
+    .replaceAll('%22', '"')
+    .replaceAll(/%0D/gi, '\r')
+    .replaceAll(/%0A/gi, '\n')
+    .replaceAll(/\\(["\\])/g, '$1')
 }

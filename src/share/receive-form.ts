@@ -6,7 +6,7 @@ import type { BlobWriter } from '../storage/index.ts'
 import { BodyDigests } from './body-digests.ts'
 import { invalid } from './fields.ts'
 import { MultipartReader, type PartSink } from './multipart.ts'
-import type { PartHeaders } from './part-headers.ts'
+import { lastSegment, withoutEscapes, type PartHeaders } from './part-headers.ts'
 import { receive, release, type OnBytes } from './receive-body.ts'
 import { requireBareFile, requireWholeFile } from './whole-file.ts'
 
@@ -25,7 +25,7 @@ const FILE_FIELD = 'file'
 /** Uploaders for web pages (Uppy) repeat in these what the headers of the file's part say. */
 const NAME_FIELD = 'name'
 const TYPE_FIELD = 'type'
-const REPEATING_FIELDS = [NAME_FIELD, TYPE_FIELD, 'relativePath']
+const REPEATING_FIELDS: readonly string[] = [NAME_FIELD, TYPE_FIELD, 'relativePath']
 
 /**
  * @param allowedFields the fields that the form may have besides `file`, and besides fields that repeat its headers.
@@ -74,7 +74,7 @@ class FormParts {
         `the file ${quote(headers.filename)} is in the field ${quote(headers.name)}, expected 'file'`,
       )
     }
-    if (![...this.#allowedFields, ...REPEATING_FIELDS].includes(headers.name)) {
+    if (!this.#allowedFields.includes(headers.name) && !REPEATING_FIELDS.includes(headers.name)) {
       throw invalid('form', describeUnknownName(headers.name, [FILE_FIELD, ...this.#allowedFields]))
     }
     if (this.#fields.has(headers.name)) throw invalid(headers.name, 'the form has it twice')
@@ -84,11 +84,16 @@ class FormParts {
   /** @throws INVALID_REQUEST when there was no file. */
   form(): UploadForm {
     if (!this.#file) throw invalid('form', "it has no file in a field named 'file'")
-    const filename = this.#file.filename ?? ''
-    const contentType = this.#file.contentType ?? ''
-    requireSame(NAME_FIELD, this.#fields.get(NAME_FIELD), filename)
-    requireSame(TYPE_FIELD, this.#fields.get(TYPE_FIELD)?.toLowerCase(), contentType.toLowerCase())
-    return { filename, contentType, fields: this.#fields }
+    const { filename, contentType } = this.#file
+    const name = this.#fields.get(NAME_FIELD)
+    requireSame(NAME_FIELD, name, filename ?? '', (text) => withoutEscapes(lastSegment(text)))
+    requireSame(TYPE_FIELD, this.#fields.get(TYPE_FIELD), contentType ?? '', (text) => text.toLowerCase())
+    // The field holds the name as it is: a header can not tell an escaped quote from a name with %22 in it.
+    return {
+      filename: name ? lastSegment(name) : (filename ?? ''),
+      contentType: contentType ?? '',
+      fields: this.#fields,
+    }
   }
 
   #beginFile(headers: PartHeaders): PartSink {
@@ -131,8 +136,13 @@ class FormParts {
 }
 
 /** A name or type that differs is meant for something else, and must not be dropped. @throws INVALID_REQUEST */
-function requireSame(field: string, given: string | undefined, ofPart: string): void {
-  if (!given || given === ofPart) return
+function requireSame(
+  field: string,
+  given: string | undefined,
+  ofPart: string,
+  normalize: (text: string) => string,
+): void {
+  if (!given || normalize(given) === normalize(ofPart)) return
   throw invalid(field, `it is ${quote(given)}, but the file's part says ${quote(ofPart)}`)
 }
 

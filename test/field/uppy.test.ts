@@ -81,4 +81,18 @@ describe('Uppy in Chromium', { skip: NO_BROWSER }, () => {
     })
     await assertArrived((JSON.parse(answer) as { id: string }).id)
   })
+
+  for (const [name, stored] of [
+    ['a"b.txt', 'a"b.txt'],
+    ['a%22b.txt', 'a%22b.txt'],
+    ['a\\\\b.txt', 'a\\\\b.txt'],
+    ['folder/b.txt', 'b.txt'],
+  ] as const)
+    it(`uploads ${name} by form`, async () => {
+      const endpoint = '/api/entry?expiration=2999-12-31T00:00:00Z'
+      const { answer } = await uploadBy('form', { endpoint, fieldName: 'file' }, { name })
+      const { id } = JSON.parse(answer) as { id: string }
+      const { filename } = (await server.owner(`/api/files/${id}`)).json<FileView>()
+      assert.equal(filename, stored)
+    })
 })

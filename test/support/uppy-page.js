@@ -7,7 +7,7 @@ import XHRUpload from '@uppy/xhr-upload'
 const content = new Uint8Array(5_000_003).map((_, index) => (index * 31 + (index >> 8)) % 256)
 
 /** Uploads one file. `answer`: the header `Holdfast-File-Id`, or the body of the form's answer. */
-globalThis.uploadBy = async (plugin, options, { pauseOnceAt } = {}) => {
+globalThis.uploadBy = async (plugin, options, { pauseOnceAt, name = 'Größe übel.bin' } = {}) => {
   const uppy = new Uppy()
   let answer = null
   let isPaused = false
@@ -29,7 +29,7 @@ globalThis.uploadBy = async (plugin, options, { pauseOnceAt } = {}) => {
     uppy.pauseAll()
     setTimeout(() => uppy.resumeAll(), 50)
   })
-  uppy.addFile({ name: 'Größe übel.bin', type: 'application/x-holdfast', data: new Blob([content]) })
+  uppy.addFile({ name, type: 'application/x-holdfast', data: new Blob([content]) })
   const { failed } = await uppy.upload()
   if (failed.length > 0) throw new Error(failed[0].error)
   return { answer, isPaused }

@@ -3,7 +3,7 @@
  * each old cluster before the guest may overwrite it. A dirty bitmap that begins at the same moment knows what to
  * copy the next time. https://www.qemu.org/docs/master/interop/live-block-operations.html
  *
- * All objects in QEMU bear our prefix; leftovers of an earlier copy that was killed are cleared away first.
+ * All objects that this makes in QEMU have our prefix; leftovers of a copy that was killed are removed first.
  */
 import { rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** Checks of a file before it is sent, so that no upload is refused after an hour. */
+/** Checks of a file before it is sent, so that the user learns of a limit at once and not after an hour. */
 import { ApiError } from '../api-error.ts'
 import { formatApart, formatBytes, plural } from '../format.ts'
 import type { Job } from './queue.ts'

@@ -74,7 +74,7 @@ const ICONS: Record<UploadState, IconName> = {
 }
 
 function Row<J extends Job, R>({ item, queue, linksOf }: RowProps<J, R>) {
-  // React skips an element that is the same as last time: only rows that change are drawn.
+  // Preact skips an element that is the same as last time: only rows that change are drawn.
   return useMemo(
     () => (
       <li class={`upload ${item.state}`}>
