@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { createLog, formatBytes, systemClock } from '../base/index.ts'
 import { Files, shareMigrations, verifyFiles, type Finding } from '../share/index.ts'
-import { FilesystemBlobs, inspectDataFolder, openSqlite } from '../storage/index.ts'
+import { inspectDataFolder, openBlobs, openSqlite } from '../storage/index.ts'
 import { addConfigFlags, readConfig } from './config-flags.ts'
 
 const EXIT_DAMAGE_FOUND = 1
@@ -17,7 +17,8 @@ export function registerVerify(program: Command): void {
     await using closing = new AsyncDisposableStack()
     const database = await openSqlite(folder.databasePath, { migrations: shareMigrations, readOnly: true })
     closing.defer(() => database.close())
-    const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: true, log: await createLog('silent') })
+    const blobs = await openBlobs(folder.path, { durable: true, log: await createLog('silent') })
+    closing.defer(() => blobs.close())
     const counts = { ok: 0, missing: 0, damaged: 0, orphaned: 0 }
     for await (const finding of verifyFiles(new Files(database, blobs, systemClock), blobs)) {
       counts[finding.state] += 1

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createMetrics, HoldfastError, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
 import { Share, shareMigrations } from '../share/index.ts'
-import { FilesystemBlobs, openDataFolder, openSqlite, type BlobStore } from '../storage/index.ts'
+import { openBlobs, openDataFolder, openSqlite, type BlobStore } from '../storage/index.ts'
 import { createApp } from './app.ts'
 import { authMigrations } from './auth/tables.ts'
 import { Draining, waitFor } from './draining.ts'
@@ -50,7 +50,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     onMended: (problem) => log.error({ problem }, 'the indexes of the database were damaged and have been made anew'),
   })
   opened.defer(() => database.close())
-  const blobs = new FilesystemBlobs({ dataFolder: folder.path, durable: config.fsync, log })
+  const blobs = await openBlobs(folder.path, { durable: config.fsync, log })
   opened.defer(() => blobs.close())
   if (isNewDatabase) await warnOfLostDatabase(blobs, log)
   const metrics = createMetrics()

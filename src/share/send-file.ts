@@ -34,16 +34,19 @@ export async function sendFile(response: ServerResponse, sending: Sending): Prom
     response.end()
     return
   }
-  const sink = writeTo(response)
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new Error('the client went away')))
+  const sink = writeTo(response, gone.signal)
   try {
     for (const { preamble, range } of parts.list) {
       if (preamble) await sink(preamble)
       let position = range.start
-      await blobs.copy(key, range, async (chunk) => {
+      const send = async (chunk: Uint8Array) => {
         await sink(chunk)
         sending.onSent({ start: position, end: position + chunk.length })
         position += chunk.length
-      })
+      }
+      await blobs.copy(key, range, send, gone.signal)
     }
     response.end(parts.epilogue)
   } catch (error) {
@@ -90,14 +93,13 @@ function describe(range: ByteRange, sizeBytes: number): string {
 }
 
 /** Resolves each write when the socket has taken it, which is the backpressure; rejects when the client is gone. */
-function writeTo(response: ServerResponse): ChunkSink {
-  const gone = new Promise<never>((_, reject) => {
-    response.once('close', () => reject(new Error('the client went away')))
-  })
-  gone.catch(() => {})
+function writeTo(response: ServerResponse, signal: AbortSignal): ChunkSink {
+  const gone = Promise.withResolvers<never>()
+  gone.promise.catch(() => {})
+  signal.addEventListener('abort', () => gone.reject(signal.reason))
   return (chunk) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     response.write(chunk, (error) => (error ? reject(error) : resolve()))
-    return Promise.race([promise, gone])
+    return Promise.race([promise, gone.promise])
   }
 }

@@ -56,7 +56,8 @@ export class Share {
   readonly sweeper: Sweeper
   readonly #deps: ShareDependencies
   readonly #uploads: Uploads
-  readonly #resumable: ResumableUploads
+  /** null: the blob store cannot resume, and there are no tus routes. */
+  readonly #resumable: ResumableUploads | null
 
   constructor(deps: ShareDependencies) {
     const { database, blobs, clock, log, metrics } = deps
@@ -70,18 +71,21 @@ export class Share {
     this.tracker = new UploadTracker(clock, metrics)
     this.transfers = new Transfers(metrics)
     this.#uploads = new Uploads({ blobs, files: this.files, freeSpace: this.freeSpace, tracker: this.tracker, log })
-    this.#resumable = new ResumableUploads({
-      rows: new ResumableRows(database, clock),
-      uptime,
-      quarantineMs: deps.keepDeletedMs,
-      blobs,
-      files: this.files,
-      freeSpace: this.freeSpace,
-      tracker: this.tracker,
-      clock,
-      log,
-      lifetimeMs: deps.uploadLifetimeMs,
-    })
+    this.#resumable =
+      blobs.resumable &&
+      new ResumableUploads({
+        resumable: blobs.resumable,
+        rows: new ResumableRows(database, clock),
+        uptime,
+        quarantineMs: deps.keepDeletedMs,
+        blobs,
+        files: this.files,
+        freeSpace: this.freeSpace,
+        tracker: this.tracker,
+        clock,
+        log,
+        lifetimeMs: deps.uploadLifetimeMs,
+      })
     const { files, trash } = this
     const orphans = new Orphans({ database, blobs, files, uploads: this.#uploads, uptime, log })
     this.sweeper = new Sweeper({
@@ -120,9 +124,12 @@ export class Share {
     await app.register(async (scope) =>
       uploadRoutes(scope, { uploads: this.#uploads, files, guestLinks, settings, clock, maxFileBytes }),
     )
-    await app.register(async (scope) =>
-      tusRoutes(scope, { uploads: this.#resumable, guestLinks, settings, clock, maxFileBytes }),
-    )
+    const resumable = this.#resumable
+    if (resumable) {
+      await app.register(async (scope) =>
+        tusRoutes(scope, { uploads: resumable, guestLinks, settings, clock, maxFileBytes }),
+      )
+    }
     await app.register(async (scope) => downloadRoutes(scope, { files, blobs, downloads, unlocking, transfers }))
     await app.register(async (scope) => unlockRoutes(scope, files, unlocking))
   }

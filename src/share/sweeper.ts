@@ -26,7 +26,7 @@ export interface SweeperDependencies {
   files: Files
   blobs: BlobStore
   orphans: Orphans
-  resumable: ResumableUploads
+  resumable: ResumableUploads | null
   trash: Trash
   guestLinks: GuestLinks
   uptime: Uptime
@@ -92,7 +92,7 @@ export class Sweeper {
     const swept = {
       leftovers: await this.#attempt(async () => blobs.removeLeftovers(async (key) => files.hasBlob(key))),
       orphanedBlobs: await this.#attempt(async () => orphans.sweep()),
-      abandonedUploads: await this.#attempt(async () => resumable.sweep()),
+      abandonedUploads: await this.#attempt(async () => resumable?.sweep() ?? 0),
       purgedFiles: await this.#attempt(async () => trash.removeOverdue()),
       purgedGuestLinks: await this.#attempt(async () => guestLinks.removeOverdue()),
     }

@@ -1,5 +1,13 @@
-export type { BlobStore, BlobWriter, ByteRange, ChunkSink, FinishedBlob, ResumableWriter } from './blobs/blob-store.ts'
-export { FilesystemBlobs } from './blobs/filesystem/filesystem-blobs.ts'
+export type {
+  BlobStore,
+  BlobWriter,
+  ByteRange,
+  ChunkSink,
+  FinishedBlob,
+  ResumableBlobs,
+  ResumableWriter,
+} from './blobs/blob-store.ts'
+export { openBlobs } from './blobs/blob-stores.ts'
 export { inspectDataFolder, makeFolder, makeFolders, openDataFolder } from './data-folder.ts'
 export type { Database, Migrations } from './database/database.ts'
 export { foldCase, openSqlite } from './database/sqlite.ts'

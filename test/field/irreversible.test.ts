@@ -340,7 +340,8 @@ describe('stored bytes without a file', { skip }, () => {
     const clock = settableClock('+5y')
     const first = await startServer({ dataFolder, args: quick, env: clock.env })
     await first.put('a.txt', 'text')
-    const orphans = () => readdirSync(join(dataFolder, 'uploads')).filter((name) => name.endsWith('.orphan')).length
+    const blobs = () => readdirSync(join(dataFolder, 'files'), { recursive: true, withFileTypes: true })
+    const orphans = () => blobs().filter((entry) => entry.isFile()).length
     {
       using database = first.database()
       database.exec('delete from files')

@@ -252,6 +252,13 @@ function expire(id: string): void {
   database.prepare('update files set expires_at = ? where id = ?').run(Date.now() - 1, id)
 }
 
+function orphansOf(database: ReturnType<typeof server.database>): unknown[] {
+  return database
+    .prepare('select blob_key from orphaned_blobs')
+    .all()
+    .map((row) => row['blob_key'])
+}
+
 describe('an expired file', () => {
   it('is 404 at once, everywhere, though its bytes are still there', async () => {
     const { id } = await server.put('old.txt', 'text')
@@ -295,9 +302,10 @@ describe('an expired file', () => {
     writeFileSync(leftover, 'leftover')
     using database = sweeping.database()
     database.prepare('update files set expires_at = ? where id = ?').run(Date.now() - 1, old.id)
-    await eventually(() => ![oldPath, orphan, leftover].some((path) => existsSync(path)))
-    const quarantined = join(sweeping.dataFolder, 'uploads', `${'ab'.repeat(16)}.orphan`)
-    assert.ok(existsSync(quarantined), 'bytes that belong to no file are kept for a while')
+    await eventually(() => ![oldPath, leftover].some((path) => existsSync(path)))
+    await eventually(() => orphansOf(database).length === 1)
+    assert.deepEqual(orphansOf(database), ['ab'.repeat(16)])
+    assert.ok(existsSync(orphan), 'bytes that belong to no file are kept for a while')
     assert.equal(database.prepare('select count(*) as count from files').get()?.count, 1)
     assert.ok(existsSync(freshPath))
     upload.socket.write('text')
@@ -312,9 +320,10 @@ describe('an expired file', () => {
     const path = blobPath(file.id, sweeping)
     using database = sweeping.database()
     database.exec('create temp table before as select * from files; delete from files')
-    await eventually(() => !existsSync(path))
+    await eventually(() => orphansOf(database).length === 1)
     database.exec('insert into files select * from temp.before')
-    await eventually(() => existsSync(path))
+    await eventually(() => orphansOf(database).length === 0)
+    assert.ok(existsSync(path))
     assert.equal((await sweeping.guest(`/-${file.id}`)).text, 'kept')
   })
 

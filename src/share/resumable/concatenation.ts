@@ -5,7 +5,7 @@
  * the same file again goes on with it, after a crash too.
  */
 import { HoldfastError, type Clock } from '../../base/index.ts'
-import type { BlobStore, ResumableWriter } from '../../storage/index.ts'
+import type { BlobStore, ResumableBlobs, ResumableWriter } from '../../storage/index.ts'
 import { invalid } from '../fields.ts'
 import type { FreeSpace } from '../free-space.ts'
 import { tooLarge } from '../uploads.ts'
@@ -17,6 +17,7 @@ import type { Turns } from './turns.ts'
 export interface ConcatenationDependencies {
   rows: ResumableRows
   blobs: BlobStore
+  resumable: ResumableBlobs
   freeSpace: FreeSpace
   writers: OpenWriters
   outcomes: Outcomes
@@ -86,7 +87,7 @@ export class Concatenation {
   }
 
   async #join(final: ResumableRow, parts: readonly ResumableRow[]): Promise<ResumableRow> {
-    const { rows, blobs, writers, outcomes, turns, freeSpace } = this.#deps
+    const { rows, blobs, resumable, writers, outcomes, turns, freeSpace } = this.#deps
     using held = new DisposableStack()
     held.use(await turns.take(final.id, null))
     const left = parts.filter((part) => part.blob_key !== final.blob_key)
@@ -97,7 +98,7 @@ export class Concatenation {
       tracked.isWaiting = false
       for (const part of left) {
         await writers.close(part.id)
-        await blobs.copyUnfinished(part.blob_key, part.offset_bytes, async (chunk) => {
+        await resumable.copy(part.blob_key, part.offset_bytes, async (chunk) => {
           tracked.add(chunk.length)
           if (!writer.write(chunk)) await writer.drained()
         })

@@ -2,7 +2,7 @@
  * The writers of resumable uploads between their requests. A writer that stays open goes on with its hash; a writer
  * that was closed, by a restart or to make room, has to read the file again first.
  */
-import type { BlobStore, ResumableWriter } from '../../storage/index.ts'
+import type { BlobStore, ResumableBlobs, ResumableWriter } from '../../storage/index.ts'
 import type { ResumableRow } from './resumable-rows.ts'
 
 /** Each costs a file descriptor and the state of a hash. */
@@ -10,11 +10,13 @@ const MAX_IDLE = 64
 
 export class OpenWriters {
   readonly #blobs: BlobStore
+  readonly #resumable: ResumableBlobs
   /** The writers that no request uses, the least recently used first. */
   readonly #idle = new Map<string, ResumableWriter>()
 
-  constructor(blobs: BlobStore) {
+  constructor(blobs: BlobStore, resumable: ResumableBlobs) {
     this.#blobs = blobs
+    this.#resumable = resumable
   }
 
   /** The writer of an upload, at its offset; behind it where bytes were lost. Null when nothing is there any more. */
@@ -23,7 +25,7 @@ export class OpenWriters {
     this.#idle.delete(row.id)
     if (writer && !writer.failed.aborted && writer.sizeBytes === row.offset_bytes) return writer
     await writer?.leave()
-    return await this.#blobs.resume(row.blob_key, row.offset_bytes)
+    return await this.#resumable.resume(row.blob_key, row.offset_bytes)
   }
 
   /** Keeps a flushed writer for the next request. */

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { formatBytes, HoldfastError, type Clock, type Log } from '../../base/index.ts'
-import type { BlobStore, ResumableWriter } from '../../storage/index.ts'
+import type { BlobStore, ResumableBlobs, ResumableWriter } from '../../storage/index.ts'
 import { invalid } from '../fields.ts'
 import type { Files, NewFile } from '../files.ts'
 import type { FreeSpace } from '../free-space.ts'
@@ -28,6 +28,8 @@ const NEVER_BEGUN_AFTER_MS = 60_000
 export interface ResumableUploadsDependencies {
   rows: ResumableRows
   blobs: BlobStore
+  /** Of `blobs`. */
+  resumable: ResumableBlobs
   files: Files
   freeSpace: FreeSpace
   tracker: UploadTracker
@@ -79,7 +81,7 @@ export class ResumableUploads {
   constructor(dependencies: ResumableUploadsDependencies) {
     this.#deps = dependencies
     this.#turns = new Turns(dependencies.clock)
-    this.#writers = new OpenWriters(dependencies.blobs)
+    this.#writers = new OpenWriters(dependencies.blobs, dependencies.resumable)
     this.#outcomes = new Outcomes({ ...dependencies, writers: this.#writers })
     const parts = { writers: this.#writers, outcomes: this.#outcomes, turns: this.#turns }
     this.#givenUp = new GivenUp(dependencies.clock)
@@ -237,7 +239,7 @@ export class ResumableUploads {
   }
 
   async #store(upload: Omit<ResumableRow, 'blob_key'>): Promise<ResumableRow> {
-    const writer = await this.#deps.blobs.createResumable()
+    const writer = await this.#deps.resumable.create()
     const row = { ...upload, blob_key: writer.key }
     try {
       await this.#deps.rows.add(row)

@@ -4,52 +4,16 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { BlobStore, BlobWriter } from '../../../src/storage/index.ts'
+import type { BlobStore } from '../../../src/storage/index.ts'
 import { bytes } from '../../support/bytes.ts'
+import { ABSENT, DAMAGED, fill, hashOf, keys, read, store } from './fill-and-read.ts'
 
 export interface StorePair {
   one: BlobStore
   other: BlobStore
 }
 
-type Check = (stores: StorePair) => Promise<void>
-
-const ABSENT = 'f'.repeat(32)
-
-async function fill(writer: BlobWriter, content: Buffer, chunkBytes = 65_536): Promise<void> {
-  for (let start = 0; start < content.length; start += chunkBytes) {
-    const chunk = Buffer.from(content.subarray(start, start + chunkBytes))
-    const isReady = writer.write(chunk)
-    // The writer has copied it: what happens to it now must not matter.
-    chunk.fill(0)
-    if (!isReady) await writer.drained()
-  }
-}
-
-async function store(blobs: BlobStore, content: Buffer, chunkBytes?: number) {
-  const writer = await blobs.create()
-  await fill(writer, content, chunkBytes)
-  return await writer.finish()
-}
-
-async function read(blobs: BlobStore, key: string, start: number, end: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  await blobs.copy(key, { start, end }, async (chunk) => {
-    chunks.push(Buffer.from(chunk))
-  })
-  return Buffer.concat(chunks)
-}
-
-async function keys(blobs: BlobStore): Promise<string[]> {
-  const found: string[] = []
-  for await (const { key } of blobs.list()) found.push(key)
-  return found.toSorted()
-}
-
-const hashOf = (content: Buffer) => createHash('sha256').update(content).digest('hex')
-const damaged = { code: 'BLOB_DAMAGED' }
-
-const newKeyOfNobody = '0'.repeat(32)
+export type Check = (stores: StorePair) => Promise<void>
 
 export const BLOB_STORE_CHECKS: Record<string, Check> = {
   'gives back what it was given, to both handles, with its size and hash': async ({ one, other }) => {
@@ -112,11 +76,25 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     assert.ok(calls <= 2)
   },
 
+  'stops a copy when its signal says so': async ({ one }) => {
+    const { key } = await store(one, bytes(2_000_000))
+    const over = new AbortController()
+    let copied = 0
+    const range = { start: 0, end: 2_000_000 }
+    const sink = async (chunk: Uint8Array) => {
+      copied += chunk.length
+      over.abort(new Error('the reader has left'))
+    }
+    await assert.rejects(one.copy(key, range, sink, over.signal), /the reader has left/)
+    assert.ok(copied < 2_000_000)
+    await assert.rejects(one.copy(key, range, sink, over.signal), /the reader has left/)
+  },
+
   'says that a blob is missing or too short': async ({ one, other }) => {
-    await assert.rejects(read(one, ABSENT, 0, 1), damaged)
+    await assert.rejects(read(one, ABSENT, 0, 1), DAMAGED)
     const { key } = await store(one, bytes(1000))
-    await assert.rejects(read(other, key, 0, 1001), damaged)
-    await assert.rejects(read(other, key, 2000, 2001), damaged)
+    await assert.rejects(read(other, key, 0, 1001), DAMAGED)
+    await assert.rejects(read(other, key, 2000, 2001), DAMAGED)
     assert.equal(await one.stat(ABSENT), null)
   },
 
@@ -217,129 +195,6 @@ export const BLOB_STORE_CHECKS: Record<string, Check> = {
     }
     await Promise.all([sweep(), write()])
     assert.equal(swept, 0)
-  },
-
-  'resumes a blob that was left, in another process too': async ({ one, other }) => {
-    const content = bytes(3_000_001)
-    const writer = await one.createResumable()
-    await fill(writer, content.subarray(0, 1_200_000))
-    assert.equal(await writer.flush(), 1_200_000)
-    await fill(writer, content.subarray(1_200_000, 1_300_000))
-    assert.equal(await writer.flush(), 1_300_000)
-    await writer.leave()
-    await writer.leave()
-    assert.equal(await one.removeLeftovers(async (key) => key === writer.key), 0)
-    for (const [handle, start, end] of [
-      [other, 1_300_000, 1_300_000],
-      // What lies behind the place is cut off.
-      [one, 1_250_000, 2_000_000],
-      [other, 0, 400_000],
-      [one, 400_000, 3_000_001],
-    ] as const) {
-      const next = await handle.resume(writer.key, start)
-      assert.equal(next?.key, writer.key)
-      assert.equal(next.sizeBytes, start)
-      await fill(next, content.subarray(start, end))
-      assert.equal(await next.flush(), end)
-      assert.equal(await handle.stat(writer.key), null)
-      if (end < content.length) await next.leave()
-      else assert.equal((await next.finish()).sha256, hashOf(content))
-    }
-    assert.ok((await read(other, writer.key, 0, content.length)).equals(content))
-  },
-
-  'has what was flushed, however the writer ended': async ({ one, other }) => {
-    const content = bytes(1_000_000)
-    const writer = await one.createResumable()
-    await fill(writer, content)
-    const flushed = writer.flush()
-    assert.equal(await flushed, content.length)
-    await one.close()
-    const next = await other.resume(writer.key, content.length)
-    assert.equal(next?.sizeBytes, content.length)
-    assert.equal((await next.finish()).sha256, hashOf(content))
-  },
-
-  'says so when there are fewer bytes than it should go on behind, or none': async ({ one, other }) => {
-    const writer = await one.createResumable()
-    await fill(writer, bytes(1000))
-    await writer.flush()
-    await writer.leave()
-    const next = await other.resume(writer.key, 5000)
-    assert.equal(next?.sizeBytes, 1000)
-    await next.abort()
-    assert.equal(await one.resume(writer.key, 0), null)
-    assert.equal(await one.resume(ABSENT, 0), null)
-  },
-
-  'takes a finished blob back, and deletes a blob that was put aside': async ({ one, other }) => {
-    const content = bytes(500_000)
-    const writer = await one.createResumable()
-    await fill(writer, content)
-    await writer.finish()
-    await writer.leave()
-    const next = await other.resume(writer.key, 300_000)
-    assert.equal(next?.sizeBytes, 300_000)
-    assert.equal(await one.stat(writer.key), null)
-    await next.leave()
-    await one.delete(writer.key)
-    assert.equal(await other.resume(writer.key, 300_000), null)
-    assert.equal(await one.removeLeftovers(async () => false), 0)
-  },
-
-  'keeps what is in quarantine out of sight until it is released or deleted': async ({ one, other }) => {
-    const made: string[] = []
-    for (let count = 0; count < 2; count++) {
-      const writer = await one.create()
-      await fill(writer, bytes(1000))
-      made.push((await writer.finish()).key)
-    }
-    const [first = '', second = ''] = made
-    for (const key of [...made, newKeyOfNobody]) await one.quarantine(key)
-    const held = await Array.fromAsync(other.quarantined())
-    assert.deepEqual(held.map(({ key }) => key).toSorted(), made.toSorted())
-    assert.ok(held.every(({ sizeBytes }) => sizeBytes === 1000))
-    assert.deepEqual(await Array.fromAsync(other.list()), [])
-    assert.equal(await other.stat(first), null)
-    assert.equal(await one.removeLeftovers(async () => false), 0)
-    await other.release(first)
-    await other.release(newKeyOfNobody)
-    await other.delete(second)
-    assert.deepEqual(await one.stat(first), { key: first, sizeBytes: 1000 })
-    assert.deepEqual(await Array.fromAsync(one.quarantined()), [])
-  },
-
-  'ends what waits for a flush when the writer is given up': async ({ one }) => {
-    for (const end of ['leave', 'abort'] as const) {
-      const writer = await one.createResumable()
-      for (let round = 0; round < 40; round++) writer.write(bytes(65_536))
-      const flushed = writer.flush()
-      await Promise.all([writer[end](), flushed.catch(() => {})])
-      await assert.rejects(writer.flush(), { code: 'UPLOAD_INTERRUPTED' })
-      await one.delete(writer.key)
-    }
-  },
-
-  'copies what an unfinished blob holds, as far as it is asked to': async ({ one, other }) => {
-    const content = bytes(700_000, 'unfinished')
-    const writer = await one.createResumable()
-    await fill(writer, content)
-    await writer.flush()
-    await writer.leave()
-    for (const size of [0, 1, 262_145, content.length]) {
-      const chunks: Buffer[] = []
-      await other.copyUnfinished(writer.key, size, async (chunk) => void chunks.push(Buffer.from(chunk)))
-      assert.ok(Buffer.concat(chunks).equals(content.subarray(0, size)))
-    }
-    await assert.rejects(
-      other.copyUnfinished(writer.key, content.length + 1, async () => {}),
-      damaged,
-    )
-    await assert.rejects(
-      other.copyUnfinished(ABSENT, 1, async () => {}),
-      damaged,
-    )
-    await one.delete(writer.key)
   },
 
   'knows how much space there is': async ({ one }) => {

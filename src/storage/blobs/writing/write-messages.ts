@@ -1,4 +1,4 @@
-/** What the main thread and the write worker say to each other. Jobs and segments go by number. */
+/** What the main thread and the write thread say to each other. Jobs and segments go by number. */
 
 export interface WorkerSetup {
   /** All segments, made once; a `write` names one by its index. */
@@ -10,12 +10,12 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
-  // `resumeAt` null: create the file. n: continue the existing file after byte n.
-  | { type: 'open'; id: number; path: string; resumeAt: number | null; isResumable: boolean }
+  // `resumeAt` null: create the target. n: continue the existing target after byte n.
+  | { type: 'open'; id: number; target: string; resumeAt: number | null; isResumable: boolean }
   | { type: 'write'; id: number; segment: number; length: number }
   | { type: 'flush'; id: number }
   | { type: 'finish'; id: number }
-  | { type: 'abort'; id: number; keepsFile: boolean }
+  | { type: 'abort'; id: number; keepsTarget: boolean }
 
 export type FromWorker =
   | { type: 'opened'; id: number; sizeBytes: number }

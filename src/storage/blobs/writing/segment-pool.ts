@@ -1,4 +1,4 @@
-/** Shared memory segments for bytes on their way to the write worker: a fixed number, lent in turn. */
+/** Shared memory segments for bytes on their way to the write thread: a fixed number, lent in turn. */
 
 /** Bytes of one segment: large enough that a write costs little, small enough that many uploads share the pool. */
 export const SEGMENT_BYTES = 256 * 1024

@@ -1,8 +1,5 @@
-/**
- * The main thread's half of a write: gathers chunks into segments and hands them to the worker as fast as it takes
- * them.
- */
-import { HoldfastError, systemErrorCode } from '../../../base/index.ts'
+/** The main thread's half of a write: gathers chunks into segments, and hands them to the write thread. */
+import { HoldfastError } from '../../../base/index.ts'
 import type { FinishedBlob, ResumableWriter } from '../blob-store.ts'
 import { SEGMENT_BYTES, type Segment, type SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker } from './write-messages.ts'
@@ -10,30 +7,36 @@ import type { FromWorker, ToWorker } from './write-messages.ts'
 /** Segments that one writer may have with the worker, so that a stalled upload leaves some for the others. */
 const MAX_LENT = 4
 
-export interface FileWriterOptions {
-  id: number
+/** What a driver says of a blob that it begins or resumes. */
+export interface WriteJob {
   key: string
-  /** The file that the worker fills. */
-  partialPath: string
-  /** null: create the file. n: continue the existing file after byte n. */
+  /** Names the target to the driver's half in the write thread; for files, the path of the partial file. */
+  target: string
+  /** null: create the target. n: continue the existing target after byte n. */
   resumeAt: number | null
-  /** Whether a failure leaves the partial file. */
+  /** Whether a failure leaves the unfinished target. */
   isResumable: boolean
+  /** Makes the finished target readable under its key, durably. */
+  publish(): Promise<void>
+  /** Removes a target that the thread has already closed, published or not. */
+  discard(): Promise<void>
+  /** The error that callers see for an error of the target. */
+  translate(error: Error): Error
+}
+
+export interface SegmentWriterOptions extends WriteJob {
+  id: number
   pool: SegmentPool
   post(message: ToWorker): void
-  /** Moves the finished partial file to its place, durably. */
-  publish(): Promise<void>
-  /** Removes the file that the worker has already let go, published or not. */
-  discard(): Promise<void>
   /** Called once when the worker owes nothing more for this writer. */
   onSettled(): void
 }
 
-export class FileWriter implements ResumableWriter {
+export class SegmentWriter implements ResumableWriter {
   readonly key: string
   sizeBytes = 0
   flushedBytes = 0
-  readonly #options: FileWriterOptions
+  readonly #options: SegmentWriterOptions
   readonly #failure = new AbortController()
   readonly #opened = Promise.withResolvers<void>()
   readonly #hashed = Promise.withResolvers<string>()
@@ -47,13 +50,13 @@ export class FileWriter implements ResumableWriter {
   #flush: PromiseWithResolvers<number> | null = null
   #state: 'writing' | 'finished' | 'aborting' | 'over' = 'writing'
 
-  constructor(options: FileWriterOptions) {
+  constructor(options: SegmentWriterOptions) {
     this.#options = options
     this.key = options.key
     // A failure reaches the caller through whichever of these it awaits; the others must not count as unhandled.
     for (const { promise } of [this.#opened, this.#hashed]) promise.catch(() => {})
-    const { id, partialPath: path, resumeAt, isResumable } = options
-    options.post({ type: 'open', id, path, resumeAt, isResumable })
+    const { id, target, resumeAt, isResumable } = options
+    options.post({ type: 'open', id, target, resumeAt, isResumable })
   }
 
   get opened(): Promise<void> {
@@ -105,7 +108,7 @@ export class FileWriter implements ResumableWriter {
       await this.#options.publish()
     } catch (error) {
       await this.#discard()
-      throw error instanceof Error ? this.#translate(error) : error
+      throw error instanceof Error ? this.#options.translate(error) : error
     }
     return { key: this.key, sizeBytes: this.sizeBytes, sha256 }
   }
@@ -146,7 +149,7 @@ export class FileWriter implements ResumableWriter {
 
   /** Ends the writer with an error: the worker's, or the worker's death. */
   fail(cause: Error): void {
-    const error = this.#translate(cause)
+    const error = this.#options.translate(cause)
     this.#state = 'over'
     // A dead worker returns nothing; a living one has returned all before it says that it failed.
     for (const segment of this.#lent.values()) this.#options.pool.giveBack(segment)
@@ -160,14 +163,14 @@ export class FileWriter implements ResumableWriter {
     this.#aborted.resolve()
   }
 
-  async #giveUp(keepsFile: boolean): Promise<void> {
+  async #giveUp(keepsTarget: boolean): Promise<void> {
     if (this.#state !== 'writing') return
     this.#state = 'aborting'
     this.#release()
     this.#endFlush(this.#over())
     this.#drain?.reject(this.#over())
     this.#drain = null
-    this.#options.post({ type: 'abort', id: this.#options.id, keepsFile })
+    this.#options.post({ type: 'abort', id: this.#options.id, keepsTarget })
     await this.#aborted.promise
   }
 
@@ -256,21 +259,5 @@ export class FileWriter implements ResumableWriter {
     this.#current = null
     this.#filledBytes = 0
     this.#overflow = null
-  }
-
-  #translate(error: Error): Error {
-    const code = systemErrorCode(error)
-    const kept = this.#options.isResumable ? 'what had arrived is kept' : 'nothing of it was kept'
-    if (code === 'EFBIG') {
-      return new HoldfastError('TOO_LARGE', `the disk takes no file that large: the upload was stopped and ${kept}`, {
-        hint: 'FAT32 ends at 4 GB: put the data folder on another file system. Or raise the limit of `ulimit -f`.',
-        cause: error,
-      })
-    }
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
-    return new HoldfastError('NO_SPACE', `the disk is full: the upload was stopped and ${kept}`, {
-      hint: 'Free some space, or delete files that are no longer needed, and upload again.',
-      cause: error,
-    })
   }
 }
