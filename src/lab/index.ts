@@ -1,4 +1,4 @@
-export { UPLOAD_WAYS, type UploadWay } from './client/uploads.ts'
+export { UPLOAD_WAYS, type UploadWay } from './requests/uploads.ts'
 export { defaultMachine, MACHINES_ALLOWED, parseMachine } from './machines/machines.ts'
 export { usingFolder } from './results/folder-errors.ts'
 export type { CellResult } from './results/result.ts'

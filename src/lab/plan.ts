@@ -6,7 +6,7 @@
  */
 import { z } from 'zod'
 import { HoldfastError } from '../base/index.ts'
-import { UPLOAD_WAYS } from './client/uploads.ts'
+import { UPLOAD_WAYS } from './requests/uploads.ts'
 import { seededRandom, shuffled } from './statistics/random.ts'
 
 const PLAN_SCHEMA = 'holdfast-lab-plan/1'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { HoldfastError, messageOf } from '../../base/index.ts'
-import { exchange } from '../client/exchange.ts'
-import { parseJson, ShareClient } from '../client/share-client.ts'
+import { exchange } from '../requests/exchange.ts'
+import { parseJson, ShareClient } from '../requests/share-client.ts'
 import type { PreparedTarget, Target } from './target.ts'
 
 const ANSWER_TIMEOUT_MS = 10_000
