@@ -3,15 +3,19 @@
  * sends it: what the share has is never sent again, be it a whole file or the first part of one.
  */
 import { stat } from 'node:fs/promises'
-import { createRetry, formatBytes, HoldfastError, messageOf, type Retry, type Secret } from '../base/index.ts'
-import { TusClient, type StoredFile } from './publish/tus-client.ts'
-import { UploadRecords } from './publish/upload-records.ts'
+import { formatBytes, HoldfastError, messageOf } from '../base/index.ts'
+import {
+  HoldfastClient,
+  type ClientOptions,
+  type LocalFile,
+  type StoredFile,
+  type UploadOptions,
+} from '../client/index.ts'
+import { UploadRecords } from './upload-records.ts'
 
-export interface PublishableFile {
-  path: string
+export interface PublishableFile extends LocalFile {
   /** Lower-case hex. */
   sha256: string
-  sizeBytes: number
 }
 
 export interface PublishedFile {
@@ -27,26 +31,14 @@ export interface PublishProgress {
   sizeBytes: number
 }
 
-export interface PublishOptions {
-  /** The share as its users open it: `https://files.example.org`. */
-  url: string
-  /** An API token of the share. */
-  token: Secret
+export interface PublishOptions extends Omit<ClientOptions, 'tokenSource'>, Pick<UploadOptions, 'keepMs'> {
   /** Holds a small file for each upload; made when missing. Keep it, and a killed publish goes on. */
   resumeFolder: string
-  signal: AbortSignal
   onProgress?: (progress: PublishProgress) => void
-  /** How long the share shall keep each file, ms from its upload's begin; at least an hour. Default: for ever. */
-  keepMs?: number
-  /** Tries in a row that may fail without a byte of progress. Default 8, which is one to two minutes. */
-  retries?: number
-  /** Longest first wait between two of them, ms, doubled for each further one. Default 500. */
-  initialDelayMs?: number
 }
 
-const MAX_DELAY_MS = 30_000
-/** As a share takes it: docs/guide/share.md. */
-const NEVER = new Date('2999-12-31T00:00:00Z')
+/** As messages name it. */
+const TOKEN_SOURCE = 'HOLDFAST_PUBLISH_TOKEN'
 
 /**
  * Uploads files one after the other, in the order given. A file that the share holds under its recorded link is not
@@ -60,7 +52,7 @@ export async function publishArtifacts(
   artifacts: readonly PublishableFile[],
   options: PublishOptions,
 ): Promise<PublishedFile[]> {
-  const client = new TusClient(options.url, options.token, options.signal)
+  const client = new HoldfastClient({ ...options, tokenSource: TOKEN_SOURCE })
   const publisher = new Publisher(client, options)
   const published: PublishedFile[] = []
   for (const artifact of artifacts) {
@@ -71,72 +63,40 @@ export async function publishArtifacts(
 }
 
 class Publisher {
-  readonly #client: TusClient
+  readonly #client: HoldfastClient
   readonly #options: PublishOptions
   readonly #records: UploadRecords
-  readonly #retry: Retry
-  /** Where the share was seen to stand with the file that is being sent, bytes. */
-  #furthest = 0
 
-  constructor(client: TusClient, options: PublishOptions) {
+  constructor(client: HoldfastClient, options: PublishOptions) {
     this.#client = client
     this.#options = options
     this.#records = new UploadRecords(options.resumeFolder)
-    this.#retry = createRetry({
-      isTransient: (error) => error instanceof HoldfastError && error.retryable,
-      retries: options.retries ?? 8,
-      initialDelayMs: options.initialDelayMs ?? 500,
-      maxDelayMs: MAX_DELAY_MS,
-    })
   }
 
   async publish(artifact: PublishableFile): Promise<StoredFile> {
-    const { fileId } = await this.#records.find(artifact, this.#client.share)
-    const known = fileId === null ? null : await this.#retrying(async () => this.#client.file(fileId))
-    if (known && isSame(known, artifact)) {
-      this.#report(artifact, artifact.sizeBytes)
-      return known
-    }
-    if (fileId !== null) await this.#records.forget(artifact, this.#client.share)
-    let uploaded: string | null = null
-    this.#furthest = 0
-    // Each turn ends with the file, or with some progress, after which patience begins anew.
-    while (uploaded === null) uploaded = await this.#retrying(async () => this.#advance(artifact))
-    return await this.#verify(artifact, uploaded)
-  }
-
-  /** Sends what the share has not. @returns the id of the file, or null when the last try has brought it on. */
-  async #advance(artifact: PublishableFile): Promise<string | null> {
-    const { upload, offset, fileId } = await this.#open(artifact)
-    if (fileId !== null) return fileId
-    this.#report(artifact, offset)
-    if (offset > this.#furthest) {
-      this.#furthest = offset
-      return null
-    }
-    const { path, sizeBytes: end } = artifact
-    const onSent = (bytes: number) => this.#report(artifact, offset + bytes)
-    return (await this.#client.append(upload, { path, start: offset, end, onSent })).fileId
-  }
-
-  /** The upload that was begun before, or a new one. */
-  async #open(artifact: PublishableFile) {
     const { share } = this.#client
-    const { uploadUrl } = await this.#records.find(artifact, share)
-    if (uploadUrl !== null) {
-      const upload = this.#client.ownUrl(uploadUrl)
-      const state = await this.#client.find(upload)
-      if (state) return { upload, ...state }
+    const { fileId, uploadUrl } = await this.#records.find(artifact, share)
+    if (fileId !== null) {
+      const known = await this.#client.file(fileId)
+      if (known && isSame(known, artifact)) {
+        this.#report(artifact, artifact.sizeBytes)
+        return known
+      }
+      await this.#records.forget(artifact, share)
     }
     const { keepMs } = this.#options
-    const upload = await this.#client.create(artifact, keepMs === undefined ? NEVER : new Date(Date.now() + keepMs))
-    await this.#records.save(artifact, share, { uploadUrl: upload.href, fileId: null })
-    return { upload, offset: 0, fileId: null }
+    const uploaded = await this.#client.upload(artifact, {
+      resume: fileId === null ? uploadUrl : null,
+      onBegun: async (upload) => this.#records.save(artifact, share, { uploadUrl: upload.href, fileId: null }),
+      onProgress: (sentBytes) => this.#report(artifact, sentBytes),
+      ...(keepMs !== undefined && { keepMs }),
+    })
+    return await this.#verify(artifact, uploaded)
   }
 
   async #verify(artifact: PublishableFile, fileId: string): Promise<StoredFile> {
     const { share } = this.#client
-    const stored = await this.#retrying(async () => this.#client.file(fileId))
+    const stored = await this.#client.file(fileId)
     if (stored && isSame(stored, artifact)) {
       await this.#records.save(artifact, share, { uploadUrl: null, fileId })
       return stored
@@ -151,22 +111,12 @@ class Publisher {
         },
       )
     }
-    await this.#retrying(async () => this.#client.remove(fileId))
+    await this.#client.remove(fileId)
     throw new HoldfastError(
       'PUBLISH_FAILED',
       `the share at ${share.origin} stored other bytes of ${artifact.path} than the build made: SHA-256 ${stored.sha256} (${formatBytes(stored.sizeBytes)}), expected ${artifact.sha256} (${formatBytes(artifact.sizeBytes)}); they were removed there`,
       { hint: 'The file may have been changed since it was built: build it again.' },
     )
-  }
-
-  async #retrying<T>(task: () => Promise<T>): Promise<T> {
-    const { signal } = this.#options
-    try {
-      return await this.#retry(task, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      throw error
-    }
   }
 
   #report({ path, sizeBytes }: PublishableFile, sentBytes: number): void {

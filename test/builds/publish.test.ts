@@ -1,9 +1,7 @@
 /** Artifacts on their way to a real share, with kills on both sides, and to what is not a share. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect, createServer as createConnectionServer, type AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Secret } from '../../src/base/index.ts'
@@ -13,6 +11,7 @@ import {
   type PublishOptions,
   type PublishProgress,
 } from '../../src/builds/publish.ts'
+import { withListener } from '../helpers/listener.ts'
 import { startProgram } from '../helpers/program.ts'
 import { bytes, generate, sha256, sha256Of } from '../support/bytes.ts'
 import { postJson, startServer, temporaryFolder, type TestServer } from '../support/server.ts'
@@ -180,35 +179,6 @@ describe('publishArtifacts', () => {
     await share.kill()
   })
 
-  it('keeps trying as long as every try makes progress', async () => {
-    const artifact = await makeFile('flaky.bin', 12 * MIB)
-    let cuts = 0
-    // A line that breaks after each megabyte and a half, once the share has that: otherwise the try would bring
-    // nothing on.
-    const line = createConnectionServer((client) => {
-      const share = connect(server.port, '127.0.0.1')
-      let seen = 0
-      client.on('data', (data: Buffer) => {
-        if (seen >= 1.5 * MIB) return
-        seen += data.length
-        share.write(data)
-        if (seen < 1.5 * MIB) return
-        cuts += 1
-        // What the share says of half a request is lost with the line.
-        share.unpipe(client).resume().end()
-      })
-      share.pipe(client)
-      client.on('error', () => {}).on('close', () => share.destroy())
-      share.on('error', () => {}).on('close', () => client.destroy())
-    }).listen(0, '127.0.0.1')
-    await once(line, 'listening')
-    const url = `http://127.0.0.1:${(line.address() as AddressInfo).port}`
-    assert.equal((await publish([artifact], { url, retries: 2 })).length, 1)
-    line.close()
-    assert.ok(cuts > 4, `${cuts} cuts`)
-    assert.ok((await listed(server)).some(({ sha256: hash }) => hash === artifact.sha256))
-  })
-
   it('ends at once when it is told to, and resumes later', async () => {
     const artifact = await makeFile('aborted.bin', 20 * MIB)
     const resumeFolder = temporaryFolder()
@@ -281,64 +251,12 @@ describe('publishing says why it fails:', () => {
   })
 })
 
-describe('a server at the address that is not a working share', () => {
-  type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-  async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
-    const other = createServer(handler).listen(0, '127.0.0.1')
-    await once(other, 'listening')
-    try {
-      await use(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)
-    } finally {
-      other.closeAllConnections()
-      other.close()
-    }
-  }
-
-  const answers: Record<string, Handler> = {
-    'a page for everything': (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/html', server: 'nginx/1.26' }).end('<h1>Welcome</h1>')
-    },
-    'nothing under this path': (_request, response) => response.writeHead(404).end('404 page not found'),
-    'another login': (_request, response) => response.writeHead(401, { 'www-authenticate': 'Basic' }).end(),
-    'a creation without an upload': (_request, response) => response.writeHead(201).end('{}'),
-  }
-  for (const [name, handler] of Object.entries(answers)) {
-    it(name, async () => {
-      const artifact = await makeFile('a.bin', 10)
-      await withServer(handler, async (url) =>
-        fails(publish([artifact], { url }), /no Holdfast share at .*answered HTTP/),
-      )
-    })
-  }
-
-  it('asks a failing server again, then gives up', async () => {
-    const artifact = await makeFile('a.bin', 10)
-    let asked = 0
-    const handler: Handler = (_request, response) => {
-      asked += 1
-      response.writeHead(502).end('<h1>Bad gateway</h1>')
-    }
-    await withServer(handler, async (url) => fails(publish([artifact], { url }), /does not take .*HTTP 502/))
-    assert.equal(asked, 4)
-  })
-
-  it('reports a server that cuts its answers, or gives none', async () => {
-    const artifact = await makeFile('a.bin', 10)
-    const cut: Handler = (_request, response) => {
-      response.writeHead(201, { 'content-length': '100' }).write('half')
-      setTimeout(() => response.destroy(), 20)
-    }
-    await withServer(cut, async (url) => fails(publish([artifact], { url, retries: 1 }), /cannot be reached/))
-    const reset: Handler = (request) => void request.socket.resetAndDestroy()
-    await withServer(reset, async (url) => fails(publish([artifact], { url, retries: 1 }), /cannot be reached/))
-  })
-
+describe('a share that breaks its word', () => {
   it('reports a server that stores other bytes, or forgets them', async () => {
     const artifact = await makeFile('a.bin', 10)
     let stored: object | null = null
     const removed: string[] = []
-    const handler: Handler = (request, response) => {
+    const handler: RequestListener = (request, response) => {
       request.resume()
       response.setHeader('tus-resumable', '1.0.0')
       if (request.method === 'POST') response.writeHead(201, { location: '/api/tus/u' }).end()
@@ -350,28 +268,12 @@ describe('a server at the address that is not a working share', () => {
       } else if (stored) response.end(JSON.stringify(stored))
       else response.writeHead(404).end()
     }
-    await withServer(handler, async (url) => {
+    await withListener(handler, async (url) => {
       await fails(publish([artifact], { url }), /has it no more/)
       stored = { id: 'f', sha256: 'f'.repeat(64), sizeBytes: 10, url: `${url}/-f` }
       await fails(publish([artifact], { url }), /stored other bytes/)
       assert.deepEqual(removed, ['/api/entry/f'])
     })
-  })
-
-  it('does not send the token to another server', async () => {
-    const artifact = await makeFile('a.bin', 10)
-    let visits = 0
-    await withServer(
-      (_request, response) => {
-        visits += 1
-        response.end()
-      },
-      async (elsewhere) => {
-        const handler: Handler = (_request, response) => response.writeHead(201, { location: `${elsewhere}/u` }).end()
-        await withServer(handler, async (url) => fails(publish([artifact], { url }), /sends the upload elsewhere/))
-      },
-    )
-    assert.equal(visits, 0)
   })
 })
 

@@ -6,7 +6,8 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { request, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as secureRequest } from 'node:https'
-import { HoldfastError, messageOf } from '../../base/index.ts'
+import { messageOf, type HoldfastError } from '../base/index.ts'
+import { failure } from './failures.ts'
 
 /** A connection on which nothing moves for so long is given up, as the share does. */
 const IDLE_MS = 120_000
@@ -27,7 +28,7 @@ export interface FilePart {
   path: string
   /** The first byte to send. */
   start: number
-  /** Behind the last one. */
+  /** The byte after the last one. */
   end: number
   /** Told how many bytes of the part have been sent so far. */
   onSent(bytes: number): void
@@ -83,7 +84,7 @@ async function sendPart(outgoing: ClientRequest, part: FilePart, answered: Promi
     part.onSent(sent)
   }
   if (sent === end - start) return
-  throw new HoldfastError('PUBLISH_FAILED', `${path} became shorter while it was sent`)
+  throw failure(`${path} became shorter while it was sent`)
 }
 
 async function read(incoming: IncomingMessage, url: URL): Promise<Answer> {
@@ -99,7 +100,7 @@ async function read(incoming: IncomingMessage, url: URL): Promise<Answer> {
 }
 
 function unreachable(url: URL, cause: unknown): HoldfastError {
-  return new HoldfastError('PUBLISH_FAILED', `the share at ${url.origin} cannot be reached: ${messageOf(cause)}`, {
+  return failure(`the share at ${url.origin} cannot be reached: ${messageOf(cause)}`, {
     hint: 'See that it runs and that its address is right; what has arrived there is kept, and the next try goes on.',
     retryable: true,
     cause,

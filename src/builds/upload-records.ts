@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { identityName, systemErrorCode } from '../../base/index.ts'
+import { identityName, systemErrorCode } from '../base/index.ts'
 
 const uploadRecord = z.object({
   /** The upload on the share, as long as it is unfinished. */

@@ -1,0 +1,3 @@
+import { startServer } from '../server/index.ts'
+
+export const wrong = startServer
