@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Clock } from './clock.ts'
-import { HoldfastError } from './errors.ts'
+import { BaseError } from './errors.ts'
 
 /** So many wrong guesses are free; people mistype. */
 const FREE_ATTEMPTS = 5
@@ -40,7 +40,7 @@ export class AttemptThrottle {
     const waitMs = attempts.lastAt + penalty(attempts.count) - now
     if (waitMs > 0) {
       const retryAfterSeconds = Math.ceil(waitMs / 1000)
-      throw new HoldfastError('TOO_MANY_ATTEMPTS', `too many wrong attempts: wait ${retryAfterSeconds} s`, {
+      throw new BaseError('TOO_MANY_ATTEMPTS', `too many wrong attempts: wait ${retryAfterSeconds} s`, {
         retryable: true,
         details: { retryAfterSeconds },
       })

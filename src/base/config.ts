@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { closest } from './closest.ts'
-import { HoldfastError, messageOf } from './errors.ts'
+import { BaseError, messageOf } from './errors.ts'
 import { OPTIONS, type Option } from './options.ts'
 import { Secret } from './secret.ts'
 
@@ -80,7 +80,7 @@ export function loadConfig(sources: ConfigSources): Config {
   if (result.ok) return result.value
   const lines = result.issues.map((issue) => `  ${issue.source}: ${issue.message}`)
   const count = result.issues.length === 1 ? 'a mistake' : `${result.issues.length} mistakes`
-  throw new HoldfastError('INVALID_CONFIG', `the configuration has ${count}:\n${lines.join('\n')}`, {
+  throw new BaseError('INVALID_CONFIG', `the configuration has ${count}:\n${lines.join('\n')}`, {
     details: { issues: result.issues },
   })
 }

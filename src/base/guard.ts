@@ -1,6 +1,6 @@
 /** Stops asking a thing that keeps failing: retries (retry.ts) round a circuit breaker. */
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen, isBrokenCircuitError, wrap } from 'cockatiel'
-import { HoldfastError } from './errors.ts'
+import { BaseError } from './errors.ts'
 import { retryPolicy, type RetryOptions } from './retry.ts'
 
 export interface GuardOptions extends RetryOptions {
@@ -64,15 +64,11 @@ export function createGuard(options: GuardOptions): Guard {
         return result
       } catch (error) {
         if (!isBrokenCircuitError(error)) throw error
-        throw new HoldfastError(
-          'CIRCUIT_OPEN',
-          `${subject} has failed ${breakAfter} times in a row and is left alone`,
-          {
-            hint: `See the log for the failures; the next try is at most ${resetAfterMs / 1000} s away.`,
-            retryable: true,
-            cause: error,
-          },
-        )
+        throw new BaseError('CIRCUIT_OPEN', `${subject} has failed ${breakAfter} times in a row and is left alone`, {
+          hint: `See the log for the failures; the next try is at most ${resetAfterMs / 1000} s away.`,
+          retryable: true,
+          cause: error,
+        })
       }
     },
   }

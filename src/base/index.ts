@@ -5,7 +5,17 @@ export { closedObject, describeUnknownName } from './closed-object.ts'
 export { MAX_TIMER_MS, systemClock, type Clock } from './clock.ts'
 export { describeConfig, loadConfig, parseConfig, QUOTED, type Config } from './config.ts'
 export { formatDuration, formatGoDuration, parseDuration } from './durations.ts'
-export { ERROR_CODES, HoldfastError, messageOf, systemErrorCode, type ErrorCode, type ErrorOptions } from './errors.ts'
+export {
+  BASE_ERRORS,
+  BaseError,
+  ErrorFamily,
+  HoldfastError,
+  messageOf,
+  systemErrorCode,
+  type BaseErrorCode,
+  type ErrorOptions,
+  type ErrorTable,
+} from './errors.ts'
 export { beginEvents } from './event-stream.ts'
 export { prefersHtml, prefersJson, type Access } from './http.ts'
 export { ID_ALPHABET, isId, randomId, randomSecret } from './ids.ts'

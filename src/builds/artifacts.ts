@@ -9,6 +9,7 @@ import { HoldfastError, systemErrorCode } from '../base/index.ts'
 import type { Artifact, Build } from '../state/index.ts'
 import type { PackerArtifact } from './packer-log.ts'
 import { metadataOf } from './record.ts'
+import { BuildError } from './errors.ts'
 
 export interface MadeFile {
   /** Absolute. */
@@ -53,7 +54,7 @@ function parseManifest(text: string, path: string): z.infer<typeof manifestSchem
   try {
     return manifestSchema.parse(JSON.parse(text))
   } catch (error) {
-    throw new HoldfastError('ARTIFACT_DAMAGED', `${path}, Packer's list of what it made, is damaged`, { cause: error })
+    throw new BuildError('ARTIFACT_DAMAGED', `${path}, Packer's list of what it made, is damaged`, { cause: error })
   }
 }
 
@@ -117,5 +118,5 @@ async function statOf(path: string): Promise<Stats | null> {
 }
 
 function damaged(path: string, why: string): HoldfastError {
-  return new HoldfastError('ARTIFACT_DAMAGED', `the artifact ${path} cannot be recorded: ${why}`)
+  return new BuildError('ARTIFACT_DAMAGED', `the artifact ${path} cannot be recorded: ${why}`)
 }

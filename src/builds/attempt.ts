@@ -25,6 +25,7 @@ import {
 } from './steps.ts'
 import { removeTempFolder } from './temp-folder.ts'
 import { MARKER_LINE } from './template/index.ts'
+import { BuildError } from './errors.ts'
 
 /** How long what a dead Packer left behind may take to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
@@ -37,7 +38,7 @@ export const DISK_FULL = 'the disk of its data folder was full'
 /** What a build is told that cannot be recorded, or whose log cannot be written. */
 export function noSpace(message: string, cause?: unknown): HoldfastError {
   const hint = 'Free some space and run the same command again: it goes on where it can.'
-  return new HoldfastError('BUILD_NO_SPACE', message, { hint, retryable: true, ...(cause !== undefined && { cause }) })
+  return new BuildError('BUILD_NO_SPACE', message, { hint, retryable: true, ...(cause !== undefined && { cause }) })
 }
 
 export interface AttemptSignals {

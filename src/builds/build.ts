@@ -34,6 +34,7 @@ import {
   type TemplateSource,
 } from './template/index.ts'
 import { validateTemplate } from './validate.ts'
+import { BuildError } from './errors.ts'
 
 export interface BuildRequest {
   /** A template's file or folder. */
@@ -216,7 +217,7 @@ async function takeLock(
     return lock
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'LOCK_HELD') throw error
-    throw new HoldfastError('LOCK_HELD', error.message, {
+    throw new BuildError('LOCK_HELD', error.message, {
       retryable: true,
       cause: error,
       details: error.details,

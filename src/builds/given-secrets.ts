@@ -15,6 +15,7 @@ import {
   variablesFile,
   type LoadedTemplate,
 } from './template/index.ts'
+import { BuildError } from './errors.ts'
 
 export class GivenSecrets implements AsyncDisposable {
   /**
@@ -67,7 +68,7 @@ async function write(folder: string, file: Awaited<ReturnType<typeof variablesFi
   } catch (error) {
     const cause = error instanceof HoldfastError ? error.cause : error
     const code = systemErrorCode(cause) === 'ENOSPC' ? 'NO_SPACE' : 'DATA_FOLDER_UNUSABLE'
-    throw new HoldfastError(code, `Values of sensitive variables cannot be kept in ${folder}: ${messageOf(cause)}.`, {
+    throw new BuildError(code, `Values of sensitive variables cannot be kept in ${folder}: ${messageOf(cause)}.`, {
       cause,
     })
   }

@@ -1,6 +1,7 @@
 /** Replaces secrets: in what Packer prints by a script for sed, in Holdfast's own messages here. */
 import { HoldfastError } from '../base/index.ts'
 import { formsOf } from './secret-forms.ts'
+import { BuildError, type BuildErrorCode } from './errors.ts'
 
 const MARK = '<sensitive>'
 /** The digit before and the one after have some bits of the secret. */
@@ -55,7 +56,11 @@ export function withoutSecrets(error: unknown, secrets: readonly string[]): unkn
   const hide = hiderOf(secrets)
   const { code, message, hint, retryable, details } = error
   if (hide(message) === message && hide(hint ?? '') === (hint ?? '')) return error
-  return new HoldfastError(code, hide(message), { retryable, details, ...(hint !== undefined && { hint: hide(hint) }) })
+  return new BuildError(code as BuildErrorCode, hide(message), {
+    retryable,
+    details,
+    ...(hint !== undefined && { hint: hide(hint) }),
+  })
 }
 
 /** The longest alternative wins: in POSIX by rule, in JavaScript by their order. */

@@ -7,12 +7,13 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError, messageOf, PLACE, randomId } from '../base/index.ts'
+import { messageOf, PLACE, randomId } from '../base/index.ts'
 import { hidingScript } from './hiding.ts'
 import { packerEnvironment } from './packer.ts'
 import { CLEANUP_GRACE_MS, type ProcessGroup } from './process-group.ts'
 import { groupIn, type RunFolder } from './run-folder.ts'
 import { makeTempFolder, removeTempFolder } from './temp-folder.ts'
+import { BuildError } from './errors.ts'
 
 /**
  * Runs Packer and leaves its exit status. Signals to the group are Packer's business: this shell outlives all but KILL.
@@ -86,7 +87,7 @@ export async function launch(
     throw new Error(readFileSync(run.log, 'utf8').trim() || 'it ended at once')
   } catch (error) {
     removeTempFolder(run)
-    throw new HoldfastError('PACKER_FAILED', `packer could not be started in ${run.path}: ${messageOf(error)}`, {
+    throw new BuildError('PACKER_FAILED', `packer could not be started in ${run.path}: ${messageOf(error)}`, {
       cause: error,
     })
   } finally {

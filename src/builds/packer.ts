@@ -7,6 +7,7 @@ import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { HoldfastError, messageOf, randomId } from '../base/index.ts'
 import { AnswerFolder } from './answer-folder.ts'
+import { BuildError } from './errors.ts'
 
 export interface Packer {
   /** Absolute, or as HOLDFAST_PACKER gives it. */
@@ -51,7 +52,7 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
   const path = await findExecutable(named === '' ? 'packer' : named, env['PATH'] ?? '')
   if (path === null) {
     const what = named === '' ? 'no packer on the PATH' : `HOLDFAST_PACKER names ${named}, which is not a program`
-    throw new HoldfastError('PACKER_MISSING', `Packer was not found: ${what}.`, { hint: HOW_TO_INSTALL })
+    throw new BuildError('PACKER_MISSING', `Packer was not found: ${what}.`, { hint: HOW_TO_INSTALL })
   }
   const { stdout, stderr } = await runPacker(path, ['version'], '', { cwd: process.cwd(), env })
   const version = /Packer v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
@@ -61,7 +62,7 @@ export async function findPacker({ env }: { env: NodeJS.ProcessEnv }): Promise<P
       .split(/\s*\n\s*/)
       .slice(0, TELLING_LINES)
       .join(' ')
-    throw new HoldfastError(
+    throw new BuildError(
       'PACKER_MISSING',
       `${path} does not answer as HashiCorp's Packer does: 'packer version' says '${said}'.`,
       {
@@ -284,7 +285,7 @@ export async function runPacker(
   { cwd, env, readsTmpdir = false }: Pick<PackerInput, 'cwd' | 'env' | 'readsTmpdir'>,
 ): Promise<Ran> {
   const failed = (why: string, cause?: unknown) =>
-    new HoldfastError('PACKER_FAILED', `'${path} ${args[0]}' could not be run: ${why}`, { cause })
+    new BuildError('PACKER_FAILED', `'${path} ${args[0]}' could not be run: ${why}`, { cause })
   try {
     using folder = new AnswerFolder(env, cwd)
     using stdout = new AnswerFile(folder)

@@ -1,11 +1,11 @@
 /** Plans the work for a source: nothing, or which of its provisioners, and why. */
-import { HoldfastError } from '../base/index.ts'
 import type { Build, BuildStatus, Provisioner } from '../state/index.ts'
 import { whatIsWrong } from './artifacts.ts'
 import type { CheckpointStep, CheckpointStore } from './checkpoints.ts'
 import { metadataOf } from './record.ts'
 import { pendingStep } from './steps.ts'
 import { describeResume, type Fingerprint, type TemplateSource } from './template/index.ts'
+import { BuildError } from './errors.ts'
 
 /** `auto`: go on where that is possible; `must`: or fail; `never`: begin at the first provisioner. */
 export type ResumeMode = 'auto' | 'must' | 'never'
@@ -65,7 +65,7 @@ export async function planBuild(build: Build | null, request: PlanRequest): Prom
   const start = mode === 'never' ? { from: 0, note: 'it starts over: --no-resume' } : await findStart(build, request)
   const isUnfinished = build !== null && build.status !== 'complete'
   if (mode === 'must' && isUnfinished && start.from === 0) {
-    throw new HoldfastError('BUILD_NOT_RESUMABLE', `${build.name} cannot be resumed: ${start.note}`, {
+    throw new BuildError('BUILD_NOT_RESUMABLE', `${build.name} cannot be resumed: ${start.note}`, {
       hint: 'Leave --resume away to start over where a build cannot be resumed.',
     })
   }

@@ -3,7 +3,7 @@
  * sends it: what the share has is never sent again, be it a whole file or the first part of one.
  */
 import { stat } from 'node:fs/promises'
-import { formatBytes, HoldfastError, messageOf } from '../base/index.ts'
+import { formatBytes, messageOf } from '../base/index.ts'
 import {
   HoldfastClient,
   type ClientOptions,
@@ -11,6 +11,7 @@ import {
   type StoredFile,
   type UploadOptions,
 } from '../client/index.ts'
+import { BuildError } from './errors.ts'
 import { UploadRecords } from './upload-records.ts'
 
 export interface PublishableFile extends LocalFile {
@@ -103,16 +104,12 @@ class Publisher {
     }
     await this.#records.forget(artifact, share)
     if (!stored) {
-      throw new HoldfastError(
-        'PUBLISH_FAILED',
-        `the share at ${share.origin} took ${artifact.path} and has it no more`,
-        {
-          hint: 'Its files may expire at once; look at its settings.',
-        },
-      )
+      throw new BuildError('PUBLISH_FAILED', `the share at ${share.origin} took ${artifact.path} and has it no more`, {
+        hint: 'Its files may expire at once; look at its settings.',
+      })
     }
     await this.#client.remove(fileId)
-    throw new HoldfastError(
+    throw new BuildError(
       'PUBLISH_FAILED',
       `the share at ${share.origin} stored other bytes of ${artifact.path} than the build made: SHA-256 ${stored.sha256} (${formatBytes(stored.sizeBytes)}), expected ${artifact.sha256} (${formatBytes(artifact.sizeBytes)}); they were removed there`,
       { hint: 'The file may have been changed since it was built: build it again.' },
@@ -130,12 +127,12 @@ function isSame(stored: StoredFile, artifact: PublishableFile): boolean {
 
 async function requireWhole({ path, sizeBytes }: PublishableFile): Promise<void> {
   const info = await stat(path).catch((error: unknown) => {
-    throw new HoldfastError('PUBLISH_FAILED', `${path} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new BuildError('PUBLISH_FAILED', `${path} cannot be read: ${messageOf(error)}`, { cause: error })
   })
-  if (!info.isFile()) throw new HoldfastError('PUBLISH_FAILED', `${path} is not a file; publish the files in it`)
+  if (!info.isFile()) throw new BuildError('PUBLISH_FAILED', `${path} is not a file; publish the files in it`)
   if (info.size !== sizeBytes) {
     const found = `${formatBytes(info.size)} instead of ${formatBytes(sizeBytes)}`
-    throw new HoldfastError('PUBLISH_FAILED', `${path} has changed since it was built: it has ${found}`)
+    throw new BuildError('PUBLISH_FAILED', `${path} has changed since it was built: it has ${found}`)
   }
-  if (sizeBytes === 0) throw new HoldfastError('PUBLISH_FAILED', `${path} is empty, and a share takes no empty files`)
+  if (sizeBytes === 0) throw new BuildError('PUBLISH_FAILED', `${path} is empty, and a share takes no empty files`)
 }

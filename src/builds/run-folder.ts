@@ -6,9 +6,10 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { HoldfastError, messageOf, randomId, systemErrorCode } from '../base/index.ts'
+import { messageOf, randomId, systemErrorCode } from '../base/index.ts'
 import { makeFolder } from '../storage/index.ts'
 import { groupOf, type ProcessGroup } from './process-group.ts'
+import { BuildError } from './errors.ts'
 
 export interface RunFolder {
   readonly path: string
@@ -118,7 +119,7 @@ export function createRunFolder(runs: string, runId: string, buildName: string, 
     writeFileSync(run.reserve, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 })
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOSPC') throw error
-    throw new HoldfastError('NO_SPACE', `there is no space for a build's log in ${run.path}: ${messageOf(error)}`, {
+    throw new BuildError('NO_SPACE', `there is no space for a build's log in ${run.path}: ${messageOf(error)}`, {
       cause: error,
     })
   }

@@ -3,9 +3,10 @@
  * other's.
  */
 import { realpath } from 'node:fs/promises'
-import { HoldfastError, systemErrorCode } from '../base/index.ts'
+import { systemErrorCode } from '../base/index.ts'
 import type { StateManager } from '../state/index.ts'
 import { metadataOf } from './record.ts'
+import { BuildError } from './errors.ts'
 
 /**
  * Refuses builds of another template. A template that no longer exists has moved or was given up: its builds then
@@ -24,7 +25,7 @@ export async function requireSameTemplate(
     if (!other || other === template) continue
     const place = await realPathOf(other)
     if (place === null || place === (await realPathOf(template))) continue
-    throw new HoldfastError(
+    throw new BuildError(
       'BUILD_NAME_TAKEN',
       `${name} in the state ${manager.name} is a build of ${other}, and ${template} would take its place.`,
       {

@@ -15,6 +15,7 @@ import {
   type LoadedTemplate,
   type Secret,
 } from './template/index.ts'
+import { BuildError } from './errors.ts'
 
 /**
  * All that must not be shown.
@@ -105,7 +106,7 @@ function notHidable(template: LoadedTemplate, faults: readonly string[]): Holdfa
   // With a short one known, all others are unreadable because of it.
   const telling = faults.filter((fault) => !fault.includes('cannot be read'))
   const message = `The build of ${template.path} does not start: ${(telling.length > 0 ? telling : faults).join('; ')}.`
-  return new HoldfastError('SECRET_NOT_HIDABLE', message, {
+  return new BuildError('SECRET_NOT_HIDABLE', message, {
     hint:
       `Give it a value of at least ${MIN_SECRET_LENGTH} characters that is known before the build; ` +
       'or, if it is not a secret, remove its "sensitive".',

@@ -17,6 +17,7 @@ import { ended, type Failure } from './steps.ts'
 import { tmpdirOf } from './temp-path.ts'
 import { deriveTemplate, DerivedFile } from './template/index.ts'
 import { transientReason } from './transient.ts'
+import { BuildError } from './errors.ts'
 
 const MAX_RETRY_DELAY_MS = 60_000
 /** Lines of a step's output that may tell why it failed. */
@@ -172,7 +173,7 @@ class SourceBuild {
     const where = step ? ` in step ${index + 1} of ${build.provisioners.length} (${step.name})` : ''
     const log = metadataOf(build)?.run.log ?? null
     const isInTheWay = error.includes('already exists')
-    return new HoldfastError('BUILD_FAILED', `${build.name} ${what}${where}: ${error}`, {
+    return new BuildError('BUILD_FAILED', `${build.name} ${what}${where}: ${error}`, {
       hint: isInTheWay ? 'Remove it, or overwrite it with --force.' : `Packer's whole output: ${log}`,
       retryable: transient !== null,
       details: { source: build.source, provisioner: step?.name ?? null, exitStatus, output, log, transient },

@@ -1,6 +1,7 @@
 /** Where a Packer may keep temporary files. */
 import { join, resolve } from 'node:path'
-import { HoldfastError, systemErrorCode } from '../base/index.ts'
+import { systemErrorCode } from '../base/index.ts'
+import { BuildError } from './errors.ts'
 
 /** Bytes that a path may have for a socket with a name of Packer's in it to fit into 107 (unix(7)). */
 const MAX_PATH = 80
@@ -19,7 +20,7 @@ export function tmpdirOf(env: NodeJS.ProcessEnv): string {
 /** The error for a folder that could not be made because the folder for temporary files is missing. */
 export function missingTempFolder(folder: string, cause: unknown): unknown {
   if (systemErrorCode(cause) !== 'ENOENT') return cause
-  return new HoldfastError('PACKER_FAILED', `the folder for temporary files, ${folder}, does not exist`, {
+  return new BuildError('PACKER_FAILED', `the folder for temporary files, ${folder}, does not exist`, {
     hint: 'Make it, or set TMPDIR to another one.',
     cause,
   })

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import { HoldfastError } from '../base/index.ts'
 import { runPacker, type Packer, type PackerInput } from './packer.ts'
 import type { HclTemplate } from './template/hcl/hcl-template.ts'
 import { wholeFolder, type LoadedTemplate } from './template/index.ts'
+import { BuildError } from './errors.ts'
 
 interface ValidateRequest {
   readonly input: PackerInput
@@ -40,7 +40,7 @@ export async function validateTemplate(
     if (own !== null && !own.includes('.holdfast-')) words = own
   }
   if (words === null || isOnlyOutputs(words)) return
-  throw new HoldfastError('TEMPLATE_INVALID', `Packer does not accept the template ${path}:\n${words}`)
+  throw new BuildError('TEMPLATE_INVALID', `Packer does not accept the template ${path}:\n${words}`)
 }
 
 async function complaintOfWhole(

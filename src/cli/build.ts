@@ -1,13 +1,14 @@
 /** `holdfast build`: builds what a Packer template describes, if it is not built already. */
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
-import { HoldfastError, OPTIONS, parseDuration } from '../base/index.ts'
+import { OPTIONS, parseDuration } from '../base/index.ts'
 import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../builds/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'
 import { movesCursor } from './terminal.ts'
 import { publisherTo } from './publish.ts'
 import { dataFolderOf, outerLocks, printJson, type DataOptions } from './state-output.ts'
+import { CommandError } from './errors.ts'
 
 interface BuildFlags extends DataOptions {
   state: string
@@ -147,10 +148,10 @@ function catchSignals(note: (text: string) => void) {
   const kill = new AbortController()
   let first: NodeJS.Signals | null = null
   const onSignal = (signal: NodeJS.Signals) => {
-    if (first !== null) return kill.abort(new HoldfastError('BUILD_FAILED', 'the build was killed'))
+    if (first !== null) return kill.abort(new CommandError('BUILD_FAILED', 'the build was killed'))
     first = signal
     note('stopping: Packer cleans up; once more to kill it')
-    stop.abort(new HoldfastError('BUILD_FAILED', 'the build was stopped'))
+    stop.abort(new CommandError('BUILD_FAILED', 'the build was stopped'))
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   return {

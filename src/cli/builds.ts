@@ -1,12 +1,13 @@
 /** `holdfast builds ...`: looks at what `holdfast build` recorded, and clears away what it left. */
 import { log } from 'node:console'
 import type { Command } from 'commander'
-import { formatBytes, HoldfastError } from '../base/index.ts'
+import { formatBytes } from '../base/index.ts'
 import { describeStatus, metadataOf, pruneBuilds, QemuLayers } from '../builds/index.ts'
 import type { Build, StateManager } from '../state/index.ts'
 import { durationOf } from './build-progress.ts'
 import { stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
 import { dataFolderOf, printJson, printTable, shortTime } from './state-output.ts'
+import { CommandError } from './errors.ts'
 
 /** Runs whose logs stay, of each build. */
 const DEFAULT_KEEP = 5
@@ -122,7 +123,7 @@ function isOver({ endedAt }: Build): boolean {
 async function find(manager: StateManager, name: string): Promise<Build> {
   const build = await manager.get(name)
   if (build) return build
-  throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`, {
+  throw new CommandError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`, {
     hint: 'See which there are with: holdfast builds list',
   })
 }

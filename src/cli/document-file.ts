@@ -4,6 +4,7 @@ import { open, rm } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { HoldfastError, messageOf } from '../base/index.ts'
+import { CommandError } from './errors.ts'
 
 /** The bytes of a file; of standard input for `-`. @throws FILE_UNUSABLE. */
 export async function readWhole(path: string): Promise<Buffer> {
@@ -32,5 +33,5 @@ export async function writeNew(path: string, write: (sink: Writable) => Promise<
 }
 
 function unusable(path: string, use: string, error: unknown): HoldfastError {
-  return new HoldfastError('FILE_UNUSABLE', `the file ${path} cannot be ${use}: ${messageOf(error)}`, { cause: error })
+  return new CommandError('FILE_UNUSABLE', `the file ${path} cannot be ${use}: ${messageOf(error)}`, { cause: error })
 }

@@ -13,6 +13,7 @@ import {
   type Plan,
   type UploadWay,
 } from '../lab/index.ts'
+import { CommandError } from './errors.ts'
 
 const MAX_RAM_MB = 2 ** 24
 const MAX_ITERATIONS = 10_000
@@ -121,5 +122,5 @@ function duration(flag: string, text: string, minMs = 0): number {
 }
 
 function invalid(flag: string, given: string, allowed: string): HoldfastError {
-  return new HoldfastError('INVALID_REQUEST', `--${flag}: ${JSON.stringify(given)} is not ${allowed}`)
+  return new CommandError('INVALID_REQUEST', `--${flag}: ${JSON.stringify(given)} is not ${allowed}`)
 }

@@ -4,7 +4,7 @@ import { log, error as warn } from 'node:console'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { HoldfastError, messageOf, parseDuration } from '../base/index.ts'
+import { messageOf, parseDuration } from '../base/index.ts'
 import { LockManager, type HeldLock, type Lock, type LockInfo } from '../lock/index.ts'
 import {
   dataFolderOf,
@@ -15,6 +15,7 @@ import {
   shortTime,
   type DataOptions,
 } from './state-output.ts'
+import { CommandError } from './errors.ts'
 
 interface AcquireFlags extends DataOptions {
   wait: number
@@ -48,7 +49,7 @@ export function registerLockCommands(program: Command): void {
     (name: string, options: DataOptions) =>
       withLocks(options, async (locks) => {
         const held = await locks.read(name)
-        if (!held) throw new HoldfastError('NOT_FOUND', `the lock ${name} is free`)
+        if (!held) throw new CommandError('NOT_FOUND', `the lock ${name} is free`)
         printJson(held)
       }),
   )
@@ -153,7 +154,7 @@ async function runCommand(words: readonly string[], lock: Lock): Promise<number>
     return code ?? 128 + constants.signals[signal ?? 'SIGTERM']
   } catch (error) {
     const what = `the command ${JSON.stringify(words[0])} cannot be started: ${messageOf(error)}`
-    throw new HoldfastError('COMMAND_FAILED', what, { cause: error })
+    throw new CommandError('COMMAND_FAILED', what, { cause: error })
   } finally {
     for (const signal of PASSED_ON) process.off(signal, end)
   }

@@ -1,8 +1,9 @@
 /** Runs the command line, and turns a failure into words and an exit code. */
 import { CommanderError } from 'commander'
-import { ERROR_CODES, HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
+import { BASE_ERRORS, HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { withTwoDashes } from './packer-flags.ts'
 import { loadProgram } from './program.ts'
+import { CommandError } from './errors.ts'
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64
@@ -10,12 +11,7 @@ const EXIT_USAGE = 64
 const EXIT_PIPE = 141
 
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
-    // Whoever read it has seen enough, as `head` does.
-    if (systemErrorCode(error) === 'EPIPE') process.exit(EXIT_PIPE)
-    // To a file on a full disk, most likely.
-    process.exit(report(new HoldfastError('FILE_UNUSABLE', `the output cannot be written: ${messageOf(error)}`)))
-  })
+  stream.on('error', (error) => void endWithoutOutput(error))
 }
 
 try {
@@ -24,14 +20,21 @@ try {
   const program = await loadProgram(name)
   await program.parseAsync(name === 'build' ? [node, main, name, ...withTwoDashes(words)] : process.argv)
 } catch (error) {
-  process.exitCode = report(error)
+  process.exitCode = await report(error)
+}
+
+async function endWithoutOutput(error: Error): Promise<never> {
+  // The reader has seen enough, as `head` has.
+  if (systemErrorCode(error) === 'EPIPE') process.exit(EXIT_PIPE)
+  // To a file on a full disk, most likely.
+  process.exit(await report(new CommandError('FILE_UNUSABLE', `the output cannot be written: ${messageOf(error)}`)))
 }
 
 /** PicoShare is started with `-db data/store.db`. @throws INVALID_CONFIG */
 function refusePicoShareFlag([first = '', ...rest]: string[]): void {
   const words = first === 'serve' ? rest : first.startsWith('-') ? [first] : []
   if (!words.some((word) => /^--?db(=|$)/.test(word))) return
-  throw new HoldfastError(
+  throw new CommandError(
     'INVALID_CONFIG',
     '-db is a flag of PicoShare: Holdfast keeps its database in a folder of its own',
     {
@@ -40,13 +43,14 @@ function refusePicoShareFlag([first = '', ...rest]: string[]): void {
   )
 }
 
-function report(error: unknown): number {
+async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
   if (!(error instanceof HoldfastError)) {
     console.error(error)
-    return ERROR_CODES.INTERNAL.exit
+    return BASE_ERRORS.INTERNAL.exit
   }
   console.error(`holdfast: ${error.message}`)
   if (error.hint) console.error(error.hint)
-  return ERROR_CODES[error.code].exit
+  const { exitCodeOf } = await import('./error-codes.ts')
+  return exitCodeOf(error.code)
 }

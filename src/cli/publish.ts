@@ -1,7 +1,8 @@
 /** Where `holdfast build --publish` brings artifacts: the share's address, the token, the progress. */
 import { join } from 'node:path'
-import { formatBytes, HoldfastError, loadConfig } from '../base/index.ts'
+import { formatBytes, loadConfig } from '../base/index.ts'
 import { publishArtifacts, type BuildRequest } from '../builds/index.ts'
+import { CommandError } from './errors.ts'
 
 export interface PublishTerms {
   url: string
@@ -25,13 +26,13 @@ export function publisherTo({
 }: PublishTerms): Required<Pick<BuildRequest, 'publish' | 'isPublished'>> {
   const parsed = URL.parse(url)
   if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new HoldfastError('INVALID_REQUEST', `--publish ${url} is not an address of a share`, {
+    throw new CommandError('INVALID_REQUEST', `--publish ${url} is not an address of a share`, {
       hint: 'Give it as its users open it: https://files.example.org',
     })
   }
   const token = loadConfig({ flags: {} }).publishToken
   if (!token) {
-    throw new HoldfastError('INVALID_CONFIG', '--publish needs an API token of the share', {
+    throw new CommandError('INVALID_CONFIG', '--publish needs an API token of the share', {
       hint: "Make one on the share's settings page and put it into HOLDFAST_PUBLISH_TOKEN.",
     })
   }

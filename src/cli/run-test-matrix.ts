@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { HoldfastError } from '../base/index.ts'
 import {
   EXIT_INTERRUPTED,
   LabSession,
@@ -18,6 +17,7 @@ import {
 } from '../lab/index.ts'
 import { addLabFlags, planOf, type LabFlags } from './lab-options.ts'
 import { movesCursor } from './terminal.ts'
+import { CommandError } from './errors.ts'
 
 const EXIT_SOME_FAILED = 1
 const SINGLE_TARGET_ITERATIONS = 10
@@ -93,7 +93,7 @@ function resumedRun(command: Command, flags: MatrixFlags): RunFolder {
   const given = own.filter((name) => command.getOptionValueSource(name) === 'cli')
   if (given.length > 0) {
     const flag = command.options.find((option) => option.attributeName() === given[0])?.long
-    throw new HoldfastError('INVALID_REQUEST', `${flag} cannot be given with --resume: the plan of the run says it`)
+    throw new CommandError('INVALID_REQUEST', `${flag} cannot be given with --resume: the plan of the run says it`)
   }
   return RunFolder.open(typeof flags.resume === 'string' ? resolve(flags.resume) : newestRun(flags.out))
 }
@@ -102,7 +102,7 @@ function newestRun(out: string): string {
   const runs = existsSync(out) ? readdirSync(out).filter((name) => existsSync(join(out, name, 'plan.json'))) : []
   // Their names begin with the time.
   const newest = runs.toSorted().at(-1)
-  if (newest === undefined) throw new HoldfastError('LAB_RUN_UNUSABLE', `there is no run to resume in ${resolve(out)}`)
+  if (newest === undefined) throw new CommandError('LAB_RUN_UNUSABLE', `there is no run to resume in ${resolve(out)}`)
   return resolve(out, newest)
 }
 

@@ -1,6 +1,5 @@
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { HoldfastError } from '../base/index.ts'
 import { writeDurably } from '../storage/index.ts'
 import { makeFolders } from '../storage/index.ts'
 import {
@@ -14,6 +13,7 @@ import {
   type CellResult,
 } from '../lab/index.ts'
 import { addLabFlags, planOf, type LabFlags } from './lab-options.ts'
+import { CommandError } from './errors.ts'
 
 const EXIT_FAILED = 1
 
@@ -28,7 +28,7 @@ export function registerRunTest(program: Command): void {
   addLabFlags(command).action(async (flags: LabFlags & { out: string }) => {
     const plan = await planOf(flags)
     if (plan.ram_mb.length * plan.file_sizes.length * plan.targets.length > 1) {
-      throw new HoldfastError(
+      throw new CommandError(
         'INVALID_REQUEST',
         'run-test measures one cell: one --ram, one --file-size, one --target',
         {

@@ -2,7 +2,8 @@
 import { log } from 'node:console'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { HoldfastError, loadConfig } from '../base/index.ts'
+import { loadConfig } from '../base/index.ts'
+import { CommandError } from './errors.ts'
 
 export interface DataOptions {
   data?: string
@@ -18,7 +19,7 @@ export function dataFolderOf({ data }: DataOptions): string {
 export function existingDataFolder(options: DataOptions): string {
   const folder = dataFolderOf(options)
   if (existsSync(folder)) return folder
-  throw new HoldfastError('NOT_FOUND', `there is no data folder ${folder}`, { hint: 'Say which with --data.' })
+  throw new CommandError('NOT_FOUND', `there is no data folder ${folder}`, { hint: 'Say which with --data.' })
 }
 
 /**

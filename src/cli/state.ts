@@ -5,7 +5,7 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createZstdCompress } from 'node:zlib'
 import { Option, type Command } from 'commander'
-import { formatBytes, HoldfastError } from '../base/index.ts'
+import { formatBytes } from '../base/index.ts'
 import { LockManager } from '../lock/index.ts'
 import {
   BUILD_STATUSES,
@@ -19,6 +19,7 @@ import {
 import { readWhole, writeNew } from './document-file.ts'
 import { countingNumber, stateCommand, wholeNumber, withState, type StateOptions } from './state-command.ts'
 import { existingDataFolder, outerLocks, printable, printJson, printTable, shortTime } from './state-output.ts'
+import { CommandError } from './errors.ts'
 
 export function registerStateCommands(program: Command): void {
   const state = program.command('state').description('look at and look after the states of builds')
@@ -49,11 +50,11 @@ function registerReading(state: Command): void {
       withState(options, async (manager) => {
         const { serial } = options
         if (name === undefined && serial !== undefined) {
-          throw new HoldfastError('INVALID_REQUEST', `--serial ${serial} is for one build: give its name too`)
+          throw new CommandError('INVALID_REQUEST', `--serial ${serial} is for one build: give its name too`)
         }
         if (name === undefined) return showHead(manager, options)
         const build = serial === undefined ? await manager.get(name) : await manager.getAt(serial, name)
-        if (!build) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`)
+        if (!build) throw new CommandError('NOT_FOUND', `there is no build ${name} in the state ${manager.name}`)
         printJson(build)
       }),
     )
@@ -151,7 +152,7 @@ function registerCare(state: Command): void {
         )
       if (damages.length === 0) return
       const where = damages.length === 1 ? 'one place' : `${damages.length} places`
-      throw new HoldfastError('STATE_DAMAGED', `the state ${manager.name} is damaged in ${where}`, {
+      throw new CommandError('STATE_DAMAGED', `the state ${manager.name} is damaged in ${where}`, {
         hint: 'Go back to the newest good backup with: holdfast state restore',
       })
     }),

@@ -1,9 +1,9 @@
 /** `holdfast stress`: tries hard to break states and locks on this machine, and prints what it measured. */
 import { log } from 'node:console'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
-import { HoldfastError } from '../base/index.ts'
 import { runScenario, SCENARIOS, type Outcome } from '../stress/index.ts'
 import { printJson } from './state-output.ts'
+import { CommandError } from './errors.ts'
 
 interface StressOptions {
   seconds: number
@@ -35,7 +35,7 @@ async function stress(suite: string, options: StressOptions): Promise<void> {
   const wanted = SCENARIOS.filter((scenario) => suite === 'all' || scenario.suite === suite).filter(({ name }) =>
     name.toLowerCase().includes((options.only ?? '').toLowerCase()),
   )
-  if (wanted.length === 0) throw new HoldfastError('NOT_FOUND', `no scenario has "${options.only}" in its name`)
+  if (wanted.length === 0) throw new CommandError('NOT_FOUND', `no scenario has "${options.only}" in its name`)
   const results: (Outcome & { name: string; seed: string })[] = []
   const { seconds, scale, folder } = options
   for (const scenario of wanted) {

@@ -1,6 +1,7 @@
 /** The errors of the client: they say what was found in place of the answer that a call needs. */
 import { z } from 'zod'
-import { HoldfastError, type ErrorOptions } from '../base/index.ts'
+import type { ErrorOptions, HoldfastError } from '../base/index.ts'
+import { ClientError } from './errors.ts'
 import type { Answer } from './exchange.ts'
 import { HTTP, parseJson } from './http.ts'
 
@@ -19,7 +20,7 @@ export interface Refused {
 }
 
 export function failure(message: string, options: ErrorOptions = {}): HoldfastError {
-  return new HoldfastError('PUBLISH_FAILED', message, options)
+  return new ClientError('PUBLISH_FAILED', message, options)
 }
 
 export function refused({ answer, what, share, tokenSource }: Refused): HoldfastError {

@@ -1,5 +1,6 @@
 export { UPLOAD_WAYS, type UploadWay } from './requests/uploads.ts'
 export { defaultMachine, MACHINES_ALLOWED, parseMachine } from './machines/machines.ts'
+export { LAB_ERRORS, type LabErrorCode } from './errors.ts'
 export { usingFolder } from './results/folder-errors.ts'
 export type { CellResult } from './results/result.ts'
 export { readResults, RunFolder } from './results/run-folder.ts'

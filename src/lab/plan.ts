@@ -5,7 +5,7 @@
  * it every target once, next to each other, in random order. A machine that drifts meets all of them alike.
  */
 import { z } from 'zod'
-import { HoldfastError } from '../base/index.ts'
+import { LabError } from './errors.ts'
 import { UPLOAD_WAYS } from './requests/uploads.ts'
 import { seededRandom, shuffled } from './statistics/random.ts'
 
@@ -75,7 +75,7 @@ export function parsePlan(text: string, path: string): Plan {
   try {
     return planSchema.parse(JSON.parse(text))
   } catch (error) {
-    throw new HoldfastError('LAB_RUN_UNUSABLE', `${path} is not a plan of a lab run`, {
+    throw new LabError('LAB_RUN_UNUSABLE', `${path} is not a plan of a lab run`, {
       hint: 'Start a new run; what this one measured is still in its cells folder.',
       cause: error,
     })

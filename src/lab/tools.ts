@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { HoldfastError, messageOf } from '../base/index.ts'
+import { messageOf } from '../base/index.ts'
+import { LabError } from './errors.ts'
 
 /** System programs are there for users too, though not always on their PATH. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin']
@@ -54,7 +55,7 @@ export async function runTool(
     return output
   } catch (error) {
     signal.throwIfAborted()
-    throw new HoldfastError('MACHINE_FAILED', `'${name} ${args.join(' ')}' failed: ${messageOf(error)}`, {
+    throw new LabError('MACHINE_FAILED', `'${name} ${args.join(' ')}' failed: ${messageOf(error)}`, {
       cause: error,
     })
   }

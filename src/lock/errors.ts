@@ -1,18 +1,45 @@
-/** The lock room's errors as classes, for callers that prefer `instanceof` to codes. */
-import { HoldfastError, type ErrorOptions } from '../base/index.ts'
+/** The errors of locks. */
+import { ErrorFamily, type ErrorOptions, type ErrorTable } from '../base/index.ts'
+import type { StorageErrorCode } from '../storage/index.ts'
 import type { LockInfo } from './lock-info.ts'
+
+export const LOCK_ERRORS = {
+  LOCK_HELD: { http: 423, exit: 75, meaning: 'Another process holds the lock; the details name the holder.' },
+  LOCK_TIMEOUT: { http: 423, exit: 75, meaning: 'The lock did not become free within the wait that was asked for.' },
+  LOCK_LOST: {
+    http: 409,
+    exit: 75,
+    meaning: 'The lock expired or was broken, and another process may hold it by now.',
+  },
+  WRONG_LOCK_ID: { http: 409, exit: 65, meaning: 'The lock is held under another id than the one given.' },
+  LOCK_DAMAGED: {
+    http: 500,
+    exit: 74,
+    meaning: 'The record of a lock, or the file of all locks, is not as it was written.',
+  },
+  LOCKS_REPLACED: {
+    http: 503,
+    exit: 75,
+    meaning: 'The file of all locks was removed or replaced while it was open; open the locks again.',
+  },
+} as const satisfies ErrorTable
+
+/** The codes of this room and of the rooms below it. */
+export type LockErrorCode = keyof typeof LOCK_ERRORS | StorageErrorCode
+
+export class LockError extends ErrorFamily<LockErrorCode> {}
 
 /**
  * LOCK_HELD: another process holds it and the caller did not want to wait. `details.holder` is the holder's LockInfo.
  */
-export class LockHeldError extends HoldfastError {
+export class LockHeldError extends LockError {
   constructor(holder: LockInfo) {
     super('LOCK_HELD', `the lock ${holder.name} is held by ${describeHolder(holder)}`, forHolder(holder))
   }
 }
 
 /** LOCK_TIMEOUT: it did not become free in time. `details.holder` is the holder's LockInfo, if there still is one. */
-export class LockTimeoutError extends HoldfastError {
+export class LockTimeoutError extends LockError {
   constructor(name: string, waitedMs: number, holder: LockInfo | null) {
     const by = holder ? `; it is held by ${describeHolder(holder)}` : ''
     super('LOCK_TIMEOUT', `the lock ${name} did not become free within ${waitedMs} ms${by}`, forHolder(holder))
@@ -20,7 +47,7 @@ export class LockTimeoutError extends HoldfastError {
 }
 
 /** LOCK_LOST: the lock is no longer the caller's. What it guards may have changed hands: stop, load again. */
-export class LockLostError extends HoldfastError {
+export class LockLostError extends LockError {
   /** The lock's name. */
   readonly lock: string
   constructor(name: string, why: string, options: ErrorOptions = {}) {

@@ -1,5 +1,5 @@
 /** Locks between processes: with a line, an expiry, and a token that fences off whoever lost one without noticing. */
-export { LockHeldError, LockLostError, LockTimeoutError } from './errors.ts'
+export { LOCK_ERRORS, LockHeldError, LockLostError, LockTimeoutError, type LockErrorCode } from './errors.ts'
 export { LOCK_STATUSES, type HeldLock, type LockInfo, type LockStatus } from './lock-info.ts'
 export { LockManager, type AcquireOptions, type LockManagerOptions } from './lock-manager.ts'
 export type { Grant, LockRequest, LockStore, LockStoreCapabilities } from './lock-store.ts'

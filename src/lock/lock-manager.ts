@@ -12,6 +12,7 @@ import { findPlace, isOuterHeld, NestedStore, withinLock, type LockPlace } from 
 import { registerLockMetrics, type LockMetrics } from './metrics.ts'
 import { openSqliteLocks } from './sqlite/open-locks.ts'
 import { WHO } from './who.ts'
+import { LockError } from './errors.ts'
 
 const DEFAULT_TTL_MS = 30_000
 const MAX_NAME_LENGTH = 200
@@ -166,7 +167,7 @@ export class LockManager implements AsyncDisposable {
   /** Ends the waits, releases what this manager still holds (detached locks stay) and closes the store. Idempotent. */
   async close(): Promise<void> {
     this.#isClosing = true
-    for (const wait of this.#waits) wait.abort(new HoldfastError('NOT_READY', 'the locks were closed during the wait'))
+    for (const wait of this.#waits) wait.abort(new LockError('NOT_READY', 'the locks were closed during the wait'))
     // A lock that is being granted must be released too.
     await Promise.allSettled(this.#asked)
     await Promise.allSettled([...this.#held].map((lock) => lock.release()))
@@ -228,7 +229,7 @@ export class LockManager implements AsyncDisposable {
   }
 
   async #ask(request: LockRequest, waitMs: number, signal: AbortSignal | undefined): Promise<Grant> {
-    if (this.#isClosing) throw new HoldfastError('NOT_READY', 'the locks are closed')
+    if (this.#isClosing) throw new LockError('NOT_READY', 'the locks are closed')
     signal?.throwIfAborted()
     const wait = new AbortController()
     // Longer waits than a timer can count are waits without an end.
@@ -282,8 +283,8 @@ export class LockManager implements AsyncDisposable {
 
   async #whyNot(name: string, id: string): Promise<HoldfastError> {
     const holder = await this.#store.read(name)
-    if (!holder) return new HoldfastError('NOT_FOUND', `the lock ${name} is free`)
-    return new HoldfastError('WRONG_LOCK_ID', `the lock ${name} is not held under the id ${id}`, {
+    if (!holder) return new LockError('NOT_FOUND', `the lock ${name} is free`)
+    return new LockError('WRONG_LOCK_ID', `the lock ${name} is not held under the id ${id}`, {
       hint: `It is held by ${holder.who} under the id ${holder.id}.`,
       details: { holder },
     })
@@ -291,7 +292,7 @@ export class LockManager implements AsyncDisposable {
 }
 
 function heldAround(name: string, holder: HeldLock): HoldfastError {
-  return new HoldfastError('LOCK_HELD', `the lock ${name} is held by the command that this one runs under`, {
+  return new LockError('LOCK_HELD', `the lock ${name} is held by the command that this one runs under`, {
     hint: 'Within a lock it can be taken for a command only: a detached lock would outlive it.',
     details: { holder },
   })
@@ -300,14 +301,14 @@ function heldAround(name: string, holder: HeldLock): HoldfastError {
 function assertName(name: string): void {
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
   if (name.length > 0 && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f]/.test(name)) return
-  throw new HoldfastError('INVALID_REQUEST', `invalid lock name ${JSON.stringify(name)}`, {
+  throw new LockError('INVALID_REQUEST', `invalid lock name ${JSON.stringify(name)}`, {
     hint: `Give 1 to ${MAX_NAME_LENGTH} characters, none of them a control character.`,
   })
 }
 
 function assertTtl(ttlMs: number): void {
   if (ttlMs >= 0 && ttlMs <= MAX_TTL_MS) return
-  throw new HoldfastError('INVALID_REQUEST', `a lock cannot have a TTL of ${ttlMs} ms`, {
+  throw new LockError('INVALID_REQUEST', `a lock cannot have a TTL of ${ttlMs} ms`, {
     hint: `Give 0 to ${MAX_TTL_MS} ms, which are a hundred years.`,
   })
 }

@@ -2,10 +2,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError } from 'fastify'
-import { ERROR_CODES, systemErrorCode, type ErrorCode } from '../base/index.ts'
+import { systemErrorCode } from '../base/index.ts'
+import { statusOf } from './error-codes.ts'
+import type { ServerErrorCode } from './errors.ts'
 import { SAFE_HEADERS } from './requests.ts'
 
-const REASONS: Readonly<Record<string, { code: ErrorCode; status: string; message: string }>> = {
+const REASONS: Readonly<Record<string, { code: ServerErrorCode; status: string; message: string }>> = {
   HPE_HEADER_OVERFLOW: {
     code: 'HEADERS_TOO_LARGE',
     status: 'Request Header Fields Too Large',
@@ -38,7 +40,7 @@ export function answerConnectionError(error: ConnectionError, socket: Socket): v
     connection: 'close',
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  socket.end(`HTTP/1.1 ${ERROR_CODES[code].http} ${status}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+  socket.end(`HTTP/1.1 ${statusOf(code)} ${status}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The way out: no new work, running transfers finish, then the end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import { HoldfastError } from '../base/index.ts'
+import { ServerError } from './errors.ts'
 
 const POLL_MS = 50
 
@@ -51,7 +51,7 @@ export class Draining {
       }
       reply.header('connection', 'close')
       if (whileDraining) return
-      throw new HoldfastError('DRAINING', 'the server is shutting down', {
+      throw new ServerError('DRAINING', 'the server is shutting down', {
         retryable: true,
         details: { retryAfterSeconds: 5 },
       })

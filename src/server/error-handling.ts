@@ -1,10 +1,12 @@
 /** Turns what rooms throw into answers: text, as PicoShare's clients expect, or JSON for clients that accept it. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ERROR_CODES, HoldfastError, prefersHtml, prefersJson } from '../base/index.ts'
+import { HoldfastError, prefersHtml, prefersJson } from '../base/index.ts'
 import { sendRecipientError } from '../share/index.ts'
 import { diskError } from '../storage/index.ts'
 import type { Page } from './pages.ts'
 import { SAFE_HEADERS } from './requests.ts'
+import { statusOf } from './error-codes.ts'
+import { ServerError } from './errors.ts'
 
 /**
  * A rejected upload's client may still be sending. What it sends is thrown away, so that the connection can go on
@@ -29,9 +31,9 @@ export function handleErrors(app: FastifyInstance, page: Page): void {
   const refuse = (request: FastifyRequest, reply: FastifyReply): HoldfastError => {
     const [path = ''] = request.url.split('?')
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-    if (allowed.length === 0) return new HoldfastError('NOT_FOUND', `there is nothing at ${path}`)
+    if (allowed.length === 0) return new ServerError('NOT_FOUND', `there is nothing at ${path}`)
     reply.header('allow', [...new Set(allowed)].join(', '))
-    return new HoldfastError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
+    return new ServerError('METHOD_NOT_ALLOWED', `${request.method} is not allowed for ${path}`)
   }
 
   app.setNotFoundHandler((request, reply) => {
@@ -67,12 +69,12 @@ function pathPattern(url: string): RegExp {
 /** What Fastify and Node throw for a bad request says so by its status; anything else is a fault of ours. */
 function translate(error: FastifyError): HoldfastError {
   const status = error.statusCode ?? 500
-  if (error.validation) return new HoldfastError('INVALID_REQUEST', `invalid request: ${describeValidation(error)}`)
-  if (status === 413) return new HoldfastError('TOO_LARGE', 'the body is too large')
-  if (status >= 400 && status < 500) return new HoldfastError('INVALID_REQUEST', error.message)
+  if (error.validation) return new ServerError('INVALID_REQUEST', `invalid request: ${describeValidation(error)}`)
+  if (status === 413) return new ServerError('TOO_LARGE', 'the body is too large')
+  if (status >= 400 && status < 500) return new ServerError('INVALID_REQUEST', error.message)
   const ofDisk = diskError(error)
   if (ofDisk) return ofDisk
-  return new HoldfastError('INTERNAL', 'something went wrong inside the server', { cause: error })
+  return new ServerError('INTERNAL', 'something went wrong inside the server', { cause: error })
 }
 
 function describeValidation(error: FastifyError): string {
@@ -86,7 +88,7 @@ function describeValidation(error: FastifyError): string {
 function answer(request: FastifyRequest, reply: FastifyReply, error: HoldfastError): FastifyReply {
   const { retryAfterSeconds } = error.details
   if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds)
-  const status = ERROR_CODES[error.code].http
+  const status = statusOf(error.code)
   reply.code(status).header('cache-control', 'no-store')
   const isLink = /^\/[-!]/.test(request.url)
   if (isLink && prefersHtml(request)) return sendRecipientError(reply, error, status)

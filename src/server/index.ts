@@ -1,1 +1,3 @@
 export { startServer } from './server.ts'
+export { SERVED_ERRORS } from './error-codes.ts'
+export type { ServerErrorCode } from './errors.ts'

@@ -4,6 +4,7 @@
  */
 import { HoldfastError, messageOf, type Log, type Metrics } from '../base/index.ts'
 import type { Engine, StateManager } from '../state/index.ts'
+import { ServerError } from './errors.ts'
 
 export class OpenStates implements AsyncDisposable {
   readonly #location: string
@@ -60,7 +61,7 @@ export class OpenStates implements AsyncDisposable {
   async #get(name: string): Promise<StateManager> {
     const known = this.#open.get(name)
     if (known) return known
-    if (!(await this.names()).includes(name)) throw new HoldfastError('NOT_FOUND', `there is no state ${name}`)
+    if (!(await this.names()).includes(name)) throw new ServerError('NOT_FOUND', `there is no state ${name}`)
     const opening = this.#open.get(name) ?? this.#openState(name)
     this.#open.set(name, opening)
     // A failed one is tried anew the next time.

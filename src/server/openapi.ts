@@ -1,7 +1,7 @@
 /** What the OpenAPI document says of every route, beside what the route's own schema says. */
 import type { RouteOptions } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
-import { ERROR_CODES } from '../base/index.ts'
+import { SERVED_ERRORS } from './error-codes.ts'
 
 /** Errors are one line of text, as PicoShare's clients expect, or JSON for clients that accept it. */
 const ERROR_CONTENT = {
@@ -12,7 +12,7 @@ const ERROR_CONTENT = {
         error: {
           type: 'object',
           properties: {
-            code: { type: 'string', enum: Object.keys(ERROR_CODES) },
+            code: { type: 'string', enum: Object.keys(SERVED_ERRORS) },
             message: { type: 'string' },
             hint: { type: 'string', description: 'What to do about it.' },
           },

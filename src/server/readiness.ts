@@ -2,6 +2,7 @@
 import { HoldfastError, messageOf, type Log } from '../base/index.ts'
 import type { Share } from '../share/index.ts'
 import { diskError, type BlobStore, type Database } from '../storage/index.ts'
+import { ServerError } from './errors.ts'
 
 /** Monitors ask often, and each answer costs a wait for the disk. */
 const FRESH_MS = 1000
@@ -35,7 +36,7 @@ export class Readiness {
       this.#attempt('database', () => database.ping()),
       this.#attempt('blobs', () => blobs.probe()),
       this.#attempt('disk', async () => {
-        if ((await share.freeSpace.available()) === 0) throw new HoldfastError('NO_SPACE', 'no space left for uploads')
+        if ((await share.freeSpace.available()) === 0) throw new ServerError('NO_SPACE', 'no space left for uploads')
       }),
     ])
     return { database: ofDatabase, blobs: ofBlobs, disk: ofDisk }
@@ -67,7 +68,7 @@ export class Readiness {
 
 function afterDeadline(): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const late = () => reject(new HoldfastError('NOT_READY', 'the disk does not answer'))
+  const late = () => reject(new ServerError('NOT_READY', 'the disk does not answer'))
   setTimeout(late, DEADLINE_MS).unref()
   return promise
 }

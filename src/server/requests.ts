@@ -1,8 +1,8 @@
 /** What every request gets: an address as the client sees it, safe headers, a line in the log. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HoldfastError } from '../base/index.ts'
 import { viewOf, withoutBasePath, type ClientView, type ClientViewOptions } from './client-view.ts'
+import { ServerError } from './errors.ts'
 
 export const SAFE_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -56,7 +56,7 @@ export function describeRequests(app: FastifyInstance, { hsts }: { hsts: boolean
     reply.headers(SAFE_HEADERS).header('x-request-id', request.id)
     if (hsts && request.protocol === 'https') reply.header('strict-transport-security', HSTS)
     const view = views.get(request.raw)
-    if (view?.problem) throw new HoldfastError('INVALID_REQUEST', view.problem)
+    if (view?.problem) throw new ServerError('INVALID_REQUEST', view.problem)
   })
   app.addHook('onRequest', async (request, reply) => {
     const view = views.get(request.raw)

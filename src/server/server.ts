@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createMetrics, HoldfastError, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
+import { createMetrics, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
 import { Share, shareMigrations } from '../share/index.ts'
 import { openBlobs, openDataFolder, openSqlite, type BlobStore } from '../storage/index.ts'
 import { createApp } from './app.ts'
@@ -11,6 +11,7 @@ import { Draining, waitFor } from './draining.ts'
 import { OpenStates } from './open-states.ts'
 import { StateMetrics } from './state-metrics.ts'
 import { keptSharedSecret } from './shared-secret.ts'
+import { ServerError } from './errors.ts'
 
 /** How long cut-off transfers get to remove their partial files. */
 const CLEAN_UP_MS = 2000
@@ -37,7 +38,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   opened.defer(() => folder.release())
   const kept = config.sharedSecret ? null : keptSharedSecret(folder.path)
   const sharedSecret = config.sharedSecret ?? kept?.secret
-  if (!sharedSecret) throw new HoldfastError('INTERNAL', 'there is no shared secret')
+  if (!sharedSecret) throw new ServerError('INTERNAL', 'there is no shared secret')
   let isStarted = false
   opened.defer(() => {
     // The passphrase of a failed start was never shown, so the next start makes another.
@@ -96,7 +97,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
 /** Its files would seem to be gone. Nothing has been made yet. @throws INVALID_CONFIG */
 function refuseFolderOfPicoShare(folder: string): void {
   if (!existsSync(join(folder, 'store.db')) || existsSync(join(folder, 'holdfast.db'))) return
-  throw new HoldfastError('INVALID_CONFIG', `the data folder ${folder} holds a database of PicoShare (store.db)`, {
+  throw new ServerError('INVALID_CONFIG', `the data folder ${folder} holds a database of PicoShare (store.db)`, {
     hint: 'This version cannot import it. Give Holdfast a folder of its own with --data; PicoShare keeps its files.',
   })
 }
@@ -126,7 +127,7 @@ async function listen(
     }
     const reason = reasons[code ?? '']
     if (!reason) throw error
-    throw new HoldfastError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port}: ${reason}`, {
+    throw new ServerError('ADDRESS_UNAVAILABLE', `cannot listen on ${host}:${port}: ${reason}`, {
       hint: 'Give another address with --host and --port.',
       cause: error,
     })

@@ -2,6 +2,7 @@
 import { openSync, closeSync, fsyncSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { HoldfastError, messageOf, randomId, Secret, systemErrorCode } from '../base/index.ts'
+import { ServerError } from './errors.ts'
 
 export interface SharedSecret {
   secret: Secret
@@ -49,5 +50,5 @@ function keep(path: string, text: string): void {
 
 function unusable(message: string, mend: string, cause?: unknown): HoldfastError {
   const hint = `${mend}, or set HOLDFAST_SHARED_SECRET.`
-  return new HoldfastError('DATA_FOLDER_UNUSABLE', message, { hint, cause })
+  return new ServerError('DATA_FOLDER_UNUSABLE', message, { hint, cause })
 }

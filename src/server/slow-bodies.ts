@@ -3,7 +3,7 @@
  * rate over a window, which a bad connection of a phone reaches and a client that holds connections open does not.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { HoldfastError } from '../base/index.ts'
+import { ServerError } from './errors.ts'
 
 const PARSED_BODY_DEADLINE_MS = 30_000
 const WINDOW_MS = 60_000
@@ -46,5 +46,5 @@ function stopWith({ raw }: FastifyRequest, timer: NodeJS.Timeout): void {
 
 /** Whoever reads the body gets the error, and answers. */
 function end({ raw }: FastifyRequest, message: string): void {
-  raw.emit('error', new HoldfastError('BODY_TOO_SLOW', message, { retryable: true }))
+  raw.emit('error', new ServerError('BODY_TOO_SLOW', message, { retryable: true }))
 }

@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../base/index.ts'
 import { invalid } from './fields.ts'
+import { ShareError } from './errors.ts'
 
 /**
  * Names of RFC 9530 and RFC 3230 in lower case, each with Node's name and the bytes of a digest. Others are ignored.
@@ -54,7 +55,7 @@ export class BodyDigests {
         throw invalid(header, 'it came as a trailer that the header Trailer does not announce')
       if (actual.get(algorithm)?.equals(digest)) continue
       const found = actual.get(algorithm)?.toString('base64')
-      throw new HoldfastError(
+      throw new ShareError(
         'DIGEST_MISMATCH',
         `the body does not have the ${algorithm} digest that ${header} gives: expected ${digest.toString('base64')}, got ${found}`,
         { hint: 'The body was changed or cut on its way; nothing of it was stored. Send it again.', retryable: true },

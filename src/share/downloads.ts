@@ -7,6 +7,7 @@ import { HoldfastError, messageOf, type Clock, type Log } from '../base/index.ts
 import type { ByteRange, Database } from '../storage/index.ts'
 import { covers, mergeRange } from './ranges.ts'
 import type { ShareTables } from './tables.ts'
+import { ShareError } from './errors.ts'
 
 /** So long a client may go on with a download that it began. */
 const WINDOW_MS = 24 * 3_600_000
@@ -237,5 +238,5 @@ function keyOf({ fileId, clientIp }: DownloadRequest): string {
 }
 
 function usedUp(): HoldfastError {
-  return new HoldfastError('DOWNLOADS_USED_UP', 'this file has been downloaded as often as its owner allows')
+  return new ShareError('DOWNLOADS_USED_UP', 'this file has been downloaded as often as its owner allows')
 }

@@ -2,6 +2,7 @@
  * What a client says about a file: name, note, expiry, passphrase, limit. The rules are PicoShare's where it has one.
  */
 import { HoldfastError, parseBytes } from '../base/index.ts'
+import { ShareError } from './errors.ts'
 
 /** PicoShare's way to say never. */
 const NEVER = '2999-12-31T00:00:00Z'
@@ -106,5 +107,5 @@ export function parsePercentEncoded(header: string, given: string): string {
 }
 
 export function invalid(field: string, problem: string): HoldfastError {
-  return new HoldfastError('INVALID_REQUEST', `invalid ${field}: ${problem}`, { details: { field } })
+  return new ShareError('INVALID_REQUEST', `invalid ${field}: ${problem}`, { details: { field } })
 }

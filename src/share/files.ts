@@ -1,9 +1,10 @@
 /** The list of files: the facts about each, without its bytes. */
 import { sql, type Kysely, type SelectQueryBuilder, type Selectable, type Transaction } from 'kysely'
-import { HoldfastError, randomId, type Clock } from '../base/index.ts'
+import { randomId, type Clock } from '../base/index.ts'
 import { foldCase, type BlobStore, type Database, type FinishedBlob } from '../storage/index.ts'
 import { provesUtf8 } from './media-type.ts'
 import type { FilesTable, ShareTables } from './tables.ts'
+import { ShareError } from './errors.ts'
 
 export const FILE_ID_LENGTH = 10
 
@@ -223,7 +224,7 @@ async function refuseWhenFull(db: Kysely<ShareTables>, guestLinkId: string): Pro
     .where('deleted_at', 'is', null)
     .executeTakeFirst()
   const isFull = !link || (link.max_file_uploads !== null && link.uploads >= link.max_file_uploads)
-  if (isFull) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link was used up or removed during the upload')
+  if (isFull) throw new ShareError('GUEST_LINK_INACTIVE', 'the guest link was used up or removed during the upload')
 }
 
 /** Number of files that exist now, not in the trash, and came through the guest link of the row. */

@@ -1,7 +1,8 @@
 /** Keeps uploads from filling the disk: what cannot fit is refused before a byte of it is read. */
-import { formatBytes, HoldfastError } from '../base/index.ts'
+import { formatBytes } from '../base/index.ts'
 import type { BlobStore } from '../storage/index.ts'
 import type { Trash } from './trash.ts'
+import { ShareError } from './errors.ts'
 
 /** An upload of unknown length looks for room in the trash each time that it has grown by so much. */
 const LOOK_EVERY_BYTES = 16_000_000
@@ -63,7 +64,7 @@ export class FreeSpace {
     const available = unused === null ? null : Math.max(0, unused)
     if (available !== null && (bytes ?? 1) > available) {
       const needed = bytes === null ? 'the upload' : `the upload of ${formatBytes(bytes)}`
-      throw new HoldfastError('NO_SPACE', `${needed} does not fit: ${formatBytes(available)} is available`, {
+      throw new ShareError('NO_SPACE', `${needed} does not fit: ${formatBytes(available)} is available`, {
         hint: 'Delete files that are no longer needed, or give the server more disk.',
         details: { neededBytes: bytes, availableBytes: available },
       })

@@ -1,10 +1,11 @@
 /** Guest links: addresses under which people without a login may upload, each with limits of its own. */
 import type { Kysely, Selectable } from 'kysely'
-import { HoldfastError, randomId, type Clock } from '../base/index.ts'
+import { randomId, type Clock } from '../base/index.ts'
 import type { Database } from '../storage/index.ts'
 import { countUploads } from './files.ts'
 import type { GuestLinksTable, ShareTables } from './tables.ts'
 import type { Uptime } from './uptime.ts'
+import { ShareError } from './errors.ts'
 
 export const GUEST_LINK_ID_LENGTH = 16
 
@@ -142,7 +143,7 @@ export class GuestLinks {
   /** @throws GUEST_LINK_INACTIVE with the reason. */
   requireActive(link: GuestLink): void {
     const reason = this.#inactiveBecause(link)
-    if (reason) throw new HoldfastError('GUEST_LINK_INACTIVE', `the guest link ${reason}`)
+    if (reason) throw new ShareError('GUEST_LINK_INACTIVE', `the guest link ${reason}`)
   }
 
   #inactiveBecause(link: GuestLink): string | null {

@@ -1,8 +1,8 @@
 /** Which part of a file a request wants (RFC 9110, sections 13 and 14). */
 import type { IncomingHttpHeaders } from 'node:http'
 import parseRange from 'range-parser'
-import { HoldfastError } from '../base/index.ts'
 import type { ByteRange } from '../storage/index.ts'
+import { ShareError } from './errors.ts'
 
 /** No honest client asks for more ranges in one request; the whole file is sent instead. */
 const MAX_RANGES = 16
@@ -50,7 +50,7 @@ export function requestedRanges(
     .replaceAll(/(?<=[=,]\s*)-(\d+)/g, (_, last) => `-${Math.min(Number(last), sizeBytes)}`)
   const parsed = parseRange(sizeBytes, fitting, { combine: true })
   if (parsed === -1) {
-    throw new HoldfastError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the file of ${sizeBytes} bytes`, {
+    throw new ShareError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the file of ${sizeBytes} bytes`, {
       details: { sizeBytes },
     })
   }

@@ -2,6 +2,7 @@
 import { finished, type Readable } from 'node:stream'
 import { HoldfastError } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
+import { ShareError } from './errors.ts'
 
 /** Sees each chunk of the body, with its length in bytes, before it is stored; what it throws ends the upload. */
 export type OnBytes = (length: number, chunk: Buffer) => void
@@ -27,7 +28,7 @@ export function receive(body: Readable, writer: BlobWriter, take: (chunk: Buffer
   writer.failed.addEventListener('abort', onFailed)
   const stopWatching = finished(body, { writable: false }, (error) => {
     if (error instanceof HoldfastError) reject(error)
-    else if (error) reject(new HoldfastError('UPLOAD_INTERRUPTED', 'the connection ended before the upload was whole'))
+    else if (error) reject(new ShareError('UPLOAD_INTERRUPTED', 'the connection ended before the upload was whole'))
     else resolve()
   })
   return promise.finally(() => {

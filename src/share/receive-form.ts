@@ -1,7 +1,7 @@
 /** Reads a multipart form with one file in it (RFC 7578), storing the file while it arrives. */
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { describeUnknownName, HoldfastError } from '../base/index.ts'
+import { describeUnknownName } from '../base/index.ts'
 import type { BlobWriter } from '../storage/index.ts'
 import { BodyDigests } from './body-digests.ts'
 import { invalid } from './fields.ts'
@@ -9,6 +9,7 @@ import { MultipartReader, type PartSink } from './multipart.ts'
 import { lastSegment, withoutEscapes, type PartHeaders } from './part-headers.ts'
 import { receive, release, type OnBytes } from './receive-body.ts'
 import { requireBareFile, requireWholeFile } from './whole-file.ts'
+import { ShareError } from './errors.ts'
 
 export interface UploadForm {
   filename: string
@@ -157,7 +158,7 @@ function boundaryOf(request: IncomingMessage): string {
   const type = request.headers['content-type'] ?? ''
   const hint = "Send the file as a form field named 'file': curl -F file=@NAME"
   if (!/^multipart\/form-data\s*(;|$)/i.test(type)) {
-    throw new HoldfastError('INVALID_REQUEST', `the body is not a multipart form but ${quote(type || 'of no type')}`, {
+    throw new ShareError('INVALID_REQUEST', `the body is not a multipart form but ${quote(type || 'of no type')}`, {
       hint,
     })
   }
@@ -165,7 +166,7 @@ function boundaryOf(request: IncomingMessage): string {
   const [, quoted, token] = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(type) ?? []
   const boundary = quoted ?? token
   if (boundary !== undefined && /^[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]$/.test(boundary)) return boundary
-  throw new HoldfastError('INVALID_REQUEST', `the form has no valid boundary: ${quote(type)}`, { hint })
+  throw new ShareError('INVALID_REQUEST', `the form has no valid boundary: ${quote(type)}`, { hint })
 }
 
 function quote(text: string): string {

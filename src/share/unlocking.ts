@@ -5,12 +5,13 @@
 import { isUtf8 } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AttemptThrottle, HoldfastError, type Clock } from '../base/index.ts'
+import { AttemptThrottle, type Clock } from '../base/index.ts'
 import type { Database } from '../storage/index.ts'
 import { parsePercentEncoded } from './fields.ts'
 import type { FileRow } from './files.ts'
 import { isPassphrase } from './passphrase.ts'
 import { shareKey } from './share-keys.ts'
+import { ShareError } from './errors.ts'
 
 /** Long enough for a big file to be resumed. */
 const UNLOCKED_MS = 12 * 3_600_000
@@ -57,7 +58,7 @@ export class Unlocking {
   async #try(file: FileRow, passphrase: string, request: FastifyRequest): Promise<void> {
     this.#throttle.attempt(request.ip, file.id)
     if (!(await isPassphrase(passphrase, file.passphrase_hash ?? ''))) {
-      throw new HoldfastError('WRONG_SECRET', 'that is not the passphrase of this file')
+      throw new ShareError('WRONG_SECRET', 'that is not the passphrase of this file')
     }
     this.#throttle.succeeded(request.ip, file.id)
   }

@@ -1,6 +1,7 @@
 /** Where each upload stands: for progress events, the list of running uploads, metrics, and a shutdown that waits. */
 import { EventEmitter, once } from 'node:events'
 import { Counter, Gauge, HoldfastError, randomId, type Clock, type Metrics } from '../base/index.ts'
+import { ShareError } from './errors.ts'
 
 /** What a client may choose as an id, so that it can watch an upload that it is about to start. */
 const UPLOAD_ID_PATTERN = /^[A-Za-z0-9_-]{8,64}$/
@@ -101,7 +102,7 @@ export class TrackedUpload {
 /** @throws INVALID_REQUEST */
 export function requireUploadId(id: string): void {
   if (UPLOAD_ID_PATTERN.test(id)) return
-  throw new HoldfastError('INVALID_REQUEST', 'invalid upload: an id has 8 to 64 letters, digits, "-" or "_"')
+  throw new ShareError('INVALID_REQUEST', 'invalid upload: an id has 8 to 64 letters, digits, "-" or "_"')
 }
 
 export class UploadTracker {
@@ -144,7 +145,7 @@ export class UploadTracker {
     const chosen = id ?? randomId(16)
     requireUploadId(chosen)
     if (this.#uploads.has(chosen))
-      throw new HoldfastError('CONFLICT', `an upload with the id ${chosen} is running already`)
+      throw new ShareError('CONFLICT', `an upload with the id ${chosen} is running already`)
     const upload = new TrackedUpload(chosen, total, bytes, this.#clock)
     this.#uploads.set(chosen, upload)
     this.#events.emit(`begin:${chosen}`)

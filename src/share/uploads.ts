@@ -11,6 +11,7 @@ import type { FileRow, Files, NewFile } from './files.ts'
 import type { FreeSpace } from './free-space.ts'
 import type { OnBytes } from './receive-body.ts'
 import type { TrackedUpload, UploadTracker } from './upload-tracker.ts'
+import { ShareError } from './errors.ts'
 
 export interface UploadPlan {
   request: IncomingMessage
@@ -92,7 +93,7 @@ export class Uploads {
 
   #fail(upload: TrackedUpload, error: unknown): void {
     const known =
-      error instanceof HoldfastError ? error : new HoldfastError('INTERNAL', 'the upload failed inside the server')
+      error instanceof HoldfastError ? error : new ShareError('INTERNAL', 'the upload failed inside the server')
     this.#deps.tracker.end(upload, { error: known })
     this.#deps.log.info({ upload: upload.id, bytes: upload.bytes, code: known.code }, 'upload failed')
   }
@@ -110,7 +111,7 @@ function requireAtMost(limit: number | null, bytes: number): void {
 }
 
 export function tooLarge(limit: number): HoldfastError {
-  return new HoldfastError('TOO_LARGE', `the upload is larger than the ${formatBytes(limit)} that are allowed`, {
+  return new ShareError('TOO_LARGE', `the upload is larger than the ${formatBytes(limit)} that are allowed`, {
     details: { maxBytes: limit },
   })
 }

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { HoldfastError } from '../base/index.ts'
 import { invalid } from './fields.ts'
+import { ShareError, type ShareErrorCode } from './errors.ts'
 
 const SEND_PARTS = 'Send the whole file in one request, or in parts by tus: see /api/tus/.'
 
@@ -56,7 +57,7 @@ export function requireNoCoding(headers: IncomingHttpHeaders): void {
   for (const [header, harmless] of Object.entries(CODINGS)) {
     const coding = String(headers[header.toLowerCase()] ?? '').trim()
     if (coding === '' || coding.toLowerCase() === harmless) continue
-    throw new HoldfastError('UNSUPPORTED_TYPE', `the body has ${header} ${JSON.stringify(coding)}`, {
+    throw new ShareError('UNSUPPORTED_TYPE', `the body has ${header} ${JSON.stringify(coding)}`, {
       hint: `Send the bytes of the file as they are; a file that is compressed itself needs no ${header}.`,
     })
   }
@@ -67,12 +68,12 @@ export function requireBareFile(headers: IncomingHttpHeaders): void {
   const type = headers['content-type'] ?? ''
   const envelope = ENVELOPES.find(({ pattern }) => pattern.test(type.trim()))
   if (!envelope) return
-  throw new HoldfastError('UNSUPPORTED_TYPE', `the body is ${envelope.what} (${type.slice(0, 60)}), not a file`, {
+  throw new ShareError('UNSUPPORTED_TYPE', `the body is ${envelope.what} (${type.slice(0, 60)}), not a file`, {
     hint: envelope.hint,
   })
 }
 
 function isPart(header: string, value: unknown): HoldfastError {
   const error = invalid(header, `${JSON.stringify(value)} says that the body is only a part of the file`)
-  return new HoldfastError(error.code, error.message, { hint: SEND_PARTS, details: error.details })
+  return new ShareError(error.code as ShareErrorCode, error.message, { hint: SEND_PARTS, details: error.details })
 }

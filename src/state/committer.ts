@@ -10,6 +10,7 @@ import type { Changes, LayeredMap } from './layered-map.ts'
 import { takeText } from './parse-build.ts'
 import type { Fence, SaveRequest, StateHead, StateStore } from './state-store.ts'
 import type { Update } from './update-queue.ts'
+import { StateError } from './errors.ts'
 
 /** A save that always finds the state changed meets a process that saves without the lock. */
 const MAX_ATTEMPTS = 10
@@ -200,7 +201,7 @@ export class Committer {
     if (body.length * 3 <= maxBuildBytes) return body
     const sizeBytes = Buffer.byteLength(body)
     if (sizeBytes <= maxBuildBytes) return body
-    throw new HoldfastError('INVALID_BUILD', `the build ${build.name} takes ${formatBytes(sizeBytes)} as JSON`, {
+    throw new StateError('INVALID_BUILD', `the build ${build.name} takes ${formatBytes(sizeBytes)} as JSON`, {
       hint: `The state keeps builds of up to ${formatBytes(maxBuildBytes)}: keep large data in files, and their paths here.`,
     })
   }

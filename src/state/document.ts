@@ -4,12 +4,13 @@
  * by name or in a list, whose fields may be named in snake case or camel case.
  */
 import { zstdDecompressSync } from 'node:zlib'
-import { HoldfastError, messageOf, type ErrorCode } from '../base/index.ts'
+import { HoldfastError, messageOf } from '../base/index.ts'
 import type { Build } from './build.ts'
 import type { Json } from './json.ts'
 import { createBuild } from './parse-build.ts'
 import type { SnapshotPage } from './state-store.ts'
 import { STATE_VERSION } from './state.ts'
+import { StateError, type StateErrorCode } from './errors.ts'
 
 const FORMAT = 'holdfast-state'
 const ZSTD_MAGIC = 0xfd2fb528
@@ -80,7 +81,7 @@ function assertVersion(source: string, { format, version = STATE_VERSION }: Json
     throw refuse('IMPORT_NOT_A_STATE', `${source} has the version ${JSON.stringify(version)}, which is not a number`)
   }
   if (format !== FORMAT || Number(version) <= STATE_VERSION) return
-  throw new HoldfastError(
+  throw new StateError(
     'STATE_TOO_NEW',
     `${source} has version ${Number(version)}, this Holdfast knows ${STATE_VERSION}`,
     {
@@ -219,8 +220,8 @@ function camelCase(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function refuse(code: ErrorCode, message: string): HoldfastError {
-  return new HoldfastError(code, message, {
+function refuse(code: StateErrorCode, message: string): HoldfastError {
+  return new StateError(code, message, {
     hint: 'Nothing was changed. Give a whole state file, as state export writes it.',
   })
 }

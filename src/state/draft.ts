@@ -1,9 +1,9 @@
 /** What an update sees and changes: the state as it is now, with the changes of those before it in the same commit. */
-import { HoldfastError } from '../base/index.ts'
 import type { Build } from './build.ts'
 import type { Changes } from './layered-map.ts'
 import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
+import { StateError } from './errors.ts'
 
 type ReadBuild = (name: string) => Build | null | Promise<Build | null>
 
@@ -52,7 +52,7 @@ export class Draft {
 
   /** Removes a build. @throws NOT_FOUND when there is none. */
   async remove(name: string): Promise<void> {
-    if (!(await this.get(name))) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state`)
+    if (!(await this.get(name))) throw new StateError('NOT_FOUND', `there is no build ${name} in the state`)
     this.#changes.set(name, null)
   }
 

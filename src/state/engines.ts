@@ -1,6 +1,6 @@
 /** Chooses the engine by its location. A new engine is a driver in a folder of its own and a line here. */
-import { HoldfastError } from '../base/index.ts'
 import type { Engine } from './engine.ts'
+import { StateError } from './errors.ts'
 
 type Open = (location: string) => Promise<Engine>
 
@@ -23,7 +23,7 @@ export async function openEngine(location: string): Promise<Engine> {
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(location)?.[1] ?? 'sqlite'
   const open = ENGINES[scheme]
   if (open) return open(location)
-  throw new HoldfastError('INVALID_REQUEST', `there is no engine for ${scheme}: URLs`, {
+  throw new StateError('INVALID_REQUEST', `there is no engine for ${scheme}: URLs`, {
     hint: `Give a data folder, or a URL that begins with ${ENGINE_NAMES.map((name) => `${name}:`).join(', ')}`,
   })
 }

@@ -8,6 +8,7 @@ import { registerStateMetrics } from './metrics.ts'
 import { restoreDamaged } from './restore.ts'
 import type { StateManagerOptions } from './state-manager-options.ts'
 import type { StateStore } from './state-store.ts'
+import { StateError } from './errors.ts'
 
 const DEFAULT_KEEP_SERIALS = 100
 
@@ -63,7 +64,7 @@ async function openStore(
 
 function assertKeepSerials(keepSerials = DEFAULT_KEEP_SERIALS): void {
   if (keepSerials >= 1) return
-  throw new HoldfastError('INVALID_REQUEST', `invalid keepSerials ${keepSerials}: the newest save is always kept`, {
+  throw new StateError('INVALID_REQUEST', `invalid keepSerials ${keepSerials}: the newest save is always kept`, {
     hint: 'Give 1 or more.',
   })
 }

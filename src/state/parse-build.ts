@@ -1,8 +1,8 @@
 /** The way to a build: whatever comes from outside is checked, copied and frozen here. */
-import { HoldfastError } from '../base/index.ts'
 import { buildSchema, MAX_NESTING, type Build } from './build.ts'
 import { freezeAll, jsonProblem } from './json.ts'
 import { copyOfPlainBuild } from './plain-build.ts'
+import { StateError } from './errors.ts'
 
 /**
  * Builds that were parsed once and, being frozen, stay what they are; each with its JSON text until a save takes
@@ -40,7 +40,7 @@ export function parseBuild(value: unknown): Build {
   const { name = '?', metadata, instance } = typeof value === 'object' && value ? (value as Partial<Build>) : {}
   const isTooDeep = [metadata, instance].some((part) => jsonProblem(part, MAX_NESTING) === 'too deep')
   if (isTooDeep) {
-    throw new HoldfastError('NESTING_TOO_DEEP', `the build ${name} has data nested deeper than ${MAX_NESTING} levels`, {
+    throw new StateError('NESTING_TOO_DEEP', `the build ${name} has data nested deeper than ${MAX_NESTING} levels`, {
       hint: 'Keep such data in a file and put its path or its text into the metadata.',
       details: { limit: MAX_NESTING },
     })
@@ -51,7 +51,7 @@ export function parseBuild(value: unknown): Build {
   }))
   const [first] = issues
   const what = `the build ${JSON.stringify(name)} is not valid: ${first?.path}: ${first?.message}`
-  throw new HoldfastError('INVALID_BUILD', what, { details: { issues } })
+  throw new StateError('INVALID_BUILD', what, { details: { issues } })
 }
 
 function shorten(text: string): string {

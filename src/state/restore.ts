@@ -1,9 +1,10 @@
 /** Puts a backup in the place of a state, under the state's lock. */
-import { HoldfastError, type Log } from '../base/index.ts'
+import { type Log } from '../base/index.ts'
 import type { Lock, LockManager } from '../lock/index.ts'
 import type { Backup, BackupStore, Engine, Restored } from './engine.ts'
 import { openEngine } from './engines.ts'
 import { lockOfState } from './names.ts'
+import { StateError } from './errors.ts'
 
 const WAIT_MS = 30_000
 
@@ -50,7 +51,7 @@ export async function restoreDamaged(
 /** @throws NO_GOOD_BACKUP when the engine keeps none. */
 export function backupsOf(engine: Engine): BackupStore {
   if (engine.backups) return engine.backups
-  throw new HoldfastError('NO_GOOD_BACKUP', `${engine.location} keeps no backups of states`, {
+  throw new StateError('NO_GOOD_BACKUP', `${engine.location} keeps no backups of states`, {
     hint: "Use the engine's own tools, or: holdfast state export FILE",
   })
 }

@@ -23,6 +23,7 @@ import type { BuildEntry, Damage, SaveRecord, StateHead, StateStore } from './st
 import { State } from './state.ts'
 import { Upkeep } from './upkeep.ts'
 import { UpdateQueue, type Update } from './update-queue.ts'
+import { StateError } from './errors.ts'
 
 const DEFAULT_WAIT_MS = 60_000
 /**
@@ -308,7 +309,7 @@ export class StateManager implements AsyncDisposable {
     options: UpdateOptions,
     isFree: boolean,
   ): Promise<{ value: T; serial: number }> {
-    if (this.#closing) return Promise.reject(new HoldfastError('NOT_READY', 'the state is closed'))
+    if (this.#closing) return Promise.reject(new StateError('NOT_READY', 'the state is closed'))
     const { operation = 'update', waitMs = DEFAULT_WAIT_MS, signal, lock } = options
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<{ value: T; serial: number }>()
@@ -395,7 +396,7 @@ function* pagesOf(names: readonly string[]): Iterable<string[]> {
 }
 
 function wrongLineage(given: string, own: string): HoldfastError {
-  return new HoldfastError('WRONG_LINEAGE', `the state to save has the lineage ${given}, this one ${own}`)
+  return new StateError('WRONG_LINEAGE', `the state to save has the lineage ${given}, this one ${own}`)
 }
 
 /** A document without a lineage, or without a serial, is not compared by it. @throws WRONG_LINEAGE */
@@ -409,7 +410,7 @@ function assertSuccessor(from: Pick<ImportedState, 'lineage' | 'serial'>, own: {
 }
 
 function refusedImport(message: string): HoldfastError {
-  return new HoldfastError('WRONG_LINEAGE', message, {
+  return new StateError('WRONG_LINEAGE', message, {
     hint: 'Nothing was changed. To replace the builds of the state all the same, import with --force.',
   })
 }

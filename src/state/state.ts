@@ -1,9 +1,9 @@
 /** A state as one save left it, wholly in memory. */
-import { HoldfastError } from '../base/index.ts'
 import type { Build } from './build.ts'
 import type { Changes, LayeredMap } from './layered-map.ts'
 import { parseBuild } from './parse-build.ts'
 import { assertTransition } from './transitions.ts'
+import { StateError } from './errors.ts'
 
 /** The version of the shape of builds and states. */
 export const STATE_VERSION = 1
@@ -68,7 +68,7 @@ export class State {
   without(names: Iterable<string>): State {
     const changes = new Map(this.changes)
     for (const name of names) {
-      if (!this.get(name)) throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state`)
+      if (!this.get(name)) throw new StateError('NOT_FOUND', `there is no build ${name} in the state`)
       changes.set(name, null)
     }
     return new State(this.lineage, this.serial, this.#saved, changes)

@@ -1,6 +1,7 @@
 /** Which way a build and its provisioners may go. */
 import { HoldfastError } from '../base/index.ts'
 import type { Build, BuildStatus, ProvisionerStatus } from './build.ts'
+import { StateError } from './errors.ts'
 
 /**
  * From each status to which. A build that failed or was interrupted goes on where it stopped or begins again; a
@@ -47,7 +48,7 @@ function mayGo<T extends string>(table: Transitions<T>, from: T, to: T): boolean
 }
 
 function illegal<T extends string>(subject: string, table: Transitions<T>, from: T, to: T): HoldfastError {
-  return new HoldfastError('ILLEGAL_TRANSITION', `${subject} cannot go from ${from} to ${to}`, {
+  return new StateError('ILLEGAL_TRANSITION', `${subject} cannot go from ${from} to ${to}`, {
     hint: `From ${from} it can go to ${table[from].join(', ')}.`,
     details: { from, to, allowed: table[from] },
   })

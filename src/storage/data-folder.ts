@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { HoldfastError, messageOf, systemErrorCode } from '../base/index.ts'
 import { lockFile } from './lock-file.ts'
+import { StorageError } from './errors.ts'
 
 export interface DataFolder {
   /** Absolute path. */
@@ -31,7 +32,7 @@ export function openDataFolder(given: string): DataFolder {
   }
   const release = lockServer(path)
   if (!release) {
-    throw new HoldfastError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${path}`, {
+    throw new StorageError('DATA_FOLDER_BUSY', `another Holdfast server uses the data folder ${path}`, {
       hint: 'Stop it, or give this one another folder with --data.',
     })
   }
@@ -54,7 +55,7 @@ export function inspectDataFolder(given: string): DataFolder {
   const path = resolve(given)
   const databasePath = join(path, 'holdfast.db')
   if (!existsSync(databasePath)) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is not a data folder of Holdfast: it has no holdfast.db`)
+    throw new StorageError('DATA_FOLDER_UNUSABLE', `${path} is not a data folder of Holdfast: it has no holdfast.db`)
   }
   return { path, databasePath, release: () => {} }
 }
@@ -85,7 +86,7 @@ export function makeFolders(given: string, mode = 0o777): void {
 }
 
 function unusable(path: string, error: unknown): HoldfastError {
-  return new HoldfastError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${messageOf(error)}`, {
+  return new StorageError('DATA_FOLDER_UNUSABLE', `the data folder ${path} cannot be used: ${messageOf(error)}`, {
     hint: 'Give a folder that this user may write to with --data.',
     cause: error,
   })

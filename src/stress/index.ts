@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HoldfastError, messageOf } from '../base/index.ts'
+import { BaseError, messageOf } from '../base/index.ts'
 import { accidents } from './accidents.ts'
 import { concurrency } from './concurrency.ts'
 import { contents } from './contents.ts'
@@ -54,6 +54,6 @@ function makeFolder(parent: string): string {
     return mkdtempSync(join(parent, 'holdfast-stress-'))
   } catch (error) {
     const what = `no folder can be made in ${parent}: ${messageOf(error)}`
-    throw new HoldfastError('FILE_UNUSABLE', what, { hint: 'Say where with --folder.', cause: error })
+    throw new BaseError('FILE_UNUSABLE', what, { hint: 'Say where with --folder.', cause: error })
   }
 }

@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { hidingScript, withoutSecrets } from '../../src/builds/hiding.ts'
-import { HoldfastError } from '../../src/base/index.ts'
+import type { HoldfastError } from '../../src/base/index.ts'
+import { BuildError } from '../../src/builds/errors.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 
 const folder = tempFolder('secret-forms')
@@ -105,7 +106,7 @@ describe('a secret is hidden', () => {
   })
 
   it('in messages of Holdfast', () => {
-    const error = new HoldfastError('TEMPLATE_INVALID', 'the value "hunter22" is wrong', { hint: 'not hunter22' })
+    const error = new BuildError('TEMPLATE_INVALID', 'the value "hunter22" is wrong', { hint: 'not hunter22' })
     const hidden = withoutSecrets(error, ['hunter22']) as HoldfastError
     assert.deepEqual(
       [hidden.code, hidden.message, hidden.hint],

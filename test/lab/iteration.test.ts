@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { HoldfastError } from '../../src/base/index.ts'
+import type { HoldfastError } from '../../src/base/index.ts'
+import { LabError } from '../../src/lab/errors.ts'
 import { bytesOf, hashOf } from '../../src/lab/requests/seeded-file.ts'
 import { uploaders, UPLOAD_WAYS } from '../../src/lab/requests/uploads.ts'
 import type { BootRequest } from '../../src/lab/machines/machine.ts'
@@ -41,11 +42,11 @@ class Stubborn extends ProcessMachine {
   }
 }
 
-const noBoot = new HoldfastError('MACHINE_FAILED', 'it does not boot', {
+const noBoot = new LabError('MACHINE_FAILED', 'it does not boot', {
   retryable: true,
   details: { log: 'kernel panic' },
 })
-const tooSmall = new HoldfastError('MACHINE_FAILED', 'it is too small', { details: { outOfMemory: true } })
+const tooSmall = new LabError('MACHINE_FAILED', 'it is too small', { details: { outOfMemory: true } })
 
 async function iterate(driver: ProcessMachine) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-lab-iteration-'))

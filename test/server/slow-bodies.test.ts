@@ -5,7 +5,8 @@ import { connect, type AddressInfo } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { it, type TestContext } from 'node:test'
 import { fastify } from 'fastify'
-import { ERROR_CODES, HoldfastError } from '../../src/base/index.ts'
+import { HoldfastError } from '../../src/base/index.ts'
+import { statusOf } from '../../src/server/error-codes.ts'
 import { endSlowBodies } from '../../src/server/slow-bodies.ts'
 
 const nextTurns = async (count: number) => {
@@ -18,7 +19,7 @@ async function trickle(t: TestContext, path: string, pieces: string[], everyMs: 
   app.decorateRequest('acceptBody', () => {})
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   app.setErrorHandler((error, _request, reply) =>
-    reply.code(error instanceof HoldfastError ? ERROR_CODES[error.code].http : 500).send('refused'),
+    reply.code(error instanceof HoldfastError ? statusOf(error.code) : 500).send('refused'),
   )
   endSlowBodies(app, 100)
   app.post('/json', async () => 'taken')

@@ -1,8 +1,8 @@
 /** The one disk of a running machine, as QEMU tells of it. */
 import { basename } from 'node:path'
 import { z } from 'zod'
-import { HoldfastError } from '../../base/index.ts'
 import type { QmpClient } from './qmp.ts'
+import { BuildError } from '../errors.ts'
 
 const blocksSchema = z.array(
   z.object({
@@ -44,7 +44,7 @@ export async function findDisk(qmp: QmpClient): Promise<Disk> {
   )
   const [disk, ...others] = disks
   if (!disk || others.length > 0) {
-    throw new HoldfastError('LAYER_FAILED', `the machine has ${disks.length} disks; layers are made of exactly one`)
+    throw new BuildError('LAYER_FAILED', `the machine has ${disks.length} disks; layers are made of exactly one`)
   }
   return {
     node: disk['node-name'],

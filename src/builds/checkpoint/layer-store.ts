@@ -10,18 +10,11 @@ import { createHash } from 'node:crypto'
 import { createReadStream, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import {
-  HoldfastError,
-  IDENTITY_NAME,
-  identityName,
-  livenessOfName,
-  messageOf,
-  randomId,
-  systemErrorCode,
-} from '../../base/index.ts'
+import { IDENTITY_NAME, identityName, livenessOfName, messageOf, randomId, systemErrorCode } from '../../base/index.ts'
 import { makeFolder, syncFile, writeDurably } from '../../storage/index.ts'
 import { formatLayer, parseLayer, type Layer } from './layer.ts'
 import { createOverlay } from './qemu-img.ts'
+import { BuildError } from '../errors.ts'
 
 const ID_LENGTH = 8
 /** Error codes for "no hard link possible": another file system, or a file system without hard links. */
@@ -107,7 +100,7 @@ export class LayerStore {
       return linked
     } catch (error) {
       if (NO_LINKS.includes(systemErrorCode(error) ?? '')) return this.imageOf(name)
-      throw new HoldfastError('LAYER_FAILED', `the layer ${name} cannot be used: ${messageOf(error)}`, { cause: error })
+      throw new BuildError('LAYER_FAILED', `the layer ${name} cannot be used: ${messageOf(error)}`, { cause: error })
     }
   }
 

@@ -9,12 +9,13 @@ import { rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { formatBytes, HoldfastError } from '../../base/index.ts'
+import { formatBytes } from '../../base/index.ts'
 import { findDisk, type Disk } from './disk.ts'
 import type { Layer } from './layer.ts'
 import type { LayerDraft, LayerStore } from './layer-store.ts'
 import { createImage, createOverlay } from './qemu-img.ts'
 import type { QmpClient } from './qmp.ts'
+import { BuildError } from '../errors.ts'
 
 const PREFIX = 'holdfast-'
 const JOB = `${PREFIX}copy`
@@ -77,13 +78,9 @@ async function requireSpace(path: string, bytes: number): Promise<void> {
   const free = bavail * bsize
   if (free >= bytes + SPARE_BYTES) return
   const needed = `${formatBytes(bytes)} and ${formatBytes(SPARE_BYTES)} to spare`
-  throw new HoldfastError(
-    'LAYER_FAILED',
-    `${dirname(path)} has ${formatBytes(free)} free, a layer may need ${needed}`,
-    {
-      hint: "'holdfast builds prune' removes layers that no build needs any more.",
-    },
-  )
+  throw new BuildError('LAYER_FAILED', `${dirname(path)} has ${formatBytes(free)} free, a layer may need ${needed}`, {
+    hint: "'holdfast builds prune' removes layers that no build needs any more.",
+  })
 }
 
 /** The copy and the new bitmap begin at the same moment, or neither does. */

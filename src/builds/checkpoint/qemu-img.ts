@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { HoldfastError, messageOf } from '../../base/index.ts'
+import { messageOf } from '../../base/index.ts'
+import { BuildError } from '../errors.ts'
 
 const execute = promisify(execFile)
 
@@ -24,7 +25,7 @@ async function qemuImg(args: readonly string[]): Promise<void> {
   try {
     await execute('qemu-img', args)
   } catch (error) {
-    throw new HoldfastError('LAYER_FAILED', `qemu-img could not make an image: ${messageOf(error).trim()}`, {
+    throw new BuildError('LAYER_FAILED', `qemu-img could not make an image: ${messageOf(error).trim()}`, {
       hint: "qemu-img comes with QEMU: Debian's package qemu-utils.",
       cause: error,
     })

@@ -1,12 +1,12 @@
 /** Checkpoints of the qemu builder: layers of its machine's disk. */
 import { basename, join, resolve } from 'node:path'
-import { HoldfastError } from '../../base/index.ts'
 import { writeDurably } from '../../storage/index.ts'
 import type { CheckpointStep, CheckpointStore } from '../checkpoints.ts'
 import type { RunFolder } from '../run-folder.ts'
 import type { DeriveOptions } from '../template/index.ts'
 import { planCheckpoints } from './checkpoint.ts'
 import { LayerStore } from './layer-store.ts'
+import { BuildError } from '../errors.ts'
 
 export class QemuLayers implements CheckpointStore {
   readonly #folder: string
@@ -48,7 +48,7 @@ export class QemuLayers implements CheckpointStore {
       return { monitorFile, checkpointCommand }
     }
     const layer = this.#store.list().find(({ name }) => name === basename(baseImage, '.qcow2'))
-    if (!layer) throw new HoldfastError('LAYER_FAILED', `the layer ${baseImage} has been removed`, { retryable: true })
+    if (!layer) throw new BuildError('LAYER_FAILED', `the layer ${baseImage} has been removed`, { retryable: true })
     return { monitorFile, checkpointCommand, baseImage: await this.#store.baseImageFor(layer, run.base) }
   }
 

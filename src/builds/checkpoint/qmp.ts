@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { HoldfastError, messageOf } from '../../base/index.ts'
+import { BuildError } from '../errors.ts'
 
 /** QEMU answers at once unless its machine is stuck, or another client has the socket. */
 const ANSWER_TIMEOUT_MS = 30_000
@@ -48,7 +49,7 @@ export class QmpClient implements Disposable {
     try {
       await once(socket, 'connect')
     } catch (error) {
-      throw new HoldfastError('LAYER_FAILED', `QEMU cannot be reached at ${path}: ${messageOf(error)}`, {
+      throw new BuildError('LAYER_FAILED', `QEMU cannot be reached at ${path}: ${messageOf(error)}`, {
         cause: error,
       })
     }
@@ -69,7 +70,7 @@ export class QmpClient implements Disposable {
    */
   async execute(command: string, args: object = {}): Promise<unknown> {
     const answer = await this.#ask(command, args)
-    if (answer.error) throw new HoldfastError('LAYER_FAILED', `QEMU refused ${command}: ${answer.error.desc}`)
+    if (answer.error) throw new BuildError('LAYER_FAILED', `QEMU refused ${command}: ${answer.error.desc}`)
     return answer.return
   }
 
@@ -79,7 +80,7 @@ export class QmpClient implements Disposable {
    */
   async finishJob(id: string): Promise<void> {
     const error = await this.endJob(id)
-    if (error !== null) throw new HoldfastError('LAYER_FAILED', `QEMU could not copy the disk: ${error}`)
+    if (error !== null) throw new BuildError('LAYER_FAILED', `QEMU could not copy the disk: ${error}`)
   }
 
   /** As {@link finishJob}. @returns why the job failed, null when it did not. */
@@ -141,6 +142,6 @@ export class QmpClient implements Disposable {
   }
 
   #unreachable(command: string, cause: unknown): HoldfastError {
-    return new HoldfastError('LAYER_FAILED', `QEMU did not answer ${command}: ${messageOf(cause)}`, { cause })
+    return new BuildError('LAYER_FAILED', `QEMU did not answer ${command}: ${messageOf(cause)}`, { cause })
   }
 }

@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync, realpathSync, rmSync, statSync, writ
 import { z } from 'zod'
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 import { writeDurably } from '../../storage/index.ts'
+import { BuildError } from '../errors.ts'
 
 /** A build in a manifest, as Packer wrote it. */
 export type ManifestEntry = Readonly<Record<string, unknown>>
@@ -109,5 +110,5 @@ function sleepSync(ms: number): void {
 
 function unusable(path: string, cause: unknown): HoldfastError {
   const message = `the manifest ${path} cannot be changed: ${messageOf(cause)}`
-  return new HoldfastError('FILE_UNUSABLE', message, { cause })
+  return new BuildError('FILE_UNUSABLE', message, { cause })
 }

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { HoldfastError, modulePath } from '../../base/index.ts'
+import { modulePath } from '../../base/index.ts'
 import { lockFile, writeDurably } from '../../storage/index.ts'
 import type { Packer } from '../packer.ts'
 import type { RunFolder } from '../run-folder.ts'
@@ -16,6 +16,7 @@ import { manifestFile } from '../template/manifest-step.ts'
 import type { LoadedTemplate } from '../template/load.ts'
 import type { DeriveOptions } from '../template/template.ts'
 import { readManifest, updateManifest, type ManifestEntry, type PackerManifest } from './packer-manifest.ts'
+import { BuildError } from '../errors.ts'
 
 const termsSchema = z.object({
   /** Stands in manifests in the place of Packer's run id. */
@@ -151,7 +152,7 @@ function locked(terms: ManifestTerms, change: () => void): void {
   const release = lockFile(terms.lock, LOCK_WAIT_MS)
   if (!release) {
     const message = `another process has held ${terms.lock} for a minute, so no manifest can be changed`
-    throw new HoldfastError('FILE_UNUSABLE', message)
+    throw new BuildError('FILE_UNUSABLE', message)
   }
   try {
     change()

@@ -7,12 +7,13 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import parseRange from 'range-parser'
 import { z } from 'zod'
-import { beginEvents, HoldfastError, messageOf, VERSION } from '../../base/index.ts'
+import { beginEvents, messageOf, VERSION } from '../../base/index.ts'
 import { listBuilds, stateSummary, versionOf, type BuildStates } from './listing.ts'
 import { chunks, openLog, readableChunks, tailStart } from './log-file.ts'
 import { knownMetadata } from './metadata.ts'
 import { buildStatus, buildSummary, buildView, viewBuild } from './views.ts'
 import { requireBuild, watchBuild, type BuildEvent } from './watch.ts'
+import { BuildError } from '../errors.ts'
 
 export interface BuildRoutesDependencies {
   /** Absolute. Logs are read from its `builds`. */
@@ -133,7 +134,7 @@ function logRoute(instance: FastifyInstance, { dataFolder, states }: BuildRoutes
       const { build } = await requireBuild({ states, ...request.params })
       const path = knownMetadata(build).run?.log ?? null
       const file = path === null ? null : await openLog(dataFolder, path)
-      if (!file) throw new HoldfastError('NOT_FOUND', 'this build has no log, or no longer')
+      if (!file) throw new BuildError('NOT_FOUND', 'this build has no log, or no longer')
       reply.type('text/plain; charset=utf-8').headers({ 'cache-control': 'no-store', 'accept-ranges': 'bytes' })
       try {
         const { range } = request.headers
@@ -159,7 +160,7 @@ async function rangeOf(file: FileHandle, range: string, reply: FastifyReply): Pr
   const only = Array.isArray(parsed) && parsed.type === 'bytes' && parsed.length === 1 ? parsed[0] : undefined
   if (parsed === -1) {
     reply.header('content-range', `bytes */${size}`)
-    throw new HoldfastError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the log of ${size} bytes`)
+    throw new BuildError('RANGE_NOT_SATISFIABLE', `no part of ${range} lies inside the log of ${size} bytes`)
   }
   const { start, end } = only ?? { start: 0, end: size - 1 }
   if (only) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`)

@@ -9,6 +9,7 @@ import { HoldfastError } from '../../base/index.ts'
 import type { Build, BuildStatus, StateManager } from '../../state/index.ts'
 import { buildStatus, viewSummary, type BuildSummary } from './views.ts'
 import { workerOf, type Worker } from './worker.ts'
+import { BuildError } from '../errors.ts'
 
 /** The states of the data folder, as the server has them. */
 export interface BuildStates {
@@ -170,7 +171,7 @@ function parseCursor(text: string): Cursor {
   try {
     return cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
   } catch (error) {
-    throw new HoldfastError('INVALID_REQUEST', `${JSON.stringify(text.slice(0, 40))} is not the "next" of a page`, {
+    throw new BuildError('INVALID_REQUEST', `${JSON.stringify(text.slice(0, 40))} is not the "next" of a page`, {
       hint: 'Leave "after" out for the first page.',
       cause: error,
     })

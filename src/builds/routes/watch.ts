@@ -6,6 +6,7 @@ import { LogFollower, type LogNews } from './log-follower.ts'
 import { knownMetadata } from './metadata.ts'
 import { viewBuild, type BuildView } from './views.ts'
 import { workerOf } from './worker.ts'
+import { BuildError } from '../errors.ts'
 
 const EVERY_MS = 1000
 /** After so much silence something is said, so that neither side takes the other for dead. */
@@ -53,7 +54,7 @@ export async function requireBuild({ states, state, name }: Omit<Watched, 'dataF
   return states.use(state, async (manager) => {
     const build = await manager.get(name)
     if (build) return { build, worker: await workerOf(manager, build) }
-    throw new HoldfastError('NOT_FOUND', `there is no build ${name} in the state ${state}`)
+    throw new BuildError('NOT_FOUND', `there is no build ${name} in the state ${state}`)
   })
 }
 

@@ -1,12 +1,13 @@
 import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError, livenessOfName, messageOf, SELF, type ProcessIdentity } from '../../base/index.ts'
+import { livenessOfName, messageOf, SELF, type ProcessIdentity } from '../../base/index.ts'
 import { derivedName, ownerOfDerivedName } from './derived-name.ts'
 import { deriveHcl } from './hcl/derive-hcl.ts'
 import { deriveJson } from './json/derive-json.ts'
 import { sourceOf } from './select.ts'
 import type { LoadedTemplate } from './load.ts'
 import type { DeriveOptions, TemplateSource } from './template.ts'
+import { BuildError } from '../errors.ts'
 
 /** After this a template whose owner cannot be seen from here is a leftover. */
 const UNKNOWN_OWNER_MS = 24 * 60 * 60 * 1000
@@ -33,7 +34,7 @@ export function deriveTemplate(
 ): DerivedText {
   if (options.manifestFile.includes('{{')) {
     const message = `The manifest cannot lie at ${options.manifestFile}: Packer takes the '{{' in it for a template.`
-    throw new HoldfastError('INVALID_REQUEST', message)
+    throw new BuildError('INVALID_REQUEST', message)
   }
   if (template.format === 'json') {
     const source = sourceOf(template.sources, fullName, template.path)
@@ -69,7 +70,7 @@ export class DerivedFile implements AsyncDisposable {
       // For the owner alone: a template may hold secrets, and people forget that this copy exists.
       await writeFile(path, derived.text, { flag: 'wx', mode: 0o600, flush: true })
     } catch (error) {
-      throw new HoldfastError(
+      throw new BuildError(
         'TEMPLATE_INVALID',
         `The template's folder ${folder} must be writable, for a run's template beside it: ${messageOf(error)}.`,
         { cause: error },

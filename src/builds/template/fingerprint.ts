@@ -17,6 +17,7 @@ import type { LoadedTemplate } from './load.ts'
 import { findPlugins } from './plugins.ts'
 import { postProcessorsLeftOut, sourceOf } from './select.ts'
 import type { Fingerprint, TemplateSource } from './template.ts'
+import { BuildError } from '../errors.ts'
 
 export interface FingerprintOptions extends PackerInput {
   readonly packer: Packer
@@ -171,14 +172,14 @@ async function digestOf(ingredients: Ingredients, kitchen: Kitchen): Promise<str
 
 function noValue(template: LoadedTemplate, name: string, error: string): HoldfastError {
   if (error.includes('-var variable')) {
-    return new HoldfastError('TEMPLATE_INVALID', `Packer does not take what was given to ${template.path}: ${error}.`)
+    return new BuildError('TEMPLATE_INVALID', `Packer does not take what was given to ${template.path}: ${error}.`)
   }
   const declared = declaredVariables(template)
   if (!declared.includes(name)) {
     const have = declared.toSorted().join(', ') || 'none'
-    return new HoldfastError('TEMPLATE_INVALID', `${template.path} has no variable "${name}"; it has: ${have}.`)
+    return new BuildError('TEMPLATE_INVALID', `${template.path} has no variable "${name}"; it has: ${have}.`)
   }
-  return new HoldfastError('TEMPLATE_INVALID', `The variable ${name} of ${template.path} has no value: ${error}.`, {
+  return new BuildError('TEMPLATE_INVALID', `The variable ${name} of ${template.path} has no value: ${error}.`, {
     hint: `Give it with -var ${name}=value, in a -var-file or as PKR_VAR_${name}.`,
     details: { variable: name },
   })
@@ -204,7 +205,7 @@ async function hashMention(
     const path = given.startsWith('file://') ? fileURLToPath(given) : resolve(base, given)
     const hash = given === '' || given.includes('\0') ? null : await hasher.hash(path)
     if (hash === null && mention.required) {
-      throw new HoldfastError(
+      throw new BuildError(
         'TEMPLATE_INVALID',
         `${template.path}: ${mention.where} names ${given}, which does not exist.`,
         {

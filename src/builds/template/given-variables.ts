@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
+import { messageOf, systemErrorCode } from '../../base/index.ts'
 import type { PackerInput } from '../packer.ts'
 import type { DerivedText } from './derive.ts'
 import { hclString, literalString, parseHcl, type HclBlock } from './hcl/parser.ts'
 import type { LoadedTemplate } from './load.ts'
+import { BuildError } from '../errors.ts'
 
 /**
  * Sees to it that every required variable is given: Packer's console takes a missing one for an empty one, or crashes.
@@ -21,7 +22,7 @@ export async function requireVariables(
   const missing = required.filter((name) => !given.has(name))
   if (missing.length === 0) return
   const hint = 'Give it with -var name=value or in a -var-file, in HCL2 also as PKR_VAR_name in the environment.'
-  throw new HoldfastError('TEMPLATE_INVALID', `${template.path} needs a value for: ${missing.join(', ')}.`, { hint })
+  throw new BuildError('TEMPLATE_INVALID', `${template.path} needs a value for: ${missing.join(', ')}.`, { hint })
 }
 
 /**
@@ -67,7 +68,7 @@ export async function variablesFile(
     const line = `${name} = ${isExpression ? text : hclString(text)}\n`
     await parseHcl(name, line).catch(() => {
       const message = `The value given for the sensitive variable "${name}" is not a value of its type.`
-      throw new HoldfastError('TEMPLATE_INVALID', message, { hint: `For a list: -var '${name}=["...", "..."]'` })
+      throw new BuildError('TEMPLATE_INVALID', message, { hint: `For a list: -var '${name}=["...", "..."]'` })
     })
     lines.push(line)
   }
@@ -114,7 +115,7 @@ function split(given: string): { name: string; text: string } {
 async function valuesIn(path: string): Promise<GivenValue[]> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     const what = systemErrorCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${messageOf(error)}`
-    throw new HoldfastError('NOT_FOUND', `The file of variables ${path} ${what}.`, { cause: error })
+    throw new BuildError('NOT_FOUND', `The file of variables ${path} ${what}.`, { cause: error })
   })
   if (!path.endsWith('.json')) {
     const { attributes } = (await parseHcl(path, text)).body
@@ -124,6 +125,6 @@ async function valuesIn(path: string): Promise<GivenValue[]> {
     const values = Object.entries(JSON.parse(text) as object) as [string, unknown][]
     return values.map(([name, value]) => ({ name, text: typeof value === 'string' ? value : null }))
   } catch (error) {
-    throw new HoldfastError('TEMPLATE_INVALID', `${path} is not JSON: ${messageOf(error)}.`, { cause: error })
+    throw new BuildError('TEMPLATE_INVALID', `${path} is not JSON: ${messageOf(error)}.`, { cause: error })
   }
 }

@@ -4,6 +4,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 import { readSources, type HclTemplate } from './hcl/hcl-template.ts'
 import { parseHcl } from './hcl/parser.ts'
 import { readDocument, readJsonSources, type JsonTemplate } from './json/json-template.ts'
+import { BuildError } from '../errors.ts'
 
 /** What {@link loadTemplate} gives: a `Template` with what the other functions of this folder need of its form. */
 export type LoadedTemplate = HclTemplate | JsonTemplate
@@ -18,7 +19,7 @@ export async function loadTemplate(path: string): Promise<LoadedTemplate> {
     const message = missing
       ? `There is no template ${path}.`
       : `The template ${path} cannot be read: ${messageOf(error)}.`
-    throw new HoldfastError('NOT_FOUND', message, { cause: error })
+    throw new BuildError('NOT_FOUND', message, { cause: error })
   })
   if (info.isDirectory()) return loadFolder(path)
   if (path.endsWith('.pkr.hcl')) return loadHcl(path, dirname(resolve(path)), stem(path), [path], [])
@@ -34,7 +35,7 @@ export function mentions(template: LoadedTemplate, word: string): boolean {
 }
 
 function unsupported(path: string, what: string): HoldfastError {
-  return new HoldfastError('TEMPLATE_UNSUPPORTED', `${path} ${what}, which Holdfast does not read.`, {
+  return new BuildError('TEMPLATE_UNSUPPORTED', `${path} ${what}, which Holdfast does not read.`, {
     hint: 'Give a *.pkr.hcl file, a folder of them, or a legacy *.json template.',
   })
 }
@@ -46,7 +47,7 @@ async function loadFolder(path: string): Promise<HclTemplate> {
   if (json !== undefined) throw unsupported(join(path, json), 'is HCL2 written as JSON')
   const files = names.filter((name) => name.endsWith('.pkr.hcl')).map((name) => join(path, name))
   if (files.length === 0) {
-    throw new HoldfastError('TEMPLATE_INVALID', `The folder ${path} holds no template: there is no *.pkr.hcl in it.`)
+    throw new BuildError('TEMPLATE_INVALID', `The folder ${path} holds no template: there is no *.pkr.hcl in it.`)
   }
   // Packer reads those in HCL first, so that those in JSON win.
   const folder = resolve(path)
@@ -68,7 +69,7 @@ async function loadHcl(
   const sources = readSources(files)
   if (sources.length === 0) {
     const message = `${path} builds nothing: no build block names a source.`
-    throw new HoldfastError('TEMPLATE_INVALID', message)
+    throw new BuildError('TEMPLATE_INVALID', message)
   }
   return { path, format: 'hcl2', folder, name, files, autoVarFiles, sources }
 }

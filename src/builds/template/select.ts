@@ -1,5 +1,5 @@
-import { HoldfastError } from '../../base/index.ts'
 import type { Template, TemplateSource } from './template.ts'
+import { BuildError } from '../errors.ts'
 
 /**
  * The sources that Packer would build with these `-only` and `-except`: globs of full names in HCL2 (`*` crosses
@@ -15,10 +15,7 @@ export function selectSources(
   const have = template.sources.map((source) => source.fullName).join(', ')
   for (const { pattern, test } of wanted) {
     if (template.sources.some((source) => test(source.fullName))) continue
-    throw new HoldfastError(
-      'INVALID_REQUEST',
-      `-only=${pattern} matches no source of ${template.path}; it has: ${have}.`,
-    )
+    throw new BuildError('INVALID_REQUEST', `-only=${pattern} matches no source of ${template.path}; it has: ${have}.`)
   }
   const selected = template.sources.filter(
     ({ fullName }) =>
@@ -26,7 +23,7 @@ export function selectSources(
       !unwanted.some(({ test }) => test(fullName)),
   )
   if (selected.length > 0) return selected
-  throw new HoldfastError('INVALID_REQUEST', `-only and -except leave no source of ${template.path}; it has: ${have}.`)
+  throw new BuildError('INVALID_REQUEST', `-only and -except leave no source of ${template.path}; it has: ${have}.`)
 }
 
 /** The patterns of `-except` that match no source: they leave out post-processors. */
@@ -53,8 +50,7 @@ function globTest(pattern: string): (name: string) => boolean {
     if (part === '?') return '.'
     // Packer splits at commas first, which leaves a lone brace, and ignores it.
     if (part === '{' || part === '}') return ''
-    if (part === '[')
-      throw new HoldfastError('INVALID_REQUEST', `The pattern ${pattern} has a '[' that is never closed.`)
+    if (part === '[') throw new BuildError('INVALID_REQUEST', `The pattern ${pattern} has a '[' that is never closed.`)
     if (part.length > 1 && part.startsWith('[')) return classSource(part.slice(1, -1))
     return escapeAll(part.startsWith('\\') ? part.slice(1) : part)
   })
@@ -84,5 +80,5 @@ export function sourceOf<S extends { readonly fullName: string }>(
   const source = sources.find((one) => one.fullName === fullName)
   if (source) return source
   const have = sources.map((one) => one.fullName).join(', ')
-  throw new HoldfastError('NOT_FOUND', `${path} has no source ${fullName}; it has: ${have}.`)
+  throw new BuildError('NOT_FOUND', `${path} has no source ${fullName}; it has: ${have}.`)
 }

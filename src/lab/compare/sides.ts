@@ -1,8 +1,8 @@
 /** What `compare` is pointed at: `PATH` or `PATH#TARGET`. */
-import { HoldfastError } from '../../base/index.ts'
 import { readResults } from '../results/run-folder.ts'
 import type { CellResult } from '../results/result.ts'
 import type { Side } from './comparison.ts'
+import { LabError } from '../errors.ts'
 
 /**
  * The two sides. One path alone is the two targets of its run, in the order of the plan's results.
@@ -13,7 +13,7 @@ export function readSides(a: string, b: string | undefined): [Side, Side] {
   if (b !== undefined) {
     const [sideA, sideB] = [readSide(a), readSide(b)]
     if (sideA.cells[0]?.run === sideB.cells[0]?.run && sideA.name === sideB.name) {
-      throw new HoldfastError('INVALID_REQUEST', `${a} and ${b} are the same target of the same run`)
+      throw new LabError('INVALID_REQUEST', `${a} and ${b} are the same target of the same run`)
     }
     // Two runs of one target are told apart by where they are.
     return sideA.name === sideB.name
@@ -30,7 +30,7 @@ export function readSides(a: string, b: string | undefined): [Side, Side] {
   if (target !== undefined || names.length !== 2 || first === undefined || second === undefined) {
     const chosen = target ?? first
     const other = names.find((name) => name !== chosen)
-    throw new HoldfastError('INVALID_REQUEST', `${a} is not two targets: there is no second side`, {
+    throw new LabError('INVALID_REQUEST', `${a} is not two targets: there is no second side`, {
       hint: `Name both: holdfast compare ${path}#${chosen} ${other === undefined ? 'OTHER' : `${path}#${other}`}`,
     })
   }
@@ -43,7 +43,7 @@ function readSide(given: string): Side {
   const names = targetNames(cells)
   const chosen = target ?? (names.length === 1 ? names[0] : undefined)
   if (chosen === undefined || !names.includes(chosen)) {
-    throw new HoldfastError(
+    throw new LabError(
       'INVALID_REQUEST',
       `${given}: say which target, one of ${names.map((one) => `${path}#${one}`).join(', ')}`,
     )
@@ -66,7 +66,7 @@ function readOneEach(path: string): CellResult[] {
   for (const { target, ram_mb: ram, file_size_bytes: bytes, file_size: size } of cells) {
     const key = [target.name, ram, bytes].join(' ')
     if (seen.has(key)) {
-      throw new HoldfastError('INVALID_REQUEST', `${path} holds several results of ${target.name} ${ram} MB ${size}`, {
+      throw new LabError('INVALID_REQUEST', `${path} holds several results of ${target.name} ${ram} MB ${size}`, {
         hint: 'Give the folder of one run, or one result file.',
       })
     }

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { HoldfastError, messageOf, randomId } from '../../base/index.ts'
 import { freeBytes, localMachine } from './local-machine.ts'
 import type { BootRequest, Machine, MachineDriver } from './machine.ts'
+import { LabError } from '../errors.ts'
 
 /** What of the host it looks at; given so that a test can show it other hosts. */
 export interface CgroupHost {
@@ -102,5 +103,5 @@ function thisHost(): CgroupHost {
 }
 
 function unavailable(why: string, hint: string): HoldfastError {
-  return new HoldfastError('MACHINE_UNAVAILABLE', `no cgroup2 machine here: ${why}`, { hint })
+  return new LabError('MACHINE_UNAVAILABLE', `no cgroup2 machine here: ${why}`, { hint })
 }

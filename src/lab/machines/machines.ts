@@ -5,6 +5,7 @@ import type { MachineDriver } from './machine.ts'
 import { ProcessMachine } from './process.ts'
 import { QemuMachine } from './qemu/qemu.ts'
 import { SshMachine } from './ssh.ts'
+import { LabError } from '../errors.ts'
 
 /** What `--machine` takes, for help and errors. */
 export const MACHINES_ALLOWED = 'process, cgroup2, qemu or ssh:HOST'
@@ -16,7 +17,7 @@ export function parseMachine(text: string): MachineDriver {
   if (text === 'qemu') return new QemuMachine()
   const host = /^ssh:([\w.@-]+)$/.exec(text)?.[1]
   if (host !== undefined && !host.startsWith('-')) return new SshMachine(host)
-  throw new HoldfastError('INVALID_REQUEST', `--machine: ${JSON.stringify(text)} is not ${MACHINES_ALLOWED}`)
+  throw new LabError('INVALID_REQUEST', `--machine: ${JSON.stringify(text)} is not ${MACHINES_ALLOWED}`)
 }
 
 /** The default machine: with a memory limit where that costs nothing, else plain processes. */

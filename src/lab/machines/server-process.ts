@@ -5,9 +5,10 @@
  * close (an inherited descriptor keeps it open for as long as the server lives). A small parent in the same session
  * waits for it and keeps its exit status.
  */
-import { HoldfastError, parseProcessStat } from '../../base/index.ts'
+import { parseProcessStat } from '../../base/index.ts'
 import type { Machine } from './machine.ts'
 import { quote } from './shell.ts'
+import { LabError } from '../errors.ts'
 
 export interface Launch {
   command: readonly string[]
@@ -100,7 +101,7 @@ echo "$(cat pid 2>/dev/null || echo 0) $kills $memory $(uname -r)"`
     const [pid, kills, memoryKib, kernel = ''] = output.trim().split(' ')
     const seen = { kernel, memoryBytes: Number(memoryKib ?? 0) * 1024 }
     if (!(Number(pid) > 1))
-      throw new HoldfastError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
+      throw new LabError('MACHINE_FAILED', `the server's pid was not told: ${output}`, { retryable: true })
     return new ServerProcess(machine, Number(pid), seen, Number(kills ?? 0))
   }
 
@@ -153,7 +154,7 @@ echo "exit $(cat exit 2>/dev/null || echo ${KILLED}) $kills"`
     await this.#machine.shell.run(script, { signal: this.#watching.signal, onLine, timeoutMs: 0 })
     const [, status, kills] = /^exit (\d+) (\d+)$/.exec(last) ?? []
     if (status === undefined) {
-      throw new HoldfastError('MACHINE_FAILED', 'the connection to the machine was lost', { retryable: true })
+      throw new LabError('MACHINE_FAILED', 'the connection to the machine was lost', { retryable: true })
     }
     return {
       status: Number(status),

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { HoldfastError, messageOf } from '../../base/index.ts'
+import { LabError } from '../errors.ts'
 
 export interface ShellOptions {
   signal: AbortSignal
@@ -105,7 +106,7 @@ export class SocketShell implements Shell {
 }
 
 function unreachable(why: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('MACHINE_FAILED', `the machine's shell cannot be used: ${why}`, { retryable: true, cause })
+  return new LabError('MACHINE_FAILED', `the machine's shell cannot be used: ${why}`, { retryable: true, cause })
 }
 
 /** Quotes a word for sh. */

@@ -10,11 +10,11 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError } from '../../base/index.ts'
 import { canConnect, freePort } from './free-port.ts'
 import type { BootRequest, Machine, MachineDriver } from './machine.ts'
 import { killSession } from './server-process.ts'
 import { ChildShell, quote } from './shell.ts'
+import { LabError } from '../errors.ts'
 
 /** No questions, and no hanging: a dead connection is given up within 30 s. */
 const OPTIONS = ['BatchMode=yes', 'ConnectTimeout=10', 'ServerAliveInterval=10', 'ServerAliveCountMax=3']
@@ -44,7 +44,7 @@ export class SshMachine implements MachineDriver {
     try {
       await this.#shell().run('command -v setsid', { signal: new AbortController().signal })
     } catch (error) {
-      throw new HoldfastError('MACHINE_UNAVAILABLE', `no machine ${this.kind} here: it cannot be reached by ssh`, {
+      throw new LabError('MACHINE_UNAVAILABLE', `no machine ${this.kind} here: it cannot be reached by ssh`, {
         hint: `See whether '${this.#ssh.join(' ')} true' works.`,
         cause: error,
       })
@@ -59,7 +59,7 @@ export class SshMachine implements MachineDriver {
     const { output } = await shell.run('mktemp -d "${TMPDIR:-/tmp}/holdfast-lab.XXXXXX"', { signal: whole })
     const workFolder = output.trim()
     if (!workFolder.startsWith('/'))
-      throw new HoldfastError('MACHINE_FAILED', `${this.kind} made no folder: ${output}`, { retryable: true })
+      throw new LabError('MACHINE_FAILED', `${this.kind} made no folder: ${output}`, { retryable: true })
     const cleanUp = `${killSession(workFolder)}; rm -rf ${quote(workFolder)}`
     const forget = reaper.add(`${this.#ssh.map(quote).join(' ')} ${quote(cleanUp)}`)
     const forwards: Forward[] = []
@@ -108,7 +108,7 @@ export class SshMachine implements MachineDriver {
       if (client.exitCode !== null || performance.now() > deadline || signal.aborted) {
         await close()
         signal.throwIfAborted()
-        throw new HoldfastError('MACHINE_FAILED', `${this.kind} forwards no port`, { retryable: true })
+        throw new LabError('MACHINE_FAILED', `${this.kind} forwards no port`, { retryable: true })
       }
       await sleep(50)
     }

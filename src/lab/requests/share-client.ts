@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { z } from 'zod'
-import { HoldfastError } from '../../base/index.ts'
 import { exchange, type Answer } from './exchange.ts'
 import type { SeededFile } from './seeded-file.ts'
 import { uploaders, type UploadWay } from './uploads.ts'
+import { LabError } from '../errors.ts'
 
 const listed = z.object({ files: z.array(z.object({ id: z.string(), filename: z.string(), sha256: z.string() })) })
 const created = z.object({ id: z.string() })
@@ -40,7 +40,7 @@ export class ShareClient {
     const cookie = (answer.headers['set-cookie'] ?? []).map((line) => line.split(';')[0]).join('; ')
     if (answer.status !== HTTP_OK) {
       const why = secret === '' ? 'no secret was given' : `HTTP ${answer.status}`
-      throw new HoldfastError('TARGET_UNAVAILABLE', `${baseUrl} refused the login: ${why}`, {
+      throw new LabError('TARGET_UNAVAILABLE', `${baseUrl} refused the login: ${why}`, {
         hint: 'For a server that runs already, give its shared secret in PS_SHARED_SECRET.',
       })
     }

@@ -1,5 +1,6 @@
-import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
+import { messageOf, systemErrorCode } from '../../base/index.ts'
 import { isDiskFull } from '../../storage/index.ts'
+import { LabError } from '../errors.ts'
 
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'EIO']
 
@@ -16,7 +17,7 @@ export async function usingFolder<T>(folder: string, work: () => Promise<T> | T)
     const hint = isFull
       ? 'Make room, then go on with --resume, or begin anew with an --out on another disk. The measurements are kept.'
       : 'It must be a folder that can be written to; --out and XDG_CACHE_HOME name others.'
-    throw new HoldfastError('LAB_FOLDER_UNUSABLE', `the lab cannot use ${folder}: ${messageOf(error)}`, {
+    throw new LabError('LAB_FOLDER_UNUSABLE', `the lab cannot use ${folder}: ${messageOf(error)}`, {
       hint,
       cause: error,
     })

@@ -22,6 +22,7 @@ import { makeFolders } from '../../storage/index.ts'
 import { parsePlan, type Plan } from '../plan.ts'
 import { fromPicoshareHarness } from './picoshare-harness.ts'
 import { cellResultSchema, iterationSchema, type CellResult } from './result.ts'
+import { LabError } from '../errors.ts'
 
 const entrySchema = z.object({ step: z.string(), cell: z.string(), result: iterationSchema })
 export type JournalEntry = z.infer<typeof entrySchema>
@@ -126,5 +127,5 @@ function parseLine(line: string): unknown {
 }
 
 function unusable(message: string): HoldfastError {
-  return new HoldfastError('LAB_RUN_UNUSABLE', message)
+  return new LabError('LAB_RUN_UNUSABLE', message)
 }

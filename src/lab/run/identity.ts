@@ -4,6 +4,7 @@ import type { MachineDriver } from '../machines/machine.ts'
 import { programFiles } from '../machines/program-files.ts'
 import type { CellResult, Environment } from '../results/result.ts'
 import type { PreparedTarget } from '../targets/target.ts'
+import { LabError } from '../errors.ts'
 
 export type Identity = Pick<CellResult['target'], 'version' | 'digest'>
 
@@ -36,7 +37,7 @@ function describe({ version, digest }: Identity): string {
 }
 
 function changed(what: string, before: string | number, now: string | number): HoldfastError {
-  return new HoldfastError('LAB_RUN_UNUSABLE', `${what} has changed since this run began: ${before}, now ${now}`, {
+  return new LabError('LAB_RUN_UNUSABLE', `${what} has changed since this run began: ${before}, now ${now}`, {
     hint: 'Its figures would be of two things. Start a new run; holdfast compare can set it against this one.',
   })
 }

@@ -3,11 +3,11 @@
  * of it is given back however the run ends.
  */
 import { join } from 'node:path'
-import { HoldfastError } from '../../base/index.ts'
 import { lockFile, makeFolders } from '../../storage/index.ts'
 import { cacheFolder } from '../cache-folder.ts'
 import { usingFolder } from '../results/folder-errors.ts'
 import { Reaper } from '../reaper.ts'
+import { LabError } from '../errors.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** 128 + SIGINT, as shells have it. */
@@ -30,7 +30,7 @@ export class LabSession implements AsyncDisposable {
       return lockFile(join(cacheFolder(), 'run.lock'))
     })
     if (!unlock) {
-      throw new HoldfastError('LAB_BUSY', 'another lab run uses this machine', {
+      throw new LabError('LAB_BUSY', 'another lab run uses this machine', {
         hint: 'Two runs at once would measure each other. Wait for it to end; use --parallel to run cells side by side.',
         retryable: true,
       })

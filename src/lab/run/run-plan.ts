@@ -1,6 +1,6 @@
 /** Follows a plan: which step is next, what is left out, what is kept. */
 import { mkdirSync, rmSync } from 'node:fs'
-import { formatBytes, HoldfastError } from '../../base/index.ts'
+import { formatBytes } from '../../base/index.ts'
 import type { MachineDriver } from '../machines/machine.ts'
 import { makeCellResult } from '../results/cell.ts'
 import type { CellResult, Environment, Iteration } from '../results/result.ts'
@@ -15,6 +15,7 @@ import type { LabSession } from './lab-session.ts'
 import { cellKey, stepGroups, stepKey, type Plan, type Step } from '../plan.ts'
 import type { Presenter } from './presenter.ts'
 import { secondsLeft, stepTime, type StepTime } from './time-left.ts'
+import { LabError } from '../errors.ts'
 
 /**
  * A cell that has failed so often in a row of the server's own doing will not do better: the rest of it is left out.
@@ -121,13 +122,9 @@ function checkRoom({ plan, driver, scratchFolder }: PlanRun): void {
   const tooBig = plan.file_sizes.filter(({ bytes }) => bytes > room).map(({ label }) => label)
   if (tooBig.length === 0) return
   const each = plan.parallel > 1 ? ` for each of ${plan.parallel} cells at once` : ''
-  throw new HoldfastError(
-    'NO_SPACE',
-    `no room for a file of ${tooBig.join(', ')}: there are ${formatBytes(room)}${each}`,
-    {
-      hint: 'Leave it out of --file-size, or give an --out on a bigger disk.',
-    },
-  )
+  throw new LabError('NO_SPACE', `no room for a file of ${tooBig.join(', ')}: there are ${formatBytes(room)}${each}`, {
+    hint: 'Leave it out of --file-size, or give an --out on a bigger disk.',
+  })
 }
 
 async function runStep(

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { HoldfastError, packagePath, PROGRAM, randomSecret, VERSION } from '../../base/index.ts'
+import { packagePath, PROGRAM, randomSecret, VERSION } from '../../base/index.ts'
 import type { Place, PreparedTarget, Target } from './target.ts'
+import { LabError } from '../errors.ts'
 
 /**
  * The Holdfast of this package, as `holdfast serve` runs it; on a machine with its own software the one on its PATH.
@@ -12,7 +13,7 @@ export class HoldfastTarget implements Target {
 
   async prepare(): Promise<PreparedTarget> {
     if (!existsSync(packagePath('dist/cli/main.js'))) {
-      throw new HoldfastError('TARGET_UNAVAILABLE', `Holdfast is not built: ${packagePath('dist')} is missing`, {
+      throw new LabError('TARGET_UNAVAILABLE', `Holdfast is not built: ${packagePath('dist')} is missing`, {
         hint: 'Run npm run build first.',
       })
     }

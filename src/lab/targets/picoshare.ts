@@ -4,6 +4,7 @@ import { HoldfastError, messageOf, randomSecret } from '../../base/index.ts'
 import { cacheFolder } from '../cache-folder.ts'
 import { findOnPath, runTool } from '../tools.ts'
 import type { Place, PreparedTarget, Target } from './target.ts'
+import { LabError } from '../errors.ts'
 
 /** The release that is built where there is none on the PATH. */
 const VERSION = 'v1.5.4'
@@ -56,7 +57,7 @@ function goError(text: string): string {
 }
 
 function missing(why: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('TARGET_UNAVAILABLE', `there is no PicoShare here: ${why}`, {
+  return new LabError('TARGET_UNAVAILABLE', `there is no PicoShare here: ${why}`, {
     hint: `Build it from its source and put it on the PATH, then try again:
   git clone --branch ${VERSION} --depth 1 https://github.com/mtlynch/picoshare && cd picoshare
   go build -o ~/.local/bin/picoshare ./cmd/picoshare

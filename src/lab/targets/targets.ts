@@ -5,6 +5,7 @@ import { HoldfastTarget } from './holdfast.ts'
 import { PicoshareTarget } from './picoshare.ts'
 import type { Target } from './target.ts'
 import { UrlTarget } from './url.ts'
+import { LabError } from '../errors.ts'
 
 export interface NamedTarget {
   /** Unique in a run; what results, plots and verdicts call it. */
@@ -31,7 +32,7 @@ export function parseTargets(specs: readonly string[]): NamedTarget[] {
     const base = givenName ?? defaultName(target, rest ?? '')
     const taken = (name: string) => named.some((other) => other.name === name)
     if (givenName && taken(givenName)) {
-      throw new HoldfastError('INVALID_REQUEST', `--target: two targets have the name ${givenName}`)
+      throw new LabError('INVALID_REQUEST', `--target: two targets have the name ${givenName}`)
     }
     let name = base
     for (let count = 2; taken(name); count++) name = `${base}-${count}`
@@ -55,5 +56,5 @@ function defaultName(target: Target, text: string): string {
 }
 
 function invalid(spec: string): HoldfastError {
-  return new HoldfastError('INVALID_REQUEST', `--target: ${JSON.stringify(spec)} is not ${TARGETS_ALLOWED}`)
+  return new LabError('INVALID_REQUEST', `--target: ${JSON.stringify(spec)} is not ${TARGETS_ALLOWED}`)
 }

@@ -3,6 +3,7 @@ import { HoldfastError, messageOf } from '../../base/index.ts'
 import { exchange } from '../requests/exchange.ts'
 import { parseJson, ShareClient } from '../requests/share-client.ts'
 import type { PreparedTarget, Target } from './target.ts'
+import { LabError } from '../errors.ts'
 
 const ANSWER_TIMEOUT_MS = 10_000
 const health = z.object({ version: z.string() })
@@ -30,7 +31,7 @@ export class UrlTarget implements Target {
       signal.throwIfAborted()
       if (error instanceof HoldfastError) throw error
       const why = limit.aborted ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : messageOf(error)
-      throw new HoldfastError('TARGET_UNAVAILABLE', `${this.#url} cannot be reached: ${why}`, { cause: error })
+      throw new LabError('TARGET_UNAVAILABLE', `${this.#url} cannot be reached: ${why}`, { cause: error })
     }
   }
 }

@@ -1,10 +1,11 @@
 /** What the errors of SQLite mean to callers that use locks. */
 import { HoldfastError, messageOf } from '../../base/index.ts'
 import { isCorrupt, isDiskFull, isInaccessible, unusableFile } from '../../storage/index.ts'
+import { LockError } from '../errors.ts'
 
 export function translate(error: unknown, path: string): unknown {
   if (isDiskFull(error)) {
-    return new HoldfastError('NO_SPACE', `the disk of ${path} is full: no lock can be taken or released`, {
+    return new LockError('NO_SPACE', `the disk of ${path} is full: no lock can be taken or released`, {
       hint: 'Free some space and try again.',
       retryable: true,
       cause: error,
@@ -12,19 +13,19 @@ export function translate(error: unknown, path: string): unknown {
   }
   if (isInaccessible(error)) return unusableFile(`the file of all locks, ${path},`, error)
   if (!isCorrupt(error)) return error
-  return new HoldfastError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
+  return new LockError('LOCK_DAMAGED', `the file of all locks, ${path}, is damaged: ${messageOf(error)}`, {
     hint: `Stop everything that uses locks, remove ${path}, and start again: states keep their own highest token.`,
     cause: error,
   })
 }
 
 export function replaced(path: string): HoldfastError {
-  return new HoldfastError('LOCKS_REPLACED', `the file of all locks, ${path}, was removed or replaced`, {
+  return new LockError('LOCKS_REPLACED', `the file of all locks, ${path}, was removed or replaced`, {
     hint: 'Open the locks again. All that were held are lost.',
     retryable: true,
   })
 }
 
 export function closedMeanwhile(): HoldfastError {
-  return new HoldfastError('NOT_READY', 'the locks were closed during the wait')
+  return new LockError('NOT_READY', 'the locks were closed during the wait')
 }

@@ -5,9 +5,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { LazyStatement, rowOf } from '../../storage/index.ts'
-import { HoldfastError, isSelf, liveness, SELF, type ProcessIdentity } from '../../base/index.ts'
+import { isSelf, liveness, SELF, type ProcessIdentity } from '../../base/index.ts'
 import type { LockInfo, LockStatus } from '../lock-info.ts'
 import type { LockRequest } from '../lock-store.ts'
+import { LockError } from '../errors.ts'
 
 /** A lock's row stays when it is free, so that taking and releasing one writes a single page. */
 export const SCHEMA = `
@@ -123,7 +124,7 @@ export class LockTable {
     if (!row) return null
     const entry = parseRow(row)
     if (entry) return entry
-    throw new HoldfastError('LOCK_DAMAGED', `the record of the lock ${name} is damaged: its holder is unknown`, {
+    throw new LockError('LOCK_DAMAGED', `the record of the lock ${name} is damaged: its holder is unknown`, {
       hint: `Make sure that no process works under it, then: holdfast lock force-unlock ${name} ${damagedId(row)}`,
     })
   }

@@ -4,7 +4,7 @@
  * token, is kept by the things that check it.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { HoldfastError, isNear, SELF } from '../../base/index.ts'
+import { isNear, SELF } from '../../base/index.ts'
 import { openInPlace, WriteQueue, type FileInPlace } from '../../storage/index.ts'
 import type { HeldLock, LockInfo } from '../lock-info.ts'
 import type { Grant, LockRequest, LockStore, LockStoreCapabilities } from '../lock-store.ts'
@@ -14,6 +14,7 @@ import { infoOf, isHeld, LockTable, SCHEMA, type Claim, type Clocks, type HeldEn
 import { Lookout } from './lookout.ts'
 import { ProcessTurns } from './process-turns.ts'
 import { grantOf, Waiters, type Waiter } from './waiters.ts'
+import { LockError } from '../errors.ts'
 
 /** How long the file is taken to be in its place without another look: looks would be a tenth of a short use. */
 const TRUST_MS = 10
@@ -77,7 +78,7 @@ export class SqliteLocks implements LockStore {
 
   async acquire(request: LockRequest, signal?: AbortSignal): Promise<Grant | { holder: LockInfo }> {
     signal?.throwIfAborted()
-    if (this.#isClosing) throw new HoldfastError('NOT_READY', 'the locks are closed')
+    if (this.#isClosing) throw new LockError('NOT_READY', 'the locks are closed')
     this.#assertInPlace()
     const { info, ttlMs, tokenAbove, isDetached, wait } = request
     const claim: Claim = { info, ttlMs, tokenAbove, isDetached, owner: SELF }
@@ -204,7 +205,7 @@ export class SqliteLocks implements LockStore {
   }
 
   async #write<T>(operation: () => T, signal?: AbortSignal): Promise<T> {
-    if (!this.#connection.isOpen) throw new HoldfastError('NOT_READY', 'the locks are closed')
+    if (!this.#connection.isOpen) throw new LockError('NOT_READY', 'the locks are closed')
     try {
       return await this.#writes.run(operation, signal)
     } catch (error) {

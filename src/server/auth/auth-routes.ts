@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { AttemptThrottle, closedObject, HoldfastError, type Clock } from '../../base/index.ts'
+import { AttemptThrottle, closedObject, type Clock } from '../../base/index.ts'
 import type { OpenStates } from '../open-states.ts'
 import type { ApiTokens } from './api-tokens.ts'
 import { clearSessionCookie, HOST_SESSION_COOKIE, SESSION_COOKIE, usesHostCookie } from './guard.ts'
 import { parseScopes, SCOPES } from './scopes.ts'
 import { SESSION_MS, type Sessions } from './sessions.ts'
+import { ServerError } from '../errors.ts'
 
 const tags = ['authentication']
 
@@ -26,7 +27,7 @@ export function sessionRoutes(
     async (request, reply) => {
       throttle.attempt(request.ip)
       if (!sessions.isSharedSecret(request.body.sharedSecretKey)) {
-        throw new HoldfastError('WRONG_SECRET', 'incorrect shared secret')
+        throw new ServerError('WRONG_SECRET', 'incorrect shared secret')
       }
       throttle.succeeded(request.ip)
       const { ip, headers } = request
@@ -121,8 +122,7 @@ export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock:
     async (request) => {
       const { name, scopes, expiresAt } = request.body
       const end = expiresAt === null ? null : Date.parse(expiresAt)
-      if (end !== null && end <= clock.now())
-        throw new HoldfastError('INVALID_REQUEST', 'invalid expiresAt: it is over')
+      if (end !== null && end <= clock.now()) throw new ServerError('INVALID_REQUEST', 'invalid expiresAt: it is over')
       const made = await tokens.create(name, { scopes: [...new Set(scopes)], expiresAt: end })
       return { name, scopes, expiresAt: formatOrNull(end), ...made }
     },

@@ -1,9 +1,9 @@
 /** Decides on each request who it is from and whether that is enough. Routes are closed unless they say otherwise. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HoldfastError } from '../../base/index.ts'
 import type { ApiTokens } from './api-tokens.ts'
 import { allows, type Scope } from './scopes.ts'
 import type { Sessions } from './sessions.ts'
+import { ServerError } from '../errors.ts'
 
 /** PicoShare's name. */
 export const SESSION_COOKIE = 'sharedSecret'
@@ -27,7 +27,7 @@ export function guard(app: FastifyInstance, sessions: Sessions, tokens: ApiToken
     if (scopes !== null) return requireScope(request, scopes)
     clearSessionCookie(request, reply)
     const problem = bearer === null ? 'log in first' : 'the API token is unknown, revoked or expired'
-    throw new HoldfastError('AUTH_REQUIRED', problem, {
+    throw new ServerError('AUTH_REQUIRED', problem, {
       hint: "Log in at /login, or send an API token as 'Authorization: Bearer TOKEN'.",
     })
   })
@@ -38,7 +38,7 @@ function requireScope({ method, routeOptions }: FastifyRequest, scopes: readonly
   const needed = routeOptions.config.scope ?? (SAFE_METHODS.includes(method) ? 'read' : 'manage')
   if (allows(scopes, needed)) return
   const has = scopes.length === 0 ? 'none' : scopes.join(', ')
-  throw new HoldfastError('SCOPE_MISSING', `the API token may not do this: it needs the scope ${needed} and has ${has}`)
+  throw new ServerError('SCOPE_MISSING', `the API token may not do this: it needs the scope ${needed} and has ${has}`)
 }
 
 export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
@@ -77,7 +77,7 @@ function refuseOtherSites(request: FastifyRequest): void {
   // The browser itself compares the addresses that it knows: a proxy cannot confuse it.
   if (site === 'same-origin' || site === 'none') return
   if (site === undefined && (origin === undefined || isOwnOrigin(origin, request))) return
-  throw new HoldfastError('FORBIDDEN_ORIGIN', `this request comes from another site (${origin ?? site})`, {
+  throw new ServerError('FORBIDDEN_ORIGIN', `this request comes from another site (${origin ?? site})`, {
     hint: 'Behind a reverse proxy that changes Host, set HOLDFAST_PUBLIC_URL to the address that browsers show.',
   })
 }

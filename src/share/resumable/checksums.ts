@@ -1,9 +1,9 @@
 /** Checks of one part of an upload: what its sender says of the bytes must hold before the part counts. */
 import { createHash, type Hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { HoldfastError } from '../../base/index.ts'
 import { BodyDigests } from '../body-digests.ts'
 import { invalid } from '../fields.ts'
+import { ShareError } from '../errors.ts'
 
 /** By the names that tus uses for them; Node and HTTP know most under others. */
 export const CHECKSUM_ALGORITHMS = ['sha1', 'sha256', 'sha384', 'sha512', 'md5'] as const
@@ -39,7 +39,7 @@ class UploadChecksum implements PartCheck {
     const actual = this.#hash.digest()
     if (actual.equals(this.#expected)) return
     const [is, expected] = [actual.toString('base64'), this.#expected.toString('base64')]
-    throw new HoldfastError('CHECKSUM_MISMATCH', `the part has the ${this.#algorithm} ${is}, expected ${expected}`, {
+    throw new ShareError('CHECKSUM_MISMATCH', `the part has the ${this.#algorithm} ${is}, expected ${expected}`, {
       hint: 'The part was thrown away: send it again from the same offset.',
       retryable: true,
     })

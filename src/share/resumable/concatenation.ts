@@ -4,7 +4,7 @@
  * than its largest part besides itself. Until the file is there its parts remember whose they are, and whoever asks for
  * the same file again goes on with it, after a crash too.
  */
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import { type Clock } from '../../base/index.ts'
 import type { BlobStore, ResumableBlobs, ResumableWriter } from '../../storage/index.ts'
 import { invalid } from '../fields.ts'
 import type { FreeSpace } from '../free-space.ts'
@@ -13,6 +13,7 @@ import type { OpenWriters } from './open-writers.ts'
 import type { Outcomes } from './outcomes.ts'
 import { isWhole, noSuchUpload, type ResumableRow, type ResumableRows } from './resumable-rows.ts'
 import type { Turns } from './turns.ts'
+import { ShareError } from '../errors.ts'
 
 export interface ConcatenationDependencies {
   rows: ResumableRows
@@ -56,7 +57,7 @@ export class Concatenation {
       if (part.concat !== 'partial') throw invalid('Upload-Concat', `the upload ${id} is not a partial upload`)
       if (!isWhole(part)) {
         const stand = `it has ${part.offset_bytes} of ${part.length_bytes ?? 'yet unknown'} bytes`
-        throw new HoldfastError('CONFLICT', `the partial upload ${id} is not whole: ${stand}`, { retryable: true })
+        throw new ShareError('CONFLICT', `the partial upload ${id} is not whole: ${stand}`, { retryable: true })
       }
       parts.push(part)
     }
@@ -69,7 +70,7 @@ export class Concatenation {
     if (!used || used.final_id === null) return null
     const final = await this.#deps.rows.find(used.final_id)
     if (final?.concat === concat) return final
-    throw new HoldfastError('CONFLICT', `the partial upload ${used.id} is part of another file`)
+    throw new ShareError('CONFLICT', `the partial upload ${used.id} is part of another file`)
   }
 
   async #begin(parts: readonly ResumableRow[], upload: Omit<ResumableRow, 'blob_key'>): Promise<ResumableRow> {
@@ -125,7 +126,7 @@ export class Concatenation {
     const writer = await writers.take(first?.offset_bytes === final.offset_bytes ? first : final)
     if (writer?.sizeBytes === final.offset_bytes) return writer
     await writer?.leave()
-    throw new HoldfastError('BLOB_DAMAGED', `bytes of the partial upload ${first?.id} are gone`)
+    throw new ShareError('BLOB_DAMAGED', `bytes of the partial upload ${first?.id} are gone`)
   }
 
   #expiry(): number {

@@ -4,11 +4,11 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { parse } from 'content-disposition'
-import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
 import { parseDigests } from './checksums.ts'
 import type { Protocol } from './protocol.ts'
 import { isPartType, parseBytesHeader, parseMetadata } from './tus-headers.ts'
+import { ShareError } from '../errors.ts'
 
 export const DRAFT_CONTENT_TYPE = 'application/partial-upload'
 /** Of the drafts that have Upload-Complete; a client of the final text sends none. */
@@ -22,7 +22,7 @@ export const draftProtocol: Protocol = {
     const isKnown = version === undefined || VERSIONS.includes(String(version))
     if (isKnown && headers['upload-incomplete'] === undefined) return
     const what = isKnown ? 'Upload-Incomplete' : `Upload-Draft-Interop-Version: ${JSON.stringify(version)}`
-    throw new HoldfastError('TUS_VERSION', `the version of the IETF draft that has ${what} is not known here`, {
+    throw new ShareError('TUS_VERSION', `the version of the IETF draft that has ${what} is not known here`, {
       hint: `Send 'Upload-Draft-Interop-Version' ${VERSIONS.join(', ')} with Upload-Complete, or speak tus 1.0.0.`,
     })
   },

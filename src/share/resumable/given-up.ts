@@ -2,7 +2,8 @@
  * Uploads that guests began and gave up: they leave nothing behind, but each has cost files, rows and waits for the
  * disk.
  */
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import { type Clock } from '../../base/index.ts'
+import { ShareError } from '../errors.ts'
 
 /** Far more than a person gives up through one link. */
 const MAX_AN_HOUR = 1000
@@ -33,7 +34,7 @@ export class GivenUp {
     const known = this.#links.get(linkId)
     const leftMs = known ? known.since + HOUR_MS - this.#clock.now() : 0
     if (!known || known.count < MAX_AN_HOUR || leftMs <= 0 || leftMs > HOUR_MS) return
-    throw new HoldfastError('TOO_MANY_UPLOADS', `${known.count} uploads through this guest link were given up lately`, {
+    throw new ShareError('TOO_MANY_UPLOADS', `${known.count} uploads through this guest link were given up lately`, {
       retryable: true,
       details: { retryAfterSeconds: Math.ceil(leftMs / 1000) },
     })

@@ -7,6 +7,7 @@ import { formatBytes, HoldfastError } from '../../base/index.ts'
 import { countUploads } from '../files.ts'
 import type { ShareTables } from '../tables.ts'
 import type { ResumableRow } from './resumable-rows.ts'
+import { ShareError } from '../errors.ts'
 
 /** Unfinished uploads of one link, whatever its limits are: each has a file on the disk and a row. */
 const MAX_UNFINISHED = 1000
@@ -22,14 +23,14 @@ type Announced = Pick<ResumableRow, 'guest_link_id' | 'length_bytes' | 'max_byte
 export async function requireRoom(db: Kysely<ShareTables>, upload: Announced, now: number): Promise<void> {
   if (upload.guest_link_id === null) return
   const link = await limitsOf(db, upload.guest_link_id)
-  if (!link) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link has been removed')
+  if (!link) throw new ShareError('GUEST_LINK_INACTIVE', 'the guest link has been removed')
   const unfinished = await unfinishedOf(db, upload.guest_link_id, now)
   if (unfinished.files + unfinished.parts >= MAX_UNFINISHED) {
     throw full(`${MAX_UNFINISHED} uploads through this guest link are unfinished`, unfinished.firstEnd, now)
   }
   const { maxFileBytes, filesLeft } = link
   if (filesLeft === null) return
-  if (filesLeft <= 0) throw new HoldfastError('GUEST_LINK_INACTIVE', 'the guest link is used up')
+  if (filesLeft <= 0) throw new ShareError('GUEST_LINK_INACTIVE', 'the guest link is used up')
   const left = `this guest link takes ${filesLeft} more ${filesLeft === 1 ? 'file' : 'files'}`
   const isPart = upload.concat === 'partial'
   if (isPart ? unfinished.parts >= filesLeft * MAX_PARTS_A_FILE : unfinished.files >= filesLeft) {
@@ -89,7 +90,7 @@ function unfinishedUploads(db: Kysely<ShareTables>, now: number) {
 
 function full(problem: string, firstEnd: number | null, now: number): HoldfastError {
   const retryAfterSeconds = Math.max(1, Math.ceil(((firstEnd ?? now) - now) / 1000))
-  return new HoldfastError('TOO_MANY_UPLOADS', problem, {
+  return new ShareError('TOO_MANY_UPLOADS', problem, {
     hint: 'Go on with one of them, give it up with DELETE, or wait: the first expires after the time in Retry-After.',
     retryable: true,
     details: { retryAfterSeconds },

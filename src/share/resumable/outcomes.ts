@@ -5,6 +5,7 @@ import type { Files, NewFile } from '../files.ts'
 import type { TrackedUpload, UploadTracker } from '../upload-tracker.ts'
 import type { OpenWriters } from './open-writers.ts'
 import type { ResumableRow, ResumableRows } from './resumable-rows.ts'
+import { ShareError } from '../errors.ts'
 
 /** Whoever knows the id of a guest's upload may go on with it: it must not be guessed. */
 const ID_LENGTH = 24
@@ -52,7 +53,7 @@ export class Outcomes {
       return stored
     } catch (error) {
       const known = error instanceof HoldfastError ? error : null
-      const failure = known ?? new HoldfastError('INTERNAL', 'the upload failed inside the server')
+      const failure = known ?? new ShareError('INTERNAL', 'the upload failed inside the server')
       this.#deps.tracker.end(tracked, { error: failure })
       throw error
     }
@@ -89,7 +90,7 @@ export class Outcomes {
     await this.#deps.rows.remove(row.id)
     // The bytes of a finished upload are a file's, a joined part's are its final upload's.
     if (row.file_id === null && row.final_id === null) await this.#deps.writers.discard(row)
-    this.#end(row.id, { error: new HoldfastError('UPLOAD_INTERRUPTED', why) })
+    this.#end(row.id, { error: new ShareError('UPLOAD_INTERRUPTED', why) })
   }
 
   /**
@@ -111,7 +112,7 @@ export class Outcomes {
   /** Forgets an upload whose row went with its guest link: its watchers and its writer. */
   async abandon(id: string): Promise<void> {
     await this.#deps.writers.abandon(id)
-    this.#end(id, { error: new HoldfastError('UPLOAD_INTERRUPTED', 'its guest link was removed') })
+    this.#end(id, { error: new ShareError('UPLOAD_INTERRUPTED', 'its guest link was removed') })
   }
 
   #begin(upload: Omit<ResumableRow, 'blob_key'>, watchId: string): TrackedUpload {

@@ -4,6 +4,7 @@ import { HoldfastError, type Clock } from '../../base/index.ts'
 import type { Database } from '../../storage/index.ts'
 import type { ResumableUploadsTable, ShareTables } from '../tables.ts'
 import { pendingBytes, requireRoom } from './guest-room.ts'
+import { ShareError } from '../errors.ts'
 
 export type ResumableRow = Selectable<ResumableUploadsTable>
 
@@ -95,7 +96,7 @@ export class ResumableRows {
         .where('final_id', 'is', null)
         .executeTakeFirstOrThrow()
       if (numUpdatedRows === BigInt(parts.length)) return
-      throw new HoldfastError('CONFLICT', 'a partial upload has been used or given up meanwhile')
+      throw new ShareError('CONFLICT', 'a partial upload has been used or given up meanwhile')
     })
   }
 
@@ -158,7 +159,7 @@ export class ResumableRows {
 }
 
 export function noSuchUpload(id: string): HoldfastError {
-  return new HoldfastError(
+  return new ShareError(
     'NOT_FOUND',
     `there is no upload ${JSON.stringify(id.slice(0, 40))}; it may have expired or been given up`,
   )

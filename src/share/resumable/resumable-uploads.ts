@@ -21,6 +21,7 @@ import { OpenWriters } from './open-writers.ts'
 import { newUploadId, Outcomes } from './outcomes.ts'
 import { isWhole, noSuchUpload, type ResumableRow, type ResumableRows } from './resumable-rows.ts'
 import { Turns, type Turn } from './turns.ts'
+import { ShareError, type ShareErrorCode } from '../errors.ts'
 
 /** An upload of a guest that got no byte for so long makes room for another: its client has most likely lost it. */
 const NEVER_BEGUN_AFTER_MS = 60_000
@@ -131,7 +132,7 @@ export class ResumableUploads {
     const known = await this.#deps.rows.find(id)
     if (known?.guest_link_id !== guestLinkId) throw noSuchUpload(id)
     if (known.concat?.startsWith('final;')) {
-      throw new HoldfastError('FINAL_UPLOAD', `the upload ${id} is made of partial uploads and takes no bytes`)
+      throw new ShareError('FINAL_UPLOAD', `the upload ${id} is made of partial uploads and takes no bytes`)
     }
     if (part.offset !== known.offset_bytes) throw wrongOffset(known, part.offset)
     const row = agreeOnLength(known, part)
@@ -169,7 +170,7 @@ export class ResumableUploads {
     const row = await this.#deps.rows.find(id)
     if (!row) return
     if (row.final_id !== null && row.file_id === null) {
-      throw new HoldfastError('CONFLICT', `the upload ${id} is being made part of a file`)
+      throw new ShareError('CONFLICT', `the upload ${id} is being made part of a file`)
     }
     if (row.guest_link_id !== null && row.file_id === null) this.#givenUp.add(row.guest_link_id)
     await this.#outcomes.remove(row, 'the upload was given up')
@@ -224,7 +225,7 @@ export class ResumableUploads {
     // that.
     const available = await freeSpace.available()
     if (available !== null && (await rows.pendingBytes()) > available) {
-      throw new HoldfastError('NO_SPACE', 'the uploads that have begun need all the space that is left')
+      throw new ShareError('NO_SPACE', 'the uploads that have begun need all the space that is left')
     }
     try {
       await rows.requireRoom(upload)
@@ -379,7 +380,7 @@ function agreeOnLength(row: ResumableRow, { lengthBytes }: Part): ResumableRow {
 }
 
 function wrongOffset(row: ResumableRow, given: number): HoldfastError {
-  return new HoldfastError('CONFLICT', `the upload ${row.id} stands at byte ${row.offset_bytes}, not ${given}`, {
+  return new ShareError('CONFLICT', `the upload ${row.id} stands at byte ${row.offset_bytes}, not ${given}`, {
     hint: 'Ask for the offset with HEAD and go on from there.',
     details: { offset: row.offset_bytes },
   })
@@ -388,9 +389,9 @@ function wrongOffset(row: ResumableRow, given: number): HoldfastError {
 function tooLong(row: ResumableRow): HoldfastError {
   if (row.length_bytes === null) return tooLarge(row.max_bytes ?? 0)
   const length = formatBytes(row.length_bytes)
-  return new HoldfastError('TOO_LARGE', `this is more than the ${length} that the upload ${row.id} was announced with`)
+  return new ShareError('TOO_LARGE', `this is more than the ${length} that the upload ${row.id} was announced with`)
 }
 
-function isCode(error: unknown, code: HoldfastError['code']): boolean {
+function isCode(error: unknown, code: ShareErrorCode): boolean {
   return error instanceof HoldfastError && error.code === code
 }

@@ -1,7 +1,8 @@
 /** One request at a time for each resumable upload, and what becomes of a request that no longer moves. */
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HoldfastError, type Clock } from '../../base/index.ts'
+import { type Clock } from '../../base/index.ts'
+import { ShareError } from '../errors.ts'
 
 /** After so long without a byte a newcomer may cut the request: its client has most likely gone and come back. */
 const STALE_AFTER_MS = 10_000
@@ -95,7 +96,7 @@ export class Turns {
 
   #begin(id: string, request: IncomingMessage | null): Turn {
     if (this.#turns.has(id)) {
-      throw new HoldfastError('UPLOAD_BUSY', `another request is sending the upload ${id}`, {
+      throw new ShareError('UPLOAD_BUSY', `another request is sending the upload ${id}`, {
         hint: 'Wait for it to end, ask for the offset with HEAD, and go on from there.',
         retryable: true,
       })

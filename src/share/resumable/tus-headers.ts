@@ -1,6 +1,6 @@
 /** The headers of tus 1.0: https://tus.io/protocols/resumable-upload. Nothing here knows what an upload is. */
-import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
+import { ShareError } from '../errors.ts'
 
 export const TUS_VERSION = '1.0.0'
 export const TUS_EXTENSIONS =
@@ -18,7 +18,7 @@ export function requireTusVersion(given: Header): void {
   if (given === TUS_VERSION) return
   const what =
     given === undefined ? 'it has no Tus-Resumable header' : `it says Tus-Resumable: ${JSON.stringify(given)}`
-  throw new HoldfastError('TUS_VERSION', `this request does not speak tus ${TUS_VERSION}: ${what}`, {
+  throw new ShareError('TUS_VERSION', `this request does not speak tus ${TUS_VERSION}: ${what}`, {
     hint: `Send 'Tus-Resumable: ${TUS_VERSION}', or the headers of the IETF draft of resumable uploads.`,
   })
 }

@@ -1,6 +1,5 @@
 /** Requests and answers of tus 1.0: https://tus.io/protocols/resumable-upload. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { HoldfastError } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
 import { parseDigests, parseUploadChecksum } from './checksums.ts'
 import type { PartHeaders, Protocol } from './protocol.ts'
@@ -14,6 +13,7 @@ import {
   TUS_CONTENT_TYPE,
   TUS_VERSION,
 } from './tus-headers.ts'
+import { ShareError } from '../errors.ts'
 
 export const tusProtocol: Protocol = {
   requireVersion(headers) {
@@ -44,7 +44,7 @@ export const tusProtocol: Protocol = {
   readPart(headers): PartHeaders {
     const { 'content-type': type, 'upload-length': length, 'upload-offset': offset } = headers
     if (!isPartType(type, TUS_CONTENT_TYPE)) {
-      throw new HoldfastError('UNSUPPORTED_TYPE', `a part has Content-Type ${TUS_CONTENT_TYPE}, not ${type ?? 'none'}`)
+      throw new ShareError('UNSUPPORTED_TYPE', `a part has Content-Type ${TUS_CONTENT_TYPE}, not ${type ?? 'none'}`)
     }
     return {
       offset: parseBytesHeader('Upload-Offset', offset),

@@ -15,6 +15,7 @@ import type { Transfers } from '../transfers.ts'
 import type { Unlocking } from '../unlocking.ts'
 import { policyFor, SANDBOXED } from '../viewing.ts'
 import { requireFile } from './params.ts'
+import { ShareError } from '../errors.ts'
 
 export interface DownloadRoutesDependencies {
   files: Files
@@ -83,7 +84,7 @@ function askForPassphrase(file: ListedFile, request: Request, reply: FastifyRepl
   reply.header('cache-control', 'no-store')
   if (prefersHtml(request)) return reply.redirect(`${request.basePath}/-${file.id}/unlock`, 302)
   challenge(request, reply)
-  throw new HoldfastError(
+  throw new ShareError(
     'AUTH_REQUIRED',
     'this file has a passphrase: send it as the password, such as curl -u :PASSPHRASE',
     {
@@ -107,7 +108,7 @@ async function download(deps: DownloadRoutesDependencies, file: ListedFile, requ
   await deps.downloads.check(transferOf, { downloads: file.download_count, max: file.max_downloads })
   const validators = { etag: `"${file.sha256}"`, lastModified: new Date(file.uploaded_at) }
   if (isPreconditionFailed(request.headers, validators)) {
-    throw new HoldfastError('PRECONDITION_FAILED', `the file ${file.id} does not match the request`)
+    throw new ShareError('PRECONDITION_FAILED', `the file ${file.id} does not match the request`)
   }
   const isHead = request.method === 'HEAD'
   const isNotNew = isNotModified(request.headers, validators)
@@ -215,7 +216,7 @@ async function requireBytes({ blobs, files }: DownloadRoutesDependencies, file: 
   if (blob && blob.sizeBytes >= file.size_bytes) return
   // It may have been deleted this moment.
   await requireFile(files, file.id)
-  throw new HoldfastError('BLOB_DAMAGED', `the bytes of the file ${file.id} are missing on the server`, {
+  throw new ShareError('BLOB_DAMAGED', `the bytes of the file ${file.id} are missing on the server`, {
     hint: "Whoever runs the server can find all damaged files with 'holdfast verify'.",
   })
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { closedObject, HoldfastError, type Clock } from '../../base/index.ts'
+import { closedObject, type Clock } from '../../base/index.ts'
 import type { DownloadLog } from '../download-log.ts'
 import { formatTime, invalid, parseExpiration, parseFilename, parseNote, parsePassphrase } from '../fields.ts'
 import type { FreeSpace } from '../free-space.ts'
@@ -13,6 +13,7 @@ import type { Trash } from '../trash.ts'
 import { JsonArray } from './json-array.ts'
 import { deleteQuery, fileIdParams, requireFile, requireFileId } from './params.ts'
 import { fileView, viewFile } from './views.ts'
+import { ShareError } from '../errors.ts'
 
 export interface FileRoutesDependencies {
   files: Files
@@ -193,7 +194,7 @@ function changingRoutes(instance: FastifyInstance, { files, trash, freeSpace, cl
 async function change(files: Files, givenId: string, changed: FileChange): Promise<void> {
   const id = requireFileId(givenId)
   const isThere = await files.change(id, changed)
-  if (!isThere) throw new HoldfastError('NOT_FOUND', `there is no file with the id ${id}`)
+  if (!isThere) throw new ShareError('NOT_FOUND', `there is no file with the id ${id}`)
 }
 
 /** @throws INVALID_REQUEST when nothing is given, or anything is not allowed. */

@@ -2,11 +2,12 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { closedObject, HoldfastError, parseDuration, type Clock } from '../../base/index.ts'
+import { closedObject, parseDuration, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration } from '../fields.ts'
 import type { GuestLinks } from '../guest-links.ts'
 import { deleteQuery, guestLinkIdParams, requireGuestLink, requireGuestLinkId } from './params.ts'
 import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
+import { ShareError } from '../errors.ts'
 
 /** Of the label and of the greeting. */
 const MAX_TEXT_BYTES = 200
@@ -101,7 +102,7 @@ function changeRoutes(instance: FastifyInstance, guestLinks: GuestLinks): void {
       async (request, reply) => {
         const id = requireGuestLinkId(request.params.id)
         if (await guestLinks.setDisabled(id, action === 'disable')) return reply.code(204).send()
-        throw new HoldfastError('NOT_FOUND', `there is no guest link with the id ${id}`)
+        throw new ShareError('NOT_FOUND', `there is no guest link with the id ${id}`)
       },
     )
   }

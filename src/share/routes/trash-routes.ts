@@ -16,6 +16,7 @@ import {
   requireGuestLinkId,
 } from './params.ts'
 import { fileView, guestLinkView, viewFile, viewGuestLink } from './views.ts'
+import { ShareError } from '../errors.ts'
 
 export interface TrashRoutesDependencies {
   files: Files
@@ -136,7 +137,7 @@ function restoreRoutes(instance: FastifyInstance, { files, trash, guestLinks, cl
     async (request) => {
       const id = requireGuestLinkId(request.params.id)
       if (!(await guestLinks.restore(id))) {
-        throw new HoldfastError('NOT_FOUND', `there is no guest link with the id ${id} in the trash`)
+        throw new ShareError('NOT_FOUND', `there is no guest link with the id ${id} in the trash`)
       }
       const link = await requireGuestLink(guestLinks, id)
       return viewGuestLink(link, guestLinks.isActive(link), request.baseUrl)
@@ -157,5 +158,5 @@ function newExpiration(
 }
 
 function notInTrash(id: string): HoldfastError {
-  return new HoldfastError('NOT_FOUND', `there is no file with the id ${id} in the trash`)
+  return new ShareError('NOT_FOUND', `there is no file with the id ${id} in the trash`)
 }

@@ -12,6 +12,7 @@ import type { Backup } from '../engine.ts'
 import { StateDamagedError } from '../errors.ts'
 import type { Damage, StateHead } from '../state-store.ts'
 import { SqliteState } from './sqlite-state.ts'
+import { StateError } from '../errors.ts'
 
 const NAME = /^\d{8}-\d{6}\d*-serial-(\d+)\.db$/
 
@@ -32,7 +33,7 @@ async function namesIn(folder: string): Promise<string[]> {
     return await readdir(folder)
   } catch (error) {
     if (!isInaccessible(error)) throw error
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the backups in ${folder} cannot be read: ${messageOf(error)}`, {
+    throw new StateError('DATA_FOLDER_UNUSABLE', `the backups in ${folder} cannot be read: ${messageOf(error)}`, {
       hint: 'Check that this user may read and write the folder.',
       cause: error,
     })
@@ -138,7 +139,7 @@ async function assertState(path: string): Promise<void> {
 /** Copies a state as its newest save left it: the file's bytes alone may lack what is still in its log. */
 export async function copyState(path: string, target: string, lock: string): Promise<void> {
   // Opening would create it.
-  if (!existsSync(path)) throw new HoldfastError('NOT_FOUND', `there is no state in ${path}`)
+  if (!existsSync(path)) throw new StateError('NOT_FOUND', `there is no state in ${path}`)
   const store = await SqliteState.open(path, { lock, keepSerials: Infinity })
   try {
     await store.copyTo(target)

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { LazyStatement } from '../../storage/index.ts'
-import { HoldfastError } from '../../base/index.ts'
+import { StateError } from '../errors.ts'
 
 /** Rises when an older Holdfast could no longer read the file. */
 const FORMAT = 3
@@ -35,7 +35,7 @@ export class Meta {
     this.#all = new LazyStatement(connection, 'SELECT key FROM meta')
     const format = Number(this.#read('format'))
     if (format > FORMAT) {
-      throw new HoldfastError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
+      throw new StateError('STATE_TOO_NEW', `the state has format ${format}, this Holdfast knows ${FORMAT}`, {
         hint: 'Use the Holdfast that wrote it, or a newer one.',
       })
     }

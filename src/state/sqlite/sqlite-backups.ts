@@ -1,7 +1,7 @@
 /** Backups of states as files beside them, each verified before it gets its name. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError, messageOf } from '../../base/index.ts'
+import { messageOf } from '../../base/index.ts'
 import type { Lock } from '../../lock/index.ts'
 import { makeFolder, publishFile } from '../../storage/index.ts'
 import type { Backup, BackupStore, Restored } from '../engine.ts'
@@ -19,6 +19,7 @@ import {
 } from './backup-files.ts'
 import { putInPlace } from './put-in-place.ts'
 import { backupFolder, statePath } from './state-paths.ts'
+import { StateError } from '../errors.ts'
 
 /** No process still writes to a copy that was not written to for so long. */
 const LEFTOVER_MS = 24 * 3_600_000
@@ -73,7 +74,7 @@ export class SqliteBackups implements BackupStore {
     }
     const what = from === undefined ? `the state ${state} has no good backup` : 'the file is not a good backup'
     const why = problems.length > 0 ? `:\n  ${problems.join('\n  ')}` : ': there is none'
-    throw new HoldfastError('NO_GOOD_BACKUP', what + why, {
+    throw new StateError('NO_GOOD_BACKUP', what + why, {
       hint: 'Nothing was changed. An exported file can be brought in with: holdfast state import FILE',
     })
   }
@@ -97,7 +98,7 @@ async function describeGiven(path: string): Promise<Backup> {
   try {
     return await describeBackup(path)
   } catch (error) {
-    throw new HoldfastError('FILE_UNUSABLE', `the file ${path} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new StateError('FILE_UNUSABLE', `the file ${path} cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -11,6 +11,7 @@ import type { StateStore } from '../state-store.ts'
 import { SqliteBackups } from './sqlite-backups.ts'
 import { SqliteState } from './sqlite-state.ts'
 import { isEmptied, stateNamesIn, statePath } from './state-paths.ts'
+import { StateError } from '../errors.ts'
 
 export class SqliteEngine implements Engine {
   readonly location: string
@@ -46,7 +47,7 @@ export class SqliteEngine implements Engine {
 
   #noSuchState(name: string): HoldfastError {
     const names = stateNamesIn(this.location)
-    return new HoldfastError('NOT_FOUND', `there is no state ${name} in ${this.location}`, {
+    return new StateError('NOT_FOUND', `there is no state ${name} in ${this.location}`, {
       hint: names.length > 0 ? `There are: ${names.join(', ')}.` : 'The first build or import makes one.',
     })
   }

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createGuard, HoldfastError, type Guard, type GuardOptions } from '../../base/index.ts'
+import { createGuard, type Guard, type GuardOptions } from '../../base/index.ts'
 import { isBusy, isTransientFailure, openInPlace, WriteQueue, type FileInPlace } from '../../storage/index.ts'
 import { noSuchSerial, StaleStateError } from '../errors.ts'
 import type {
@@ -34,6 +34,7 @@ import { StateFile } from './state-file.ts'
 import type { Undo } from './saves.ts'
 import { loadVersion, tablesOf, type Tables } from './tables.ts'
 import { verifyFile } from './verify.ts'
+import { StateError } from '../errors.ts'
 
 export interface SqliteStateOptions extends Pick<GuardOptions, 'onRetry' | 'onCircuit'> {
   /** Name of the lock whose holders may save. */
@@ -298,7 +299,7 @@ export class SqliteState implements StateStore {
 
   /** @param holder The fences of a holder of the state's lock, when one asks. @throws NOT_READY; STATE_REPLACED. */
   #assertInPlace(holder?: readonly Fence[]): void {
-    if (!this.#tables.connection.isOpen) throw new HoldfastError('NOT_READY', 'the state is closed')
+    if (!this.#tables.connection.isOpen) throw new StateError('NOT_READY', 'the state is closed')
     if (holder) this.#file.assertFor(holder)
     else this.#file.assert()
   }

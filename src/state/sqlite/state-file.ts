@@ -1,7 +1,7 @@
 /** Refuses to work on a state's file once a restore has put another in its place. */
-import { HoldfastError } from '../../base/index.ts'
 import type { FileInPlace } from '../../storage/index.ts'
 import type { Fence } from '../state-store.ts'
+import { StateError } from '../errors.ts'
 
 /**
  * How long a holder of the state's lock saves without looking again, which would be among the dearest parts of a
@@ -21,7 +21,7 @@ export class StateFile {
   /** @throws STATE_REPLACED. */
   assert(): void {
     if (this.#file.isInPlace()) return
-    throw new HoldfastError('STATE_REPLACED', `the state in ${this.#file.path} was restored or removed meanwhile`, {
+    throw new StateError('STATE_REPLACED', `the state in ${this.#file.path} was restored or removed meanwhile`, {
       hint: 'Open it again.',
       retryable: true,
     })

@@ -1,6 +1,6 @@
 /** Chooses the blob store by its location. A new store is a driver in a folder of its own and a line here. */
-import { HoldfastError } from '../../base/index.ts'
 import type { BlobStore, BlobStoreOptions } from './blob-store.ts'
+import { StorageError } from '../errors.ts'
 
 type Open = (location: string, options: BlobStoreOptions) => Promise<BlobStore>
 
@@ -21,7 +21,7 @@ export async function openBlobs(location: string, options: BlobStoreOptions): Pr
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(location)?.[1] ?? 'file'
   const open = BLOB_STORES[scheme]
   if (open) return open(location, options)
-  throw new HoldfastError('INVALID_REQUEST', `there is no blob store for ${scheme}: URLs`, {
+  throw new StorageError('INVALID_REQUEST', `there is no blob store for ${scheme}: URLs`, {
     hint: `Give a data folder, or a URL that begins with ${Object.keys(BLOB_STORES)
       .map((name) => `${name}:`)
       .join(', ')}`,

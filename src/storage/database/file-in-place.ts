@@ -1,6 +1,6 @@
 /** Whether a file that is open is still the one under its path: writes to another file would be lost. */
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
-import { HoldfastError } from '../../base/index.ts'
+import { StorageError } from '../errors.ts'
 
 export class FileInPlace {
   readonly path: string
@@ -20,7 +20,7 @@ export class FileInPlace {
     // Only if missing: closing an existing file would drop this process's SQLite locks on it (POSIX).
     if (!existsSync(path)) closeSync(openSync(path, 'a'))
     const stat = statSync(path)
-    if (!stat.isFile()) throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is not a file`)
+    if (!stat.isFile()) throw new StorageError('DATA_FOLDER_UNUSABLE', `${path} is not a file`)
     // Without this SQLite would say only that it cannot open it, as it does of what may pass.
     accessSync(path, constants.R_OK)
     return new FileInPlace(path, stat.ino)

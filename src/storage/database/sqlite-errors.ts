@@ -1,6 +1,7 @@
 /** What an error of node:sqlite means. Primary result codes: https://sqlite.org/rescode.html */
 import { HoldfastError, messageOf, systemErrorCode } from '../../base/index.ts'
 import { IndexDamage } from './index-damage.ts'
+import { StorageError } from '../errors.ts'
 
 const ERROR = 1
 const PERM = 3
@@ -60,7 +61,7 @@ export function isInaccessible(error: unknown): boolean {
 
 /** For errors of `isInaccessible`. @param what The file, as a message names it: `the state in /srv/a.db`. */
 export function unusableFile(what: string, cause: unknown): HoldfastError {
-  return new HoldfastError('DATA_FOLDER_UNUSABLE', `${what} cannot be used: ${messageOf(cause)}`, {
+  return new StorageError('DATA_FOLDER_UNUSABLE', `${what} cannot be used: ${messageOf(cause)}`, {
     hint: 'Check that this user may read and write the file and its folder, and that the disk is not read-only.',
     retryable: true,
     cause,

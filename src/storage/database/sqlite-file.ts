@@ -1,9 +1,10 @@
 /** Opens a SQLite file that several processes share, for rooms that need more of SQLite than a query builder gives. */
 import { DatabaseSync } from 'node:sqlite'
-import { createRetry, HoldfastError } from '../../base/index.ts'
+import { createRetry } from '../../base/index.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { isBusy, isTransientFailure } from './sqlite-errors.ts'
 import { connectUnwritable, isWritable } from './unwritable-file.ts'
+import { StorageError } from '../errors.ts'
 
 /** Up to 3.51.2 a checkpoint that met a WAL reset could corrupt the file (https://sqlite.org/wal.html, "WAL-reset bug"). */
 const OLDEST_SAFE = [3, 51, 3] as const
@@ -60,7 +61,7 @@ export async function openInPlace(
     if (file.isInPlace()) return { connection, file }
     connection.close()
   }
-  throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${path} is another file each time that it is looked at`, {
+  throw new StorageError('DATA_FOLDER_UNUSABLE', `${path} is another file each time that it is looked at`, {
     hint: 'Put the data folder on a file system whose files keep their inode numbers.',
   })
 }
@@ -117,7 +118,7 @@ function assertSafeVersion(): void {
   const parts = version.split('.').map(Number)
   const difference = OLDEST_SAFE.map((wanted, index) => (parts[index] ?? 0) - wanted).find((delta) => delta !== 0) ?? 0
   if (difference >= 0) return
-  throw new HoldfastError('NOT_READY', `SQLite ${version} can corrupt databases that several processes share`, {
+  throw new StorageError('NOT_READY', `SQLite ${version} can corrupt databases that several processes share`, {
     hint: `Run Holdfast on a Node with SQLite ${OLDEST_SAFE.join('.')} or newer.`,
   })
 }

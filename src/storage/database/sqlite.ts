@@ -19,6 +19,7 @@ import { diskError } from '../disk-errors.ts'
 import type { Database, Migrations } from './database.ts'
 import { FileInPlace } from './file-in-place.ts'
 import { isDiskFull } from './sqlite-errors.ts'
+import { StorageError } from '../errors.ts'
 
 /** How long a query waits for a writer in another process, ms. Only `holdfast verify` ever is one. */
 const BUSY_TIMEOUT_MS = 2000
@@ -73,7 +74,7 @@ function inPlace(path: string): FileInPlace {
     return FileInPlace.at(path)
   } catch (error) {
     if (error instanceof HoldfastError) throw error
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
+    throw new StorageError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
       cause: error,
     })
   }
@@ -91,7 +92,7 @@ function writeBack(connection: DatabaseSync): void {
 /** Writes to a file that was replaced would be lost. @throws DATA_FOLDER_UNUSABLE */
 function requireInPlace(file: FileInPlace): void {
   if (file.isIntact()) return
-  throw new HoldfastError('DATA_FOLDER_UNUSABLE', 'the database was removed or replaced while the server runs', {
+  throw new StorageError('DATA_FOLDER_UNUSABLE', 'the database was removed or replaced while the server runs', {
     hint: 'Stop the server, put holdfast.db back in its place, and start it again; do not delete anything until then.',
     retryable: true,
   })
@@ -112,7 +113,7 @@ function connect(path: string, { readOnly = false, onMended }: SqliteOptions): D
     }
     return connection
   } catch (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
+    throw new StorageError('DATA_FOLDER_UNUSABLE', `the database ${path} cannot be used: ${messageOf(error)}`, {
       cause: error,
     })
   }
@@ -156,7 +157,7 @@ class TransactionalAdapter extends SqliteAdapter {
 async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise<void> {
   const newer = (await appliedMigrations(kysely)).filter((name) => !(name in migrations))
   if (newer.length > 0) {
-    throw new HoldfastError(
+    throw new StorageError(
       'DATA_FOLDER_UNUSABLE',
       `the database was changed by a newer version of Holdfast (${newer.join(', ')})`,
       { hint: 'Install that version again, or put back a copy of the database from before the update.' },
@@ -170,7 +171,7 @@ async function migrate(kysely: Kysely<unknown>, migrations: Migrations): Promise
   })
   const { error } = await migrator.migrateToLatest()
   if (error) {
-    throw new HoldfastError('DATA_FOLDER_UNUSABLE', `the database cannot be migrated: ${messageOf(error)}`, {
+    throw new StorageError('DATA_FOLDER_UNUSABLE', `the database cannot be migrated: ${messageOf(error)}`, {
       cause: error,
     })
   }

@@ -2,10 +2,10 @@
  * A Packer template in HCL2: which sources it builds, and each one's provisioners and post-processors in their order.
  */
 import { type Node } from 'web-tree-sitter'
-import { HoldfastError } from '../../../base/index.ts'
 import { uniqueNames } from '../names.ts'
 import type { Template, TemplateProvisioner, TemplateSource } from '../template.ts'
 import { literalString, literalStrings, locationOf, tupleElements, type HclBlock, type HclFile } from './parser.ts'
+import { BuildError } from '../../errors.ts'
 
 export interface HclTemplate extends Template {
   readonly format: 'hcl2'
@@ -38,7 +38,7 @@ export function readSources(files: readonly HclFile[]): HclSource[] {
   const sources = blocks.filter((block) => block.type === 'build').flatMap((build) => readBuild(build, known))
   const twice = sources.find(({ fullName }, index) => sources.findIndex((one) => one.fullName === fullName) < index)
   if (!twice) return sources
-  throw new HoldfastError(
+  throw new BuildError(
     'TEMPLATE_UNSUPPORTED',
     `${locationOf(twice.build)}: this is a second build of ${twice.fullName}, which cannot be told from the first.`,
     {
@@ -51,7 +51,7 @@ function readBuild(build: HclBlock, known: ReadonlyMap<string, HclBlock>): HclSo
   const dynamic = build.blocks.find((block) => block.type === 'dynamic')
   if (dynamic) {
     const kind = dynamic.labels[0] ?? ''
-    throw new HoldfastError(
+    throw new BuildError(
       'TEMPLATE_UNSUPPORTED',
       `${locationOf(dynamic)}: dynamic "${kind}" makes steps that are only known while Packer runs; write each out.`,
     )
@@ -63,7 +63,7 @@ function readBuild(build: HclBlock, known: ReadonlyMap<string, HclBlock>): HclSo
     if (!block) {
       const names = [...known.keys()].toSorted().join(', ') || 'none'
       const message = `${locationOf(nested ?? build)}: there is no source "${reference}"; the template has: ${names}.`
-      throw new HoldfastError('TEMPLATE_INVALID', message)
+      throw new BuildError('TEMPLATE_INVALID', message)
     }
     // Packer's only and except know a source by its type and local name, without the build's name.
     const localName = `${type}.${(nested && textOf(nested, 'name')) ?? block.labels[1] ?? ''}`
@@ -140,5 +140,5 @@ function literal<T>(block: HclBlock, name: string, read: (expression: Node) => T
   const value = read(attribute.expression)
   if (value !== null) return value
   const message = `${locationOf(block)}: "${name}" must be written out, not computed; it is '${attribute.expression.text}'.`
-  throw new HoldfastError('TEMPLATE_UNSUPPORTED', message)
+  throw new BuildError('TEMPLATE_UNSUPPORTED', message)
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Node, Parser } from 'web-tree-sitter'
 import { HoldfastError } from '../../../base/index.ts'
+import { BuildError } from '../../errors.ts'
 
 export interface HclFile {
   readonly path: string
@@ -55,7 +56,7 @@ async function makeParser(): Promise<Parser> {
 export async function parseHcl(path: string, text: string): Promise<HclFile> {
   // Packer accepts a byte order mark; the grammar does not.
   const tree = (await theParser()).parse(text.replace(/^\uFEFF/, ' '))
-  if (!tree) throw new HoldfastError('TEMPLATE_INVALID', `${path} could not be parsed.`)
+  if (!tree) throw new BuildError('TEMPLATE_INVALID', `${path} could not be parsed.`)
   const wrong = tree.rootNode.hasError ? firstError(tree.rootNode) : null
   if (wrong) throw syntaxError(path, text, wrong)
   const body = tree.rootNode.namedChildren.find((node) => node.type === 'body')
@@ -79,7 +80,7 @@ function syntaxError(path: string, text: string, node: Node): HoldfastError {
   const what = node.isMissing
     ? `'${node.type}' is missing`
     : `'${node.text.split('\n')[0]?.slice(0, 40) ?? ''}' is not understood`
-  return new HoldfastError('TEMPLATE_INVALID', `${path}:${row + 1}:${column + 1}: ${what} in '${line}'.`, {
+  return new BuildError('TEMPLATE_INVALID', `${path}:${row + 1}:${column + 1}: ${what} in '${line}'.`, {
     hint: '`packer validate` says more.',
     details: { path, line: row + 1 },
   })

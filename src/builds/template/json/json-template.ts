@@ -3,9 +3,9 @@
  * order.
  */
 import { z } from 'zod'
-import { HoldfastError } from '../../../base/index.ts'
 import { uniqueNames } from '../names.ts'
 import type { Template, TemplateProvisioner, TemplateSource } from '../template.ts'
+import { BuildError } from '../../errors.ts'
 
 const plugin = z.looseObject({
   type: z.string(),
@@ -49,12 +49,12 @@ export function readDocument(path: string, text: string): JsonDocument {
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    throw new HoldfastError('TEMPLATE_INVALID', `${path} is not JSON: ${(error as Error).message}.`, { cause: error })
+    throw new BuildError('TEMPLATE_INVALID', `${path} is not JSON: ${(error as Error).message}.`, { cause: error })
   }
   const result = document.safeParse(value)
   if (result.success) return result.data
   const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'the document'}: ${issue.message}`)
-  throw new HoldfastError('TEMPLATE_INVALID', `${path} is not a Packer template: ${issues.join('; ')}.`)
+  throw new BuildError('TEMPLATE_INVALID', `${path} is not a Packer template: ${issues.join('; ')}.`)
 }
 
 /** @throws TEMPLATE_INVALID when two builders have one name, TEMPLATE_UNSUPPORTED when a name is computed. */
@@ -64,10 +64,10 @@ export function readJsonSources(path: string, template: JsonDocument): JsonSourc
     const fullName = builder.name ?? builder.type
     if (fullName.includes('{{')) {
       const message = `${path}: the builder's name '${fullName}' must be written out, not computed.`
-      throw new HoldfastError('TEMPLATE_UNSUPPORTED', message)
+      throw new BuildError('TEMPLATE_UNSUPPORTED', message)
     }
     if (names.has(fullName)) {
-      throw new HoldfastError('TEMPLATE_INVALID', `${path}: two builders are named '${fullName}'.`, {
+      throw new BuildError('TEMPLATE_INVALID', `${path}: two builders are named '${fullName}'.`, {
         hint: 'Give each a "name" of its own.',
       })
     }

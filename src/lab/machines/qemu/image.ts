@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { HoldfastError } from '../../../base/index.ts'
 import { cacheFolder } from '../../cache-folder.ts'
 import { findMissing, runTool } from '../../tools.ts'
 import { INITRAMFS_INIT, MODULES, ROOT_INIT } from './guest.ts'
+import { LabError } from '../../errors.ts'
 
 const ROOT_DISK_SIZE = '400M'
 /** Sparse: it takes what is written to it. */
@@ -38,7 +38,7 @@ export interface Image {
 export function findImage(): Image {
   const image = imageIn(imageFolder())
   if (Object.values(image).every((path) => existsSync(path))) return image
-  throw new HoldfastError('MACHINE_UNAVAILABLE', 'no qemu machine here: its image has not been built', {
+  throw new LabError('MACHINE_UNAVAILABLE', 'no qemu machine here: its image has not been built', {
     hint: "Run 'holdfast lab image build' first; it takes about a minute.",
   })
 }
@@ -51,13 +51,9 @@ export function findImage(): Image {
 export async function buildImage(say: (step: string) => void, signal: AbortSignal): Promise<Image> {
   const missing = findMissing(TOOLS)
   if (missing.length > 0 || process.arch !== 'x64') {
-    throw new HoldfastError(
-      'MACHINE_UNAVAILABLE',
-      `the image cannot be built here: ${missing.join(', ') || process.arch}`,
-      {
-        hint: 'It needs Debian or Ubuntu on x86-64 with the packages e2fsprogs and busybox-static.',
-      },
-    )
+    throw new LabError('MACHINE_UNAVAILABLE', `the image cannot be built here: ${missing.join(', ') || process.arch}`, {
+      hint: 'It needs Debian or Ubuntu on x86-64 with the packages e2fsprogs and busybox-static.',
+    })
   }
   mkdirSync(cacheFolder(), { recursive: true })
   const work = mkdtempSync(join(cacheFolder(), 'image-build-'))
@@ -110,7 +106,7 @@ function imageIn(folder: string): Image {
 export async function unpackKernel(work: string, signal: AbortSignal) {
   const depends = await runTool('apt-cache', ['depends', 'linux-image-cloud-amd64'], { signal })
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1]
-  if (!name) throw new HoldfastError('MACHINE_UNAVAILABLE', "apt-cache knows no package 'linux-image-cloud-amd64'")
+  if (!name) throw new LabError('MACHINE_UNAVAILABLE', "apt-cache knows no package 'linux-image-cloud-amd64'")
   await runTool('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', name], { signal, cwd: work })
   const archive = readdirSync(work).find((file) => file.endsWith('.deb')) ?? ''
   const unpacked = join(work, 'kernel')

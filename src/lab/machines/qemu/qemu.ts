@@ -14,6 +14,7 @@ import { READY_LINE, SERVER_PORT, SHELL_PORT } from './guest.ts'
 import { DATA_DISK_BYTES, findImage, type Image } from './image.ts'
 import { programDisk } from './program-disk.ts'
 import { QEMU, QemuProcess } from './qemu-process.ts'
+import { LabError } from '../../errors.ts'
 
 const BOOT_TIMEOUT_MS = { kvm: 30_000, tcg: 90_000 }
 const OUT_OF_MEMORY =
@@ -32,7 +33,7 @@ export class QemuMachine implements MachineDriver {
   async check(): Promise<void> {
     const missing = findMissing([QEMU, 'qemu-img', 'mkfs.ext4'])
     if (missing.length > 0 || process.arch !== 'x64') {
-      throw new HoldfastError('MACHINE_UNAVAILABLE', `no qemu machine here: ${missing.join(', ') || process.arch}`, {
+      throw new LabError('MACHINE_UNAVAILABLE', `no qemu machine here: ${missing.join(', ') || process.arch}`, {
         hint: 'It needs x86-64 and the Debian packages qemu-system-x86, qemu-utils and e2fsprogs.',
       })
     }
@@ -42,7 +43,7 @@ export class QemuMachine implements MachineDriver {
   async boot(request: BootRequest): Promise<Machine> {
     const { folder, program, ramMb, reaper, signal } = request
     if (ramMb < MIN_RAM_MB) {
-      throw new HoldfastError('MACHINE_FAILED', `no kernel boots in ${ramMb} MB; at least ${MIN_RAM_MB} are allowed`)
+      throw new LabError('MACHINE_FAILED', `no kernel boots in ${ramMb} MB; at least ${MIN_RAM_MB} are allowed`)
     }
     const image = findImage()
     const accelerator = await findAccelerator(image, signal)
@@ -115,7 +116,7 @@ function bootFailure(qemu: QemuProcess, ramMb: number, accelerator: Accelerator)
   const limit = `${BOOT_TIMEOUT_MS[accelerator] / 1000} s`
   const what = qemu.hasExited ? 'ended before it had booted' : `did not boot within ${limit}`
   const why = outOfMemory ? ` for lack of memory (${ramMb} MB)` : ''
-  return new HoldfastError('MACHINE_FAILED', `the virtual machine ${what}${why}`, {
+  return new LabError('MACHINE_FAILED', `the virtual machine ${what}${why}`, {
     retryable: !outOfMemory,
     details: { outOfMemory, log: qemu.tail() },
   })

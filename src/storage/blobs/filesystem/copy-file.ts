@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { HoldfastError, systemErrorCode } from '../../../base/index.ts'
 import type { ByteRange, ChunkSink } from '../blob-store.ts'
+import { StorageError } from '../../errors.ts'
 
 /** Bytes of each buffer: the disk fills one while the sink takes the other. */
 const BUFFER_BYTES = 256 * 1024
@@ -48,7 +49,7 @@ async function openBlob(key: string, path: string) {
 }
 
 function damaged(key: string, what: string): HoldfastError {
-  return new HoldfastError('BLOB_DAMAGED', `the stored file ${key} is damaged: ${what}`, {
+  return new StorageError('BLOB_DAMAGED', `the stored file ${key} is damaged: ${what}`, {
     hint: "Run 'holdfast verify' to find all damaged files.",
   })
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HoldfastError, systemErrorCode } from '../../../base/index.ts'
+import { systemErrorCode } from '../../../base/index.ts'
 import { syncFolder } from '../../durable-file.ts'
 import type {
   BlobStore,
@@ -24,6 +24,7 @@ import { WriteWorker } from '../writing/write-worker.ts'
 import { copyFile } from './copy-file.ts'
 import { removeIfThere, renameIfThere, statIfThere, makeOne } from './files.ts'
 import { writeError } from './write-error.ts'
+import { StorageError } from '../../errors.ts'
 
 /** An upload needs one for its file and perhaps one for a folder, and the database some for its own. */
 const MIN_FREE_INODES = 16
@@ -178,7 +179,7 @@ export class FilesystemBlobs implements BlobStore {
   }
 
   #path(key: string): string {
-    if (!KEY_PATTERN.test(key)) throw new HoldfastError('INTERNAL', `${JSON.stringify(key)} is not a blob key`)
+    if (!KEY_PATTERN.test(key)) throw new StorageError('INTERNAL', `${JSON.stringify(key)} is not a blob key`)
     return join(this.#folder, 'files', key.slice(0, 2), key)
   }
 

@@ -1,8 +1,8 @@
 /** The main thread's half of a write: gathers chunks into segments, and hands them to the write thread. */
-import { HoldfastError } from '../../../base/index.ts'
 import type { FinishedBlob, ResumableWriter } from '../blob-store.ts'
 import { SEGMENT_BYTES, type Segment, type SegmentPool } from './segment-pool.ts'
 import type { FromWorker, ToWorker } from './write-messages.ts'
+import { StorageError } from '../../errors.ts'
 
 /** Segments that one writer may have with the worker, so that a stalled upload leaves some for the others. */
 const MAX_LENT = 4
@@ -182,7 +182,7 @@ export class SegmentWriter implements ResumableWriter {
   /** Why a writer that no longer writes does not. */
   #over(): Error {
     if (this.#failure.signal.aborted) return this.#failure.signal.reason as Error
-    return new HoldfastError('UPLOAD_INTERRUPTED', 'the upload was given up')
+    return new StorageError('UPLOAD_INTERRUPTED', 'the upload was given up')
   }
 
   async #discard(): Promise<void> {
