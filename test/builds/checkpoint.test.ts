@@ -12,6 +12,7 @@ import { planCheckpoints } from '../../src/builds/checkpoint/checkpoint.ts'
 import { LayerStore } from '../../src/builds/checkpoint/layer-store.ts'
 import { QmpClient } from '../../src/builds/checkpoint/qmp.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
+import { rounds } from '../support/soak.ts'
 import { qemuImg, startBlankMachine, type BlankMachine } from './support/blank-machine.ts'
 
 const skip = spawnSync('qemu-system-x86_64', ['--version']).status === 0 ? false : 'there is no QEMU here'
@@ -153,12 +154,13 @@ describe('a layer', { skip }, () => {
     const startedAt = performance.now()
     await take(0)
     const neededMs = performance.now() - startedAt
-    for (let round = 0; round < 12; round += 1) {
+    const killed = rounds({ quick: 4, soak: 24 })
+    for (let round = 0; round < killed; round += 1) {
       await machine.io(`write -P ${round + 1} ${round}M 1M`)
       const maker = start(round % 2)
       const ended = once(maker, 'exit')
       // Much of the time is Node's own start.
-      await sleep(neededMs * (0.5 + round / 20))
+      await sleep(neededMs * (0.5 + (0.6 * round) / killed))
       maker.kill('SIGKILL')
       await ended
     }

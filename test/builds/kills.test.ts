@@ -1,15 +1,16 @@
 /** kill -9 of packer, of holdfast, of both, at random moments; and the gentler ways to end a build. */
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readProcessStat, systemErrorCode } from '../../src/base/index.ts'
 import { metadataOf } from '../../src/builds/index.ts'
+import { generator, SEED } from '../support/random.ts'
+import { rounds } from '../support/soak.ts'
 import { finish, until, Workshop } from './support/workshop.ts'
 
-const ROUNDS = 10
+const ROUNDS = rounds({ quick: 2, soak: 20 })
 const KILLS_A_ROUND = 3
 const STEPS = 5
 /** A build of five steps with all that stands around them takes about this long on an idle machine. */
@@ -31,13 +32,14 @@ function countingStep(step: number): string[] {
 // They wait more than they work.
 describe('kill -9', { concurrency: 3 }, () => {
   for (let round = 1; round <= ROUNDS; round++) {
-    it(`at ${KILLS_A_ROUND} random moments leaves nothing to do twice (round ${round} of ${ROUNDS})`, async () => {
+    it(`at ${KILLS_A_ROUND} random moments leaves nothing to do twice (round ${round} of ${ROUNDS}, seed ${SEED})`, async () => {
+      const random = generator(SEED + round)
       const shop = new Workshop()
       shop.writeSteps(...Array.from({ length: STEPS }, (_, step) => countingStep(step)))
       const story: string[] = []
       const done = new Map<number, number>()
       for (let kill = 0; kill < KILLS_A_ROUND; kill++) {
-        story.push(await buildAndKill(shop))
+        story.push(await buildAndKill(shop, random))
         for (const [step, status] of (await shop.steps()).entries()) {
           if (status === 'complete' && !done.has(step)) done.set(step, begun(shop, step))
         }
@@ -59,15 +61,15 @@ describe('kill -9', { concurrency: 3 }, () => {
   }
 })
 
-async function buildAndKill(shop: Workshop): Promise<string> {
+async function buildAndKill(shop: Workshop, random: (below: number) => number): Promise<string> {
   const child = shop.start('build', 'steps.pkr.hcl')
   const ended = finish(child)
-  const delayMs = randomInt(LONGEST_MS)
+  const delayMs = random(LONGEST_MS)
   await Promise.race([sleep(delayMs), ended])
-  const victim = VICTIMS[randomInt(VICTIMS.length)] ?? 'both'
+  const victim = VICTIMS[random(VICTIMS.length)] ?? 'both'
   if (victim === 'holdfast' || victim === 'both') child.kill('SIGKILL')
   const pids = victim === 'holdfast' ? [] : await shop.pids()
-  const chosen = victim === 'one process of packer' ? [pids[randomInt(Math.max(1, pids.length))] ?? 0] : pids
+  const chosen = victim === 'one process of packer' ? [pids[random(Math.max(1, pids.length))] ?? 0] : pids
   for (const pid of chosen.filter((one) => one > 0)) tryKill(pid)
   const { status, out } = await ended
   return `${victim} after ${delayMs} ms (${status}, ${pids.length} processes)\n${out}`

@@ -1,6 +1,5 @@
 /** Resumable uploads over crashes, restarts, lost connections and time. */
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -14,9 +13,12 @@ import {
   type FileView,
   type TestServer,
 } from '../support/server.ts'
+import { generator } from '../support/random.ts'
+import { rounds } from '../support/soak.ts'
 import { arrived, beginUpload, fileId, metadata, offsetOf, patch, startPatch, tus } from '../support/tus.ts'
 
 const MIB = 2 ** 20
+const random = generator()
 const HOUR_MS = 3_600_000
 const quiet = ['--log-level', 'error']
 /** Suites run side by side: each has servers of its own, and mostly waits. */
@@ -46,7 +48,7 @@ describe('kill -9', sideBySide, () => {
     let path = ''
     let acknowledged = 0
     const offsets: number[] = []
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < rounds({ quick: 2, soak: 8 }); round++) {
       const server = await startServer({ dataFolder, built: true, args: quiet })
       path ||= await beginUpload(server, content.length)
       const offset = await offsetOf(server, path)
@@ -59,7 +61,7 @@ describe('kill -9', sideBySide, () => {
       const rest = patch(server, path, from, stream(slowly(content, from, 2000))).catch(() => null)
       // Progress is noted within a part.
       await eventually(async () => (await offsetOf(server, path)) > from)
-      await sleep(randomInt(700))
+      await sleep(random(700))
       acknowledged = await offsetOf(server, path)
       await server.kill()
       await rest
@@ -87,7 +89,8 @@ describe('kill -9', sideBySide, () => {
       open.delete(path)
     }
     let unknown = 0
-    for (let round = 0; round < 8; round++) {
+    const kills = rounds({ quick: 4, soak: 20 })
+    for (let round = 0; round < kills; round++) {
       const server = await startServer({ dataFolder, built: true, args: ['--log-level', 'silent'] })
       const lane = async () => {
         for (;;) {
@@ -102,9 +105,9 @@ describe('kill -9', sideBySide, () => {
         }
       }
       const lanes = [lane(), lane(), lane()]
-      await sleep(30 + randomInt(250))
+      await sleep(30 + random(250))
       // However slow the disk is, one is done before the end.
-      if (round === 7) await eventually(() => ids.size > 0)
+      if (round === kills - 1) await eventually(() => ids.size > 0)
       await server.kill()
       await Promise.all(lanes)
     }
@@ -186,11 +189,11 @@ describe('kill -9 while parts become one file', sideBySide, () => {
     )
     const hash = await sha256Of(content)
     const left: number[] = []
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < rounds({ quick: 2, soak: 12 }); round++) {
       const first = await startServer({ dataFolder, built: true, args: quiet })
       const paths = await sendParts(first, content)
       const joining = concatenate(first, paths).catch(() => null)
-      await sleep(randomInt(80))
+      await sleep(random(80))
       await first.kill()
       await joining
       left.push(partials(first).length)
@@ -215,7 +218,7 @@ describe('kill -9 while parts become one file', sideBySide, () => {
       return (await tus(first, 'POST', '/api/tus/', { headers })).headers.get('location') ?? ''
     }
     // Sparse gigabytes: longer than a second to hash, no space on the disk.
-    const length = 3_000_000_000
+    const length = 2_500_000_000
     const long = await begun(length)
     truncateSync(partPath(first), length)
     const short = await begun(4)
@@ -465,8 +468,8 @@ describe('a part on its way', sideBySide, () => {
   it('is not cut for idleness while a big file is hashed again', async () => {
     const dataFolder = temporaryFolder()
     const first = await startServer({ dataFolder, built: true, args: quiet })
-    // Four sparse gigabytes: longer than a second to hash, no space on the disk.
-    const hashed = 2 ** 32
+    // Sparse gigabytes: longer than a second to hash, no space on the disk.
+    const hashed = 2_500_000_000
     const path = await beginUpload(first, hashed + 5_000_000)
     await patch(first, path, 0, 'x')
     truncateSync(partPath(first), hashed)

@@ -1,7 +1,6 @@
 /** Tests that find more the longer they run: a few rounds in `npm test`, many in `npm run test:soak`. */
 
-/** Whether this is a soak run. */
-export const IS_SOAK = process.env['HOLDFAST_SOAK'] === '1'
+const IS_SOAK = process.env['TEST_SOAK'] === '1'
 
 /** The number of rounds: what one run for each change needs, or what a night has time for. */
 export function rounds({ quick, soak }: { quick: number; soak: number }): number {
