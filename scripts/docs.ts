@@ -1,18 +1,20 @@
 /**
- * Writes the reference pages and the manual page, which are made from tables in the code. `--check` only says whether
- * they are up to date.
+ * Writes what is made from the code: reference pages, the manual page, the types of the HTTP API. `--check` only says
+ * whether they are up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { OPTIONS, type Option } from '../src/base/index.ts'
 import { ERROR_CODES } from '../src/cli/error-codes.ts'
 import { cellResultSchema } from '../src/lab/results/result.ts'
+import { apiTypes } from './api-types.ts'
 import { manPage } from './man-page.ts'
 
 const pages = {
   'docs/reference/configuration.md': configuration(),
   'docs/reference/errors.md': errors(),
   'docs/reference/lab-result.schema.json': labResultSchema(),
+  'src/client/api-types.ts': await apiTypes(),
   'man/holdfast.1': await manPage(),
 }
 

@@ -1,6 +1,7 @@
 /** A Holdfast share as a program uses it. Calls that fail for the moment are tried again. */
 import { z } from 'zod'
 import { createRetry, HoldfastError, type Retry } from '../base/index.ts'
+import type { SharedFile } from './api-types.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { HTTP, parseJson } from './http.ts'
 import { TusClient, type LocalFile } from './tus-client.ts'
@@ -8,10 +9,15 @@ import { Upload, type UploadOptions } from './upload.ts'
 
 const MAX_DELAY_MS = 30_000
 
-const storedFile = z.object({ id: z.string(), sha256: z.string(), sizeBytes: z.number(), url: z.string() })
+/** What the client needs of a file of the share. */
+export type StoredFile = Pick<SharedFile, 'id' | 'sha256' | 'sizeBytes' | 'url'>
 
-/** A file as the share shows it. */
-export type StoredFile = z.infer<typeof storedFile>
+const storedFile: z.ZodType<StoredFile> = z.object({
+  id: z.string(),
+  sha256: z.string(),
+  sizeBytes: z.number(),
+  url: z.string(),
+})
 
 export interface ClientOptions extends ConnectionOptions {
   /** Tries in a row that may fail without a byte of progress. Default 8, which is one to two minutes. */

@@ -117,27 +117,31 @@ function metricsRoutes(instance: FastifyInstance, { metrics, stateMetrics, publi
   )
 }
 
-const systemView = z.object({
-  version: z.string(),
-  uptimeSeconds: z.int(),
-  memoryBytes: z.int(),
-  disk: z.object({ freeBytes: z.int(), totalBytes: z.int() }).nullable(),
-  availableForUploadsBytes: z.int().nullable(),
-  maxFileSizeBytes: z.int().nullable(),
-  files: z.object({ count: z.int(), totalBytes: z.int() }),
-  trash: z
-    .object({ count: z.int(), totalBytes: z.int() })
-    .describe('Deleted and expired files whose bytes are still there; given up when an upload needs the space'),
-  uploads: z.array(
-    z.object({
-      id: z.string(),
-      bytes: z.int(),
-      totalBytes: z.int().nullable(),
-      bytesPerSecond: z.int(),
-      startedAt: z.iso.datetime(),
-    }),
-  ),
-})
+const activeUpload = z
+  .object({
+    id: z.string(),
+    bytes: z.int(),
+    totalBytes: z.int().nullable(),
+    bytesPerSecond: z.int(),
+    startedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'ActiveUpload' })
+
+const systemView = z
+  .object({
+    version: z.string(),
+    uptimeSeconds: z.int(),
+    memoryBytes: z.int(),
+    disk: z.object({ freeBytes: z.int(), totalBytes: z.int() }).nullable(),
+    availableForUploadsBytes: z.int().nullable(),
+    maxFileSizeBytes: z.int().nullable(),
+    files: z.object({ count: z.int(), totalBytes: z.int() }),
+    trash: z
+      .object({ count: z.int(), totalBytes: z.int() })
+      .describe('Deleted and expired files whose bytes are still there; given up when an upload needs the space'),
+    uploads: z.array(activeUpload),
+  })
+  .meta({ id: 'SystemInfo' })
 
 function systemRoute(instance: FastifyInstance, { share, blobs, maxFileBytes }: StatusDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()

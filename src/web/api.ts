@@ -4,27 +4,8 @@ import { parseLifetime } from './expiry.ts'
 import { basePath } from './place.ts'
 import { noteServerTime } from './server-clock.ts'
 import { Store } from './store.ts'
-import type {
-  Build,
-  BuildList,
-  BuildQuery,
-  BuildSave,
-  Download,
-  FileChange,
-  FileList,
-  FileQuery,
-  GuestLink,
-  GuestView,
-  NewGuestLink,
-  NewToken,
-  Session,
-  Settings,
-  SharedFile,
-  SystemInfo,
-  TrashList,
-  TrashedGuestLink,
-  Token,
-} from './types.ts'
+import type * as api from '../client/api-types.ts'
+import type { BuildQuery, FileQuery, GuestLink, TrashList } from './views.ts'
 
 /** Counts the answers that said "you are not logged in": the session listens, and asks for the passphrase again. */
 export const refusals = new Store(0)
@@ -44,18 +25,18 @@ export async function logIn(passphrase: string): Promise<void> {
 export function listFiles(query: FileQuery, signal: AbortSignal) {
   const { search, sort, order, limit, offset } = query
   const parameters = new URLSearchParams({ search, sort, order, limit: `${limit}`, offset: `${offset}` })
-  return call<FileList>('GET', `/files?${parameters.toString()}`, { signal })
+  return call<api.FileList>('GET', `/files?${parameters.toString()}`, { signal })
 }
 
-export const getFile = (id: string, signal: AbortSignal) => call<SharedFile>('GET', `/files/${part(id)}`, { signal })
+export const getFile = (id: string, signal: AbortSignal) =>
+  call<api.SharedFile>('GET', `/files/${part(id)}`, { signal })
 export const listDownloads = (id: string, signal: AbortSignal) =>
-  call<{ downloads: Download[]; total: number }>('GET', `/files/${part(id)}/downloads`, { signal })
-export const changeFile = (id: string, change: FileChange) => call('PATCH', `/files/${part(id)}`, { body: change })
+  call<api.DownloadList>('GET', `/files/${part(id)}/downloads`, { signal })
+export const changeFile = (id: string, change: api.FileChange) => call('PATCH', `/files/${part(id)}`, { body: change })
 export const deleteFile = (id: string, { purge = false } = {}) =>
   call('DELETE', `/entry/${part(id)}${purge ? '?purge=true' : ''}`)
 export async function listTrash(signal: AbortSignal): Promise<TrashList> {
-  type Answer = Omit<TrashList, 'guestLinks'> & { guestLinks: Sent<TrashedGuestLink>[] }
-  const { guestLinks, ...files } = await call<Answer>('GET', '/trash', { signal })
+  const { guestLinks, ...files } = await call<api.TrashList>('GET', '/trash', { signal })
   return { ...files, guestLinks: guestLinks.map(withLifetime) }
 }
 
@@ -65,44 +46,41 @@ export const restoreFile = (id: string, isForEver: boolean) =>
   call('POST', `/trash/${part(id)}/restore`, { body: isForEver ? { expiration: null } : {} })
 
 export async function listGuestLinks(signal: AbortSignal): Promise<GuestLink[]> {
-  const { guestLinks } = await call<{ guestLinks: Sent<GuestLink>[] }>('GET', '/guest-links', { signal })
+  const { guestLinks } = await call<api.GuestLinkList>('GET', '/guest-links', { signal })
   return guestLinks.map(withLifetime)
 }
 
-export const createGuestLink = (link: NewGuestLink) => call<{ id: string }>('POST', '/guest-links', { body: link })
+export const createGuestLink = (link: api.NewGuestLink) => call<{ id: string }>('POST', '/guest-links', { body: link })
 export const deleteGuestLink = (id: string, { purge = false } = {}) =>
   call('DELETE', `/guest-links/${part(id)}${purge ? '?purge=true' : ''}`)
 export const restoreGuestLink = (id: string) => call('POST', `/trash/guest-links/${part(id)}/restore`)
 export const enableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/enable`)
 export const disableGuestLink = (id: string) => call('PUT', `/guest-links/${part(id)}/disable`)
 export const getGuestView = async (id: string, signal: AbortSignal) =>
-  withLifetime(await call<Sent<GuestView>>('GET', `/guest/${part(id)}`, { signal }))
+  withLifetime(await call<api.GuestView>('GET', `/guest/${part(id)}`, { signal }))
 
 export function listBuilds(query: BuildQuery, signal: AbortSignal) {
   const given = Object.entries(query).filter(([, value]) => value !== '')
-  return call<BuildList>('GET', `/builds?${new URLSearchParams(given).toString()}`, { signal })
+  return call<api.BuildList>('GET', `/builds?${new URLSearchParams(given).toString()}`, { signal })
 }
 
 export const getBuild = (state: string, name: string, signal: AbortSignal) =>
-  call<Build>('GET', buildPath(state, name), { signal })
+  call<api.Build>('GET', buildPath(state, name), { signal })
 export const listBuildHistory = (state: string, name: string, signal: AbortSignal) =>
-  call<{ history: BuildSave[] }>('GET', `${buildPath(state, name)}/history`, { signal })
+  call<api.BuildHistory>('GET', `${buildPath(state, name)}/history`, { signal })
 export const buildLogUrl = (state: string, name: string) => `${basePath}/api${buildPath(state, name)}/log`
 export const buildEventsUrl = (state: string, name: string) => `${basePath}/api${buildPath(state, name)}/events`
 
-export const getSettings = (signal: AbortSignal) => call<Settings>('GET', '/settings', { signal })
-export const saveSettings = (settings: Settings) => call('PUT', '/settings', { body: settings })
-export const getSystem = (signal?: AbortSignal) => call<SystemInfo>('GET', '/system', signal ? { signal } : {})
+export const getSettings = (signal: AbortSignal) => call<api.Settings>('GET', '/settings', { signal })
+export const saveSettings = (settings: api.Settings) => call('PUT', '/settings', { body: settings })
+export const getSystem = (signal?: AbortSignal) => call<api.SystemInfo>('GET', '/system', signal ? { signal } : {})
 
-export const listTokens = (signal: AbortSignal) => call<{ tokens: Token[] }>('GET', '/tokens', { signal })
-export const createToken = (token: NewToken) => call<{ token: string }>('POST', '/tokens', { body: token })
+export const listTokens = (signal: AbortSignal) => call<api.TokenList>('GET', '/tokens', { signal })
+export const createToken = (token: api.NewToken) => call<api.CreatedToken>('POST', '/tokens', { body: token })
 export const deleteToken = (id: string) => call('DELETE', `/tokens/${part(id)}`)
-export const listSessions = (signal: AbortSignal) => call<{ sessions: Session[] }>('GET', '/sessions', { signal })
+export const listSessions = (signal: AbortSignal) => call<api.SessionList>('GET', '/sessions', { signal })
 export const endSession = (id: string) => call('DELETE', `/sessions/${part(id)}`)
 export const endOtherSessions = () => call('DELETE', '/sessions')
-
-/** As the API sends what has a lifetime. */
-type Sent<T extends { fileLifetimeMs: number | null }> = Omit<T, 'fileLifetimeMs'> & { fileLifetime: string | null }
 
 function withLifetime<T extends { fileLifetime: string | null }>({ fileLifetime, ...rest }: T) {
   return { ...rest, fileLifetimeMs: parseLifetime(fileLifetime) }

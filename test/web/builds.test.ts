@@ -15,7 +15,7 @@ import {
 } from '../../src/web/build-view/times.ts'
 import { buildHref, buildsHref, countBuilds, readBuildsView } from '../../src/web/pages/builds-query.ts'
 import { matchRoute } from '../../src/web/routes.ts'
-import type { Build, BuildStep, StepStatus } from '../../src/web/types.ts'
+import type { Build, BuildStep, StepStatus } from '../../src/client/api-types.ts'
 
 const NOON = Date.parse('2026-11-22T12:00:00Z')
 const at = (seconds: number | null) => (seconds === null ? null : new Date(NOON + seconds * 1000).toISOString())

@@ -43,17 +43,22 @@ const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
 })
 
-const listAnswer = z.object({
-  states: z.array(stateSummary).describe('All states, whatever is asked for'),
-  builds: z.array(buildSummary).describe('State by state; in each the build that was saved last comes first'),
-  next: z.string().nullable().describe('For `after`; null on the last page'),
-})
+const listAnswer = z
+  .object({
+    states: z.array(stateSummary).describe('All states, whatever is asked for'),
+    builds: z.array(buildSummary).describe('State by state; in each the build that was saved last comes first'),
+    next: z.string().nullable().describe('For `after`; null on the last page'),
+  })
+  .meta({ id: 'BuildList' })
 
 const historyQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) })
 
-const historyAnswer = z.object({
-  history: z.array(z.object({ serial: z.int(), at: z.iso.datetime(), who: z.string(), operation: z.string() })),
-})
+const buildSave = z
+  .object({ serial: z.int(), at: z.iso.datetime(), who: z.string(), operation: z.string() })
+  .describe('A save of the state that changed the build')
+  .meta({ id: 'BuildSave' })
+
+const historyAnswer = z.object({ history: z.array(buildSave) }).meta({ id: 'BuildHistory' })
 
 const logQuery = z.object({
   tail: z.coerce.number().int().min(0).optional().describe('Only the lines within so many bytes of its end'),

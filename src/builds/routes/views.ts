@@ -25,8 +25,8 @@ const STEP_STATUSES: Record<ProvisionerStatus, 0> = { pending: 0, running: 0, co
 const MAX_TEXT = 16_000
 
 const time = z.iso.datetime().nullable().describe('RFC 3339, UTC')
-export const buildStatus = z.enum(Object.keys(BUILD_STATUSES) as BuildStatus[])
-const stepStatus = z.enum(Object.keys(STEP_STATUSES) as ProvisionerStatus[])
+export const buildStatus = z.enum(Object.keys(BUILD_STATUSES) as BuildStatus[]).meta({ id: 'BuildStatus' })
+const stepStatus = z.enum(Object.keys(STEP_STATUSES) as ProvisionerStatus[]).meta({ id: 'StepStatus' })
 
 const count = z.int().min(0)
 
@@ -57,24 +57,28 @@ export const buildSummary = z
   })
   .meta({ id: 'BuildSummary' })
 
-const step = z.object({
-  name: z.string(),
-  status: stepStatus,
-  startedAt: time,
-  endedAt: time,
-  error: z.string().nullable(),
-  exitStatus: z.int().nullable(),
-  output: z.string().nullable().describe('The end of what it printed'),
-  attempts: count.nullable(),
-})
+const step = z
+  .object({
+    name: z.string(),
+    status: stepStatus,
+    startedAt: time,
+    endedAt: time,
+    error: z.string().nullable(),
+    exitStatus: z.int().nullable(),
+    output: z.string().nullable().describe('The end of what it printed'),
+    attempts: count.nullable(),
+  })
+  .meta({ id: 'BuildStep' })
 
-const artifact = z.object({
-  path: z.string(),
-  sizeBytes: count,
-  sha256: z.string(),
-  url: z.string().nullable().describe('Where it was published'),
-  type: z.string().nullable(),
-})
+const artifact = z
+  .object({
+    path: z.string(),
+    sizeBytes: count,
+    sha256: z.string(),
+    url: z.string().nullable().describe('Where it was published'),
+    type: z.string().nullable(),
+  })
+  .meta({ id: 'Artifact' })
 
 const run = z.object({
   id: z.string(),

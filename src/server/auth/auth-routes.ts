@@ -71,26 +71,32 @@ export function sessionRoutes(
 const time = z.iso.datetime()
 const format = (at: number) => new Date(at).toISOString()
 const formatOrNull = (at: number | null) => (at === null ? null : format(at))
-const tokenView = z.object({
-  id: z.string(),
-  name: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
-  createdAt: time,
-  expiresAt: time.nullable().describe('Null is never'),
-  lastUsedAt: time.nullable(),
-})
-const newToken = z.object({
-  id: z.string(),
-  name: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
-  expiresAt: time.nullable(),
-  token: z.string().describe('Shown only now'),
-})
+const scope = z.enum(SCOPES).meta({ id: 'Scope' })
+const tokenView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scopes: z.array(scope),
+    createdAt: time,
+    expiresAt: time.nullable().describe('Null is never'),
+    lastUsedAt: time.nullable(),
+  })
+  .meta({ id: 'Token' })
+const tokenList = z.object({ tokens: z.array(tokenView) }).meta({ id: 'TokenList' })
+const newToken = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scopes: z.array(scope),
+    expiresAt: time.nullable(),
+    token: z.string().describe('Shown only now'),
+  })
+  .meta({ id: 'CreatedToken' })
 const tokenBody = closedObject({
   name: z.string().trim().min(1).max(100),
-  scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).default(['manage']).describe('Manage implies the others'),
+  scopes: z.array(scope).min(1).max(SCOPES.length).default(['manage']).describe('Manage implies the others'),
   expiresAt: z.iso.datetime({ offset: true }).nullable().default(null).describe('RFC 3339; null is never'),
-})
+}).meta({ id: 'NewToken' })
 
 export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock: Clock): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
@@ -100,7 +106,7 @@ export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock:
     '/api/tokens',
     {
       config,
-      schema: { summary: 'List API tokens', tags, response: { 200: z.object({ tokens: z.array(tokenView) }) } },
+      schema: { summary: 'List API tokens', tags, response: { 200: tokenList } },
     },
     async () => {
       const list = await tokens.list()

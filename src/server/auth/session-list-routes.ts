@@ -19,6 +19,7 @@ const sessionView = z
     isCurrent: z.boolean(),
   })
   .meta({ id: 'Session' })
+const sessionList = z.object({ sessions: z.array(sessionView) }).meta({ id: 'SessionList' })
 
 export function sessionListRoutes(instance: FastifyInstance, sessions: Sessions): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
@@ -27,7 +28,7 @@ export function sessionListRoutes(instance: FastifyInstance, sessions: Sessions)
     '/api/sessions',
     {
       config,
-      schema: { summary: 'List sessions', tags, response: { 200: z.object({ sessions: z.array(sessionView) }) } },
+      schema: { summary: 'List sessions', tags, response: { 200: sessionList } },
     },
     async (request) => {
       const list = await sessions.list()

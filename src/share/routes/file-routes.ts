@@ -34,20 +34,23 @@ const listQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
 })
 
-const listAnswer = z.object({
-  files: z.array(fileView),
-  total: z.int().describe('All that match, beyond this page too'),
-  totalBytes: z.int(),
-})
+const listAnswer = z
+  .object({
+    files: z.array(fileView),
+    total: z.int().describe('All that match, beyond this page too'),
+    totalBytes: z.int(),
+  })
+  .meta({ id: 'FileList' })
 
 const downloadsQuery = z.object({
   unique: z.enum(['true', 'false']).default('false').describe('One entry for each address, its newest'),
 })
 
-const downloadsAnswer = z.object({
-  downloads: z.array(z.object({ at: z.iso.datetime(), clientIp: z.string(), userAgent: z.string() })),
-  total: z.int(),
-})
+const downloadView = z
+  .object({ at: z.iso.datetime(), clientIp: z.string(), userAgent: z.string() })
+  .meta({ id: 'Download' })
+
+const downloadsAnswer = z.object({ downloads: z.array(downloadView), total: z.int() }).meta({ id: 'DownloadList' })
 
 const protections = {
   maxDownloads: z.int().min(1).max(1e9).nullable().optional().describe('Missing keeps it, null removes it'),
@@ -68,7 +71,7 @@ const patchBody = closedObject({
   expiration: z.string().nullable().optional().describe('RFC 3339; null is never'),
   note: z.string().nullable().optional().describe('Null removes it'),
   ...protections,
-}).describe('Missing fields stay as they are')
+}).meta({ id: 'FileChange', description: 'Missing fields stay as they are' })
 
 export function fileRoutes(app: FastifyInstance, deps: FileRoutesDependencies): void {
   readingRoutes(app, deps)

@@ -23,13 +23,16 @@ const newLinkBody = closedObject({
   fileLifetime: z.string().describe('At least 24h; 876000h0m0s is forever'),
   maxFileBytes: z.int().min(1_048_576).nullish(),
   maxFileUploads: z.int().min(1).nullish(),
-})
+}).meta({ id: 'NewGuestLink' })
 
 const guestView = guestLinkView
   .pick({ id: true, greeting: true, isActive: true, maxFileBytes: true, fileLifetime: true })
   .extend({
     uploadsLeft: z.int().nullable().describe('Null: no limit'),
   })
+  .meta({ id: 'GuestView' })
+
+const listAnswer = z.object({ guestLinks: z.array(guestLinkView) }).meta({ id: 'GuestLinkList' })
 
 export function guestLinkRoutes(app: FastifyInstance, guestLinks: GuestLinks, clock: Clock): void {
   ownersRoutes(app, guestLinks, clock)
@@ -46,7 +49,7 @@ function ownersRoutes(instance: FastifyInstance, guestLinks: GuestLinks, clock: 
       schema: {
         summary: 'List guest links',
         tags,
-        response: { 200: z.object({ guestLinks: z.array(guestLinkView) }) },
+        response: { 200: listAnswer },
       },
     },
     async (request) => {

@@ -34,18 +34,26 @@ const listQuery = z.object({
 
 const purgeInSeconds = z.int().describe('While the server runs')
 
-const trashAnswer = z.object({
-  files: z.array(
-    fileView.extend({
-      deletedAt: z.iso.datetime().describe('Or when it expired'),
-      reason: z.enum(['deleted', 'expired']),
-      purgeInSeconds,
-    }),
-  ),
-  total: z.int().describe('Files'),
-  totalBytes: z.int(),
-  guestLinks: z.array(guestLinkView.extend({ deletedAt: z.iso.datetime(), purgeInSeconds })),
-})
+const trashedFile = fileView
+  .extend({
+    deletedAt: z.iso.datetime().describe('Or when it expired'),
+    reason: z.enum(['deleted', 'expired']),
+    purgeInSeconds,
+  })
+  .meta({ id: 'TrashedFile' })
+
+const trashedGuestLink = guestLinkView
+  .extend({ deletedAt: z.iso.datetime(), purgeInSeconds })
+  .meta({ id: 'TrashedGuestLink' })
+
+const trashAnswer = z
+  .object({
+    files: z.array(trashedFile),
+    total: z.int().describe('Files'),
+    totalBytes: z.int(),
+    guestLinks: z.array(trashedGuestLink),
+  })
+  .meta({ id: 'TrashList' })
 
 const restoreBody = closedObject({
   expiration: z.string().nullish().describe('RFC 3339; null is never; an expired file needs it'),

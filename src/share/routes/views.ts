@@ -26,7 +26,7 @@ export const fileView = z
     hasPassphrase: z.boolean(),
     url: z.string().describe('Where anyone can download it'),
   })
-  .meta({ id: 'File' })
+  .meta({ id: 'SharedFile' })
 
 export function viewFile(file: ListedFile, baseUrl: string): z.infer<typeof fileView> {
   return {

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount } from '../format.ts'
-import type { Artifact } from '../types.ts'
+import type { Artifact } from '../../client/api-types.ts'
 import { CopyIconButton } from '../ui/copy-button.tsx'
 import { Icon } from '../ui/icon.tsx'
 

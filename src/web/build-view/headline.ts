@@ -1,4 +1,4 @@
-import type { Build } from '../types.ts'
+import type { Build } from '../../client/api-types.ts'
 
 /** The last line that the failed step printed, which mostly says why; null where it printed nothing. */
 export function headlineOf({ status, steps }: Pick<Build, 'status' | 'steps'>): string | null {

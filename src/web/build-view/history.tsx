@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { listBuildHistory } from '../api.ts'
 import { formatExactTime } from '../format.ts'
-import type { Build } from '../types.ts'
+import type { Build } from '../../client/api-types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 
 /** Who changed the build's record and when; asked for when it is unfolded. */

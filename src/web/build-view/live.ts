@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import { buildEventsUrl, getBuild } from '../api.ts'
 import type { ApiError } from '../api-error.ts'
-import type { Build, LogNews } from '../types.ts'
+import type { Build } from '../../client/api-types.ts'
+import type { LogNews } from '../views.ts'
 import { useLoaded } from '../ui/loaded.tsx'
 import { appendLog, type LogText } from './log-text.ts'
 

@@ -1,5 +1,5 @@
 /** What the page holds of a log: its end. */
-import type { LogNews } from '../types.ts'
+import type { LogNews } from '../views.ts'
 
 /** More than anybody scrolls through here; the whole log can be opened by itself. */
 export const MAX_CHARACTERS = 400_000

@@ -1,4 +1,4 @@
-import type { Build, BuildStatus, BuildStep, StepStatus } from '../types.ts'
+import type { Build, BuildStatus, BuildStep, StepStatus } from '../../client/api-types.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
 import { isAbandoned } from './times.ts'
 

@@ -1,4 +1,4 @@
-import type { Build, BuildStep } from '../types.ts'
+import type { Build, BuildStep } from '../../client/api-types.ts'
 import { Icon } from '../ui/icon.tsx'
 import { useNow } from './live.ts'
 import { lookOfStep, StatusBadge } from './status.tsx'

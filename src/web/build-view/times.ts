@@ -1,6 +1,6 @@
 /** When a build and its steps began and ended, as durations and as bars of a timeline. Milliseconds since 1970. */
 import { formatDuration } from '../format.ts'
-import type { Build, BuildStatus, BuildStep } from '../types.ts'
+import type { Build, BuildStatus, BuildStep } from '../../client/api-types.ts'
 
 export interface Span {
   from: number

@@ -1,5 +1,6 @@
 /** What the list of builds shows, as it stands in the page's address. */
-import type { BuildList, BuildQuery, BuildStatus } from '../types.ts'
+import type { BuildList, BuildStatus } from '../../client/api-types.ts'
+import type { BuildQuery } from '../views.ts'
 
 export const STATUSES: readonly BuildStatus[] = [
   'pending',

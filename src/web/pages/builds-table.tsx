@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { lookOf, StatusBadge } from '../build-view/status.tsx'
 import { durationOf, formatTook, isLive } from '../build-view/times.ts'
 import { Link } from '../router.tsx'
-import type { BuildSummary } from '../types.ts'
+import type { BuildSummary } from '../../client/api-types.ts'
 import { Ago } from '../ui/time.tsx'
 import { buildHref } from './builds-query.ts'
 

@@ -1,6 +1,6 @@
 import { listDownloads } from '../api.ts'
 import { formatDateTime, plural } from '../format.ts'
-import type { Download, SharedFile } from '../types.ts'
+import type { Download, SharedFile } from '../../client/api-types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Name } from '../ui/name.tsx'
 import { Empty } from '../ui/notice.tsx'

@@ -1,7 +1,7 @@
 import { formatBytes, formatCount } from '../format.ts'
 import { fileUrl } from '../place.ts'
 import { navigate } from '../router.tsx'
-import type { SharedFile } from '../types.ts'
+import type { SharedFile } from '../../client/api-types.ts'
 import { IconLink } from '../ui/button.tsx'
 import { CopyIconButton } from '../ui/copy-button.tsx'
 import { Icon } from '../ui/icon.tsx'

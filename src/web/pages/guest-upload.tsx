@@ -4,7 +4,7 @@ import { expiryTime, formatLifetime, guestChoices, type ExpiryValue } from '../e
 import { formatBytes, plural } from '../format.ts'
 import { fileUrl, namedFileUrl } from '../place.ts'
 import { serverNow } from '../server-clock.ts'
-import type { GuestView } from '../types.ts'
+import type { GuestView } from '../views.ts'
 import { ExpiryField } from '../ui/expiry-field.tsx'
 import { Loading, useLoaded } from '../ui/loaded.tsx'
 import { Name } from '../ui/name.tsx'

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { getSystem } from '../api.ts'
 import { formatBytes, formatDuration, formatPercent, formatRate, plural } from '../format.ts'
 import { Link } from '../router.tsx'
-import type { ActiveUpload, SystemInfo } from '../types.ts'
+import type { ActiveUpload, SystemInfo } from '../../client/api-types.ts'
 import { Bar } from '../ui/bar.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Page } from '../ui/page.tsx'
@@ -61,7 +61,9 @@ function Facts({ info }: { info: SystemInfo }) {
   )
 }
 
+/** Nothing for a store that knows no limit. */
 function Disk({ info: { disk, availableForUploadsBytes } }: { info: SystemInfo }) {
+  if (!disk) return null
   const used = disk.totalBytes - disk.freeBytes
   const isFull = used / disk.totalBytes > FULL
   return (
@@ -73,7 +75,7 @@ function Disk({ info: { disk, availableForUploadsBytes } }: { info: SystemInfo }
       <Bar value={used} max={disk.totalBytes} label="Disk space used" kind={isFull ? 'bad' : 'plain'} />
       <p>
         <strong>{formatBytes(disk.freeBytes)} free</strong> of {formatBytes(disk.totalBytes)}, of which{' '}
-        {formatBytes(availableForUploadsBytes)} can be uploaded.
+        {formatBytes(availableForUploadsBytes ?? disk.freeBytes)} can be uploaded.
       </p>
     </section>
   )

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { getFile } from '../api.ts'
 import { Link } from '../router.tsx'
-import type { SharedFile } from '../types.ts'
+import type { SharedFile } from '../../client/api-types.ts'
 import { Loading, useLoaded } from '../ui/loaded.tsx'
 import { Name } from '../ui/name.tsx'
 import { ErrorNotice } from '../ui/notice.tsx'

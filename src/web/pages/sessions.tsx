@@ -1,6 +1,6 @@
 import { endOtherSessions, endSession, listSessions } from '../api.ts'
 import { attempt } from '../attempt.ts'
-import type { Session } from '../types.ts'
+import type { Session } from '../../client/api-types.ts'
 import { Button } from '../ui/button.tsx'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Ago } from '../ui/time.tsx'

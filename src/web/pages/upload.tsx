@@ -5,7 +5,7 @@ import { formatBytes } from '../format.ts'
 import { fileUrl, namedFileUrl } from '../place.ts'
 import { serverNow } from '../server-clock.ts'
 import { toast } from '../toasts.ts'
-import type { Settings, SharedFile, SystemInfo } from '../types.ts'
+import type { Settings, SharedFile, SystemInfo } from '../../client/api-types.ts'
 import { Show, useLoaded } from '../ui/loaded.tsx'
 import { Page } from '../ui/page.tsx'
 import { checkJob } from '../upload/checks.ts'
@@ -49,9 +49,13 @@ const linksOf = ({ id, filename }: SharedFile) => ({
 
 function tellRoom(system: SystemInfo | null): string {
   if (!system) return 'Files and folders, as many as you like'
-  const { maxFileSizeBytes, availableForUploadsBytes } = system
-  const room = `room for ${formatBytes(availableForUploadsBytes)}`
-  return maxFileSizeBytes === null ? `There is ${room}` : `Up to ${formatBytes(maxFileSizeBytes)} a file, ${room}`
+  const { maxFileSizeBytes: max, availableForUploadsBytes: available } = system
+  const limits = [
+    max === null ? null : `up to ${formatBytes(max)} a file`,
+    available === null ? null : `${max === null ? 'there is ' : ''}room for ${formatBytes(available)}`,
+  ]
+  const words = limits.filter((limit) => limit !== null).join(', ')
+  return words === '' ? 'Files and folders, as many as you like' : words[0]?.toUpperCase() + words.slice(1)
 }
 
 async function addFiles(files: File[], options: UploadOptions): Promise<void> {
@@ -70,8 +74,9 @@ async function addFiles(files: File[], options: UploadOptions): Promise<void> {
       passphrase: options.passphrase,
       maxDownloads: options.maxDownloads === '' ? null : Number(options.maxDownloads),
     }
-    const availableBytes = system && system.availableForUploadsBytes - unsentBytes()
-    const maxFileBytes = system && system.maxFileSizeBytes
+    const available = system?.availableForUploadsBytes ?? null
+    const availableBytes = available === null ? null : available - unsentBytes()
+    const maxFileBytes = system?.maxFileSizeBytes ?? null
     ownerUploads.add(job, checkJob(job, { availableBytes, maxFileBytes, filesLeft: null }))
   }
 }

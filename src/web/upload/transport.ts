@@ -2,7 +2,7 @@
 import { refusals } from '../api.ts'
 import { ApiError, errorFromAnswer, unreachable } from '../api-error.ts'
 import { basePath } from '../place.ts'
-import type { SharedFile } from '../types.ts'
+import type { SharedFile } from '../../client/api-types.ts'
 import type { Job, Send } from './queue.ts'
 
 /** Without news from the network the speed shown has to sink, so the last count is told again. */

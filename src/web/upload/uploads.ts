@@ -1,6 +1,6 @@
 /** The two queues of this page, and what has to happen beside them whatever page is shown. */
 import { announce } from '../toasts.ts'
-import type { SharedFile } from '../types.ts'
+import type { SharedFile } from '../../client/api-types.ts'
 import { visibleName } from '../visible-text.ts'
 import { isUnderWay, UploadQueue, type Job, type UploadItem } from './queue.ts'
 import { sendAsGuest, sendAsOwner, type GuestJob, type OwnerJob } from './transport.ts'
