@@ -1,0 +1,3 @@
+import { HoldfastClient } from '../client/index.ts'
+
+export const wrong = HoldfastClient

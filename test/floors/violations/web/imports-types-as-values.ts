@@ -1,0 +1,3 @@
+import { SharedFile } from '../client/api-types.ts'
+
+export const wrong = SharedFile
