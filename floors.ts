@@ -14,25 +14,35 @@ interface Room {
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   base: { mayImport: [], reason: 'base is the ground: everything stands on it, so it stands on nothing' },
-  storage: { mayImport: ['base'], reason: 'storage keeps bytes and rows and knows nothing of what they mean' },
+  storage: {
+    mayImport: ['base'],
+    reason: 'storage keeps bytes and rows and knows nothing of what they mean',
+    doors: ['index.ts', 'options.ts'],
+  },
   lock: { mayImport: ['base', 'storage'], reason: 'locks work without any state' },
   state: { mayImport: ['base', 'storage', 'lock'], reason: 'state stands on locks and storage only' },
   stress: {
     mayImport: ['base', 'storage', 'lock', 'state'],
     reason: 'the stress suite tries locks and states as their users do, and nothing above them',
   },
-  share: { mayImport: ['base', 'storage'], reason: 'the share, the builds and the lab can each be lifted out' },
+  share: {
+    mayImport: ['base', 'storage'],
+    reason: 'the share, the builds and the lab can each be lifted out',
+    // The settings by themselves, so that commands that serve nothing do not load the server.
+    doors: ['index.ts', 'options.ts'],
+  },
   client: { mayImport: ['base'], reason: 'the client knows a server by its public HTTP API only' },
   builds: {
     mayImport: ['base', 'storage', 'lock', 'state', 'client'],
     reason: 'the share, the builds and the lab can each be lifted out',
-    // The routes by themselves, so that a server does not load what builds with Packer.
-    doors: ['index.ts', 'routes/index.ts'],
+    // The routes and the settings by themselves, so that a server does not load what builds with Packer.
+    doors: ['index.ts', 'routes/index.ts', 'options.ts'],
   },
   lab: { mayImport: ['base', 'storage', 'lock'], reason: 'to the lab every server is a black box with a URL' },
   server: {
     mayImport: ['base', 'storage', 'lock', 'state', 'share', 'builds'],
     reason: 'the server composes the rooms below it; the command line starts it',
+    doors: ['index.ts', 'options.ts'],
   },
   cli: {
     mayImport: ['base', 'storage', 'lock', 'state', 'stress', 'share', 'client', 'builds', 'lab', 'server'],

@@ -6,6 +6,7 @@ import { mkdtempDisposableSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog, loadConfig } from '../src/base/index.ts'
+import { SETTINGS } from '../src/cli/options.ts'
 import { startServer } from '../src/server/index.ts'
 
 interface Schema {
@@ -50,7 +51,7 @@ export async function apiTypes(): Promise<string> {
 async function openApiDocument(): Promise<Document> {
   using folder = mkdtempDisposableSync(join(tmpdir(), 'holdfast-docs-'))
   const env = { HOLDFAST_SHARED_SECRET: 'not used' }
-  const config = loadConfig({ flags: { data: folder.path, port: '0', host: '127.0.0.1' }, env })
+  const config = loadConfig(SETTINGS, { flags: { data: folder.path, port: '0', host: '127.0.0.1' }, env })
   const server = await startServer(config, await createLog('silent'))
   try {
     return (await (await fetch(`${server.url}/api/openapi.json`)).json()) as Document

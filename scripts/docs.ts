@@ -4,7 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { OPTIONS, type Option } from '../src/base/index.ts'
+import type { Option } from '../src/base/index.ts'
+import { OPTIONS } from '../src/cli/options.ts'
 import { ERROR_CODES } from '../src/cli/error-codes.ts'
 import { cellResultSchema } from '../src/lab/results/result.ts'
 import { apiTypes } from './api-types.ts'

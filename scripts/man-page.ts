@@ -1,5 +1,6 @@
 /** The manual page, made from the commands themselves; scripts/docs.ts writes it. */
-import { OPTIONS, VERSION, type Option } from '../src/base/index.ts'
+import { VERSION, type Option } from '../src/base/index.ts'
+import { OPTIONS } from '../src/cli/options.ts'
 import { describeCommand, flatten, type CommandNode } from '../src/cli/command-tree.ts'
 import { EXIT_CODES, loadProgram } from '../src/cli/program.ts'
 

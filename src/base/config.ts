@@ -5,13 +5,20 @@
 import { readFileSync } from 'node:fs'
 import { closest } from './closest.ts'
 import { BaseError, messageOf } from './errors.ts'
-import { OPTIONS, type Option } from './options.ts'
+import type { Option, OptionTable } from './options.ts'
 import { Secret } from './secret.ts'
 
-type Options = typeof OPTIONS
-
 /** The effective settings; durations in milliseconds, sizes in bytes. */
-export type Config = Readonly<{ [Key in keyof Options]: Options[Key] extends Option<infer T> ? T : never }>
+export type Config<Options extends OptionTable> = Readonly<{
+  [Key in keyof Options]: Options[Key] extends Option<infer T> ? T : never
+}>
+
+/** All that a configuration may name. */
+export interface Settings<Options extends OptionTable> {
+  options: Options
+  /** Variables that are ours, yet no option. */
+  variables: readonly string[]
+}
 
 /** One mistake: where it stands, what was given, what is allowed. */
 export interface ConfigIssue {
@@ -20,7 +27,9 @@ export interface ConfigIssue {
   message: string
 }
 
-export type ConfigResult = { ok: true; value: Config } | { ok: false; issues: ConfigIssue[] }
+export type ConfigResult<Options extends OptionTable> =
+  | { ok: true; value: Config<Options> }
+  | { ok: false; issues: ConfigIssue[] }
 
 export interface ConfigSources {
   /** Values by flag name without dashes. */
@@ -32,31 +41,20 @@ export interface ConfigSources {
   file?: string | undefined
 }
 
-/** Variables that are ours, yet no option. */
-const OTHER_VARIABLES = [
-  'HOLDFAST_CONFIG',
-  'HOLDFAST_PACKER',
-  'HOLDFAST_LOCK_ID',
-  'HOLDFAST_LOCK_IDS',
-  'HOLDFAST_LOCK_TOKEN',
-]
-
 /** As files for `docker run --env-file` and units of systemd pass them on when people quote as in a shell. */
 export const QUOTED = /^(["']).*\1$/s
 
 /** Parses the configuration; never throws for a mistake in it. */
-export function parseConfig({
-  flags = {},
-  env = process.env,
-  file = withoutLineEnd(env.HOLDFAST_CONFIG ?? ''),
-}: ConfigSources): ConfigResult {
+export function parseConfig<Options extends OptionTable>(
+  { options, variables }: Settings<Options>,
+  { flags = {}, env = process.env, file = withoutLineEnd(env['HOLDFAST_CONFIG'] ?? '') }: ConfigSources,
+): ConfigResult<Options> {
   const issues: ConfigIssue[] = []
-  const fromFile = file ? readConfigFile(file, issues) : {}
+  const fromFile = file ? readConfigFile(options, file, issues) : {}
   const values: Record<string, unknown> = {}
-  for (const [key, option] of entries()) {
+  for (const [key, option] of Object.entries(options)) {
     const given = findGiven(key, option, flags, env, fromFile, file)
-    // A passphrase may begin and end with quotes; no other setting does.
-    const isQuoted = given !== undefined && key !== 'sharedSecret' && QUOTED.test(given.text)
+    const isQuoted = given !== undefined && !option.mayBeQuoted && QUOTED.test(given.text)
     const value = given && !isQuoted ? option.parse(given.text) : option.default
     if (given && (isQuoted || value === null)) {
       const shown = option.flag === null ? 'the value' : JSON.stringify(given.text)
@@ -65,18 +63,21 @@ export function parseConfig({
     }
     values[key] = value
   }
-  issues.push(...unknownVariables(env))
-  readSecretFile(values, issues)
+  issues.push(...unknownVariables(options, variables, env))
+  readSecretFiles(options, values, issues)
   if (issues.length > 0) return { ok: false, issues }
-  return { ok: true, value: Object.freeze(values) as Config }
+  return { ok: true, value: Object.freeze(values) as Config<Options> }
 }
 
 /**
  * The configuration, or all that is wrong with it.
  * @throws INVALID_CONFIG with one line for each mistake.
  */
-export function loadConfig(sources: ConfigSources): Config {
-  const result = parseConfig(sources)
+export function loadConfig<Options extends OptionTable>(
+  settings: Settings<Options>,
+  sources: ConfigSources,
+): Config<Options> {
+  const result = parseConfig(settings, sources)
   if (result.ok) return result.value
   const lines = result.issues.map((issue) => `  ${issue.source}: ${issue.message}`)
   const count = result.issues.length === 1 ? 'a mistake' : `${result.issues.length} mistakes`
@@ -86,15 +87,14 @@ export function loadConfig(sources: ConfigSources): Config {
 }
 
 /** The effective configuration as `name = value` pairs in the table's order, secrets masked. */
-export function describeConfig(config: Config): { name: string; value: string; isDefault: boolean }[] {
-  return entries().map(([key, option]) => {
-    const value = config[key]
+export function describeConfig<Options extends OptionTable>(
+  options: Options,
+  config: Config<Options>,
+): { name: string; value: string; isDefault: boolean }[] {
+  return Object.entries(options).map(([key, option]) => {
+    const value: unknown = config[key]
     return { name: key, value: option.format(value), isDefault: value === option.default }
   })
-}
-
-function entries(): [keyof Options, Option<unknown>][] {
-  return Object.entries(OPTIONS) as [keyof Options, Option<unknown>][]
 }
 
 interface Given {
@@ -127,7 +127,7 @@ function withoutLineEnd(text: string): string {
   return text.replace(/[\r\n]+$/, '')
 }
 
-function readConfigFile(path: string, issues: ConfigIssue[]): Record<string, unknown> {
+function readConfigFile(options: OptionTable, path: string, issues: ConfigIssue[]): Record<string, unknown> {
   let content: unknown
   try {
     content = JSON.parse(readFileSync(path, 'utf8'))
@@ -140,13 +140,17 @@ function readConfigFile(path: string, issues: ConfigIssue[]): Record<string, unk
     return {}
   }
   for (const key of Object.keys(content)) {
-    if (!(key in OPTIONS)) issues.push({ source: `${path}: ${key}`, message: unknownName(key, Object.keys(OPTIONS)) })
+    if (!(key in options)) issues.push({ source: `${path}: ${key}`, message: unknownName(key, Object.keys(options)) })
   }
   return content as Record<string, unknown>
 }
 
-function unknownVariables(env: NonNullable<ConfigSources['env']>): ConfigIssue[] {
-  const known = [...entries().flatMap(([, option]) => option.env), ...OTHER_VARIABLES]
+function unknownVariables(
+  options: OptionTable,
+  variables: readonly string[],
+  env: NonNullable<ConfigSources['env']>,
+): ConfigIssue[] {
+  const known = [...Object.values(options).flatMap((option) => option.env), 'HOLDFAST_CONFIG', ...variables]
   return Object.keys(env)
     .filter((name) => name.startsWith('HOLDFAST_') && !known.includes(name) && !isOfKubernetes(name, env[name]))
     .map((name) => ({ source: name, message: unknownName(name, known) }))
@@ -168,14 +172,16 @@ function unknownName(name: string, known: readonly string[]): string {
   return candidate ? `is not a setting; did you mean ${candidate}?` : 'is not a setting'
 }
 
-function readSecretFile(values: Record<string, unknown>, issues: ConfigIssue[]): void {
-  const path = values.sharedSecretFile
-  if (typeof path !== 'string' || path === '') return
-  try {
-    const secret = readFileSync(path, 'utf8').replace(/[\r\n]+$/, '')
-    if (secret === '') issues.push({ source: path, message: 'the shared secret file is empty' })
-    else values.sharedSecret = new Secret(secret)
-  } catch (error) {
-    issues.push({ source: path, message: `the shared secret file cannot be read: ${messageOf(error)}` })
+function readSecretFiles(options: OptionTable, values: Record<string, unknown>, issues: ConfigIssue[]): void {
+  for (const [key, { holds }] of Object.entries(options)) {
+    const path = values[key]
+    if (holds === undefined || typeof path !== 'string' || path === '') continue
+    try {
+      const secret = withoutLineEnd(readFileSync(path, 'utf8'))
+      if (secret === '') issues.push({ source: path, message: 'the shared secret file is empty' })
+      else values[holds] = new Secret(secret)
+    } catch (error) {
+      issues.push({ source: path, message: `the shared secret file cannot be read: ${messageOf(error)}` })
+    }
   }
 }

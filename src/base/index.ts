@@ -3,7 +3,7 @@ export { formatBytes, parseBytes } from './bytes.ts'
 export { closest } from './closest.ts'
 export { closedObject, describeUnknownName } from './closed-object.ts'
 export { MAX_TIMER_MS, systemClock, type Clock } from './clock.ts'
-export { describeConfig, loadConfig, parseConfig, QUOTED, type Config } from './config.ts'
+export { describeConfig, loadConfig, parseConfig, QUOTED, type Config, type Settings } from './config.ts'
 export { formatDuration, formatGoDuration, parseDuration } from './durations.ts'
 export {
   BASE_ERRORS,
@@ -21,7 +21,16 @@ export { prefersHtml, prefersJson, type Access } from './http.ts'
 export { ID_ALPHABET, isId, randomId, randomSecret } from './ids.ts'
 export { createLog, type Log } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Metrics } from './metrics.ts'
-export { OPTIONS, type Option } from './options.ts'
+export {
+  booleanOption,
+  bytesOption,
+  durationOption,
+  integerOption,
+  LOG_OPTIONS,
+  secretOption,
+  textOption,
+  type Option,
+} from './options.ts'
 export { modulePath, packagePath, PROGRAM, threadModule } from './package-root.ts'
 export {
   IDENTITY_NAME,

@@ -1,7 +1,8 @@
 /** `holdfast build`: builds what a Packer template describes, if it is not built already. */
 import { constants } from 'node:os'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
-import { OPTIONS, parseDuration } from '../base/index.ts'
+import { parseDuration } from '../base/index.ts'
+import { OPTIONS } from './options.ts'
 import { buildTemplate, QemuLayers, type ResumeMode, type SourceOutcome } from '../builds/index.ts'
 import { StateManager } from '../state/index.ts'
 import { PlainProgress, TerminalProgress } from './build-progress.ts'

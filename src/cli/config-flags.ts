@@ -1,6 +1,7 @@
 /** Command line flags for the settings, made from their table. */
 import { type Command, Option } from 'commander'
-import { loadConfig, OPTIONS, type Config } from '../base/index.ts'
+import type { Config } from '../base/index.ts'
+import { loadSettings, OPTIONS } from './options.ts'
 
 type OptionName = keyof typeof OPTIONS
 
@@ -20,10 +21,10 @@ export function addConfigFlags(
 }
 
 /** The configuration from flags, environment and file. @throws INVALID_CONFIG */
-export function readConfig(command: Command): Config {
+export function readConfig(command: Command): Config<typeof OPTIONS> {
   const given = command.opts<Record<string, string | undefined>>()
   const flags = Object.fromEntries(
     command.options.map((option) => [option.long?.slice(2) ?? '', given[option.attributeName()]]),
   )
-  return loadConfig({ flags, ...(flags.config !== undefined && { file: flags.config }) })
+  return loadSettings(flags)
 }

@@ -1,6 +1,7 @@
 /** Where `holdfast build --publish` brings artifacts: the share's address, the token, the progress. */
 import { join } from 'node:path'
-import { formatBytes, loadConfig } from '../base/index.ts'
+import { formatBytes } from '../base/index.ts'
+import { loadSettings } from './options.ts'
 import { publishArtifacts, type BuildRequest } from '../builds/index.ts'
 import { CommandError } from './errors.ts'
 
@@ -30,7 +31,7 @@ export function publisherTo({
       hint: 'Give it as its users open it: https://files.example.org',
     })
   }
-  const token = loadConfig({ flags: {} }).publishToken
+  const token = loadSettings({}).publishToken
   if (!token) {
     throw new CommandError('INVALID_CONFIG', '--publish needs an API token of the share', {
       hint: "Make one on the share's settings page and put it into HOLDFAST_PUBLISH_TOKEN.",

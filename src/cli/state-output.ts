@@ -2,7 +2,7 @@
 import { log } from 'node:console'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { loadConfig } from '../base/index.ts'
+import { loadSettings } from './options.ts'
 import { CommandError } from './errors.ts'
 
 export interface DataOptions {
@@ -12,7 +12,7 @@ export interface DataOptions {
 
 /** The absolute path of the data folder from `--data`, the environment or the default. @throws INVALID_CONFIG. */
 export function dataFolderOf({ data }: DataOptions): string {
-  return resolve(loadConfig({ flags: { data } }).dataFolder)
+  return resolve(loadSettings({ data }).dataFolder)
 }
 
 /** As `dataFolderOf`, for readers: a mistake in its path makes no folder. @throws NOT_FOUND too. */

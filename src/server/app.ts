@@ -3,7 +3,7 @@ import fastifyCookie from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod'
-import { randomId, VERSION, type Clock, type Config, type Log, type Metrics, type Secret } from '../base/index.ts'
+import { randomId, VERSION, type Clock, type Log, type Metrics, type Secret } from '../base/index.ts'
 import { buildRoutes } from '../builds/routes/index.ts'
 import type { Share } from '../share/index.ts'
 import type { BlobStore, Database } from '../storage/index.ts'
@@ -17,6 +17,7 @@ import type { Draining } from './draining.ts'
 import { handleErrors, refuseUnroutable } from './error-handling.ts'
 import type { OpenStates } from './open-states.ts'
 import { describeRoute } from './openapi.ts'
+import type { ServerConfig } from './options.ts'
 import { Page } from './pages.ts'
 import { endSlowBodies } from './slow-bodies.ts'
 import { describeRequests, rewriteUrl } from './requests.ts'
@@ -24,7 +25,7 @@ import type { StateMetrics } from './state-metrics.ts'
 import { statusRoutes } from './status-routes.ts'
 
 export interface AppDependencies {
-  config: Config
+  config: ServerConfig
   clock: Clock
   log: Log
   metrics: Metrics

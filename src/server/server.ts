@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createMetrics, systemClock, systemErrorCode, type Config, type Log } from '../base/index.ts'
+import { createMetrics, systemClock, systemErrorCode, type Log } from '../base/index.ts'
 import { Share, shareMigrations } from '../share/index.ts'
 import { openBlobs, openDataFolder, openSqlite, type BlobStore } from '../storage/index.ts'
 import { createApp } from './app.ts'
@@ -12,6 +12,7 @@ import { OpenStates } from './open-states.ts'
 import { StateMetrics } from './state-metrics.ts'
 import { keptSharedSecret } from './shared-secret.ts'
 import { ServerError } from './errors.ts'
+import type { ServerConfig } from './options.ts'
 
 /** How long cut-off transfers get to remove their partial files. */
 const CLEAN_UP_MS = 2000
@@ -31,7 +32,7 @@ export interface Server {
 /**
  * @throws DATA_FOLDER_BUSY, DATA_FOLDER_UNUSABLE, ADDRESS_UNAVAILABLE; whatever had been opened is closed again.
  */
-export async function startServer(config: Config, log: Log): Promise<Server> {
+export async function startServer(config: ServerConfig, log: Log): Promise<Server> {
   await using opened = new AsyncDisposableStack()
   refuseFolderOfPicoShare(config.dataFolder)
   const folder = openDataFolder(config.dataFolder)
@@ -112,7 +113,7 @@ async function warnOfLostDatabase(blobs: BlobStore, log: Log): Promise<void> {
 
 async function listen(
   open: (options: { host: string; port: number }) => Promise<string>,
-  config: Config,
+  config: ServerConfig,
 ): Promise<void> {
   const { host, port } = config
   try {

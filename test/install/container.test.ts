@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
 import { describe, it } from 'node:test'
-import { OPTIONS } from '../../src/base/index.ts'
+import { OPTIONS } from '../../src/cli/options.ts'
 import { startServer } from '../support/server.ts'
 
 const DOCKERFILE = readFileSync('Dockerfile', 'utf8')

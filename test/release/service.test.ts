@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
-import { OPTIONS } from '../../src/base/index.ts'
+import { OPTIONS } from '../../src/cli/options.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
