@@ -12,6 +12,7 @@ import { hashPassphrase } from '../passphrase.ts'
 import type { Trash } from '../trash.ts'
 import { JsonArray } from './json-array.ts'
 import { deleteQuery, fileIdParams, requireFile, requireFileId } from './params.ts'
+import { protections, replaceBody } from './picoshare.ts'
 import { fileView, viewFile } from './views.ts'
 import { ShareError } from '../errors.ts'
 
@@ -51,19 +52,6 @@ const downloadView = z
   .meta({ id: 'Download' })
 
 const downloadsAnswer = z.object({ downloads: z.array(downloadView), total: z.int() }).meta({ id: 'DownloadList' })
-
-const protections = {
-  maxDownloads: z.int().min(1).max(1e9).nullable().optional().describe('Missing keeps it, null removes it'),
-  downloadPassphrase: z.string().nullable().optional().describe('Missing keeps it, null removes it'),
-}
-
-/** PicoShare's body replaces its three fields as a whole. */
-const replaceBody = closedObject({
-  filename: z.string(),
-  expiration: z.string().nullish().describe('Empty or missing is never'),
-  note: z.string().nullish().describe('Empty or missing removes it'),
-  ...protections,
-})
 
 const patchBody = closedObject({
   filename: z.string().optional(),

@@ -2,28 +2,18 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { closedObject, parseDuration, type Clock } from '../../base/index.ts'
+import { parseDuration, type Clock } from '../../base/index.ts'
 import { invalid, parseExpiration } from '../fields.ts'
 import type { GuestLinks } from '../guest-links.ts'
 import { deleteQuery, guestLinkIdParams, requireGuestLink, requireGuestLinkId } from './params.ts'
+import { FOREVER_MS, newLinkBody } from './picoshare.ts'
 import { guestLinkView, viewGuestLink, viewLifetime } from './views.ts'
 import { ShareError } from '../errors.ts'
 
 /** Of the label and of the greeting. */
 const MAX_TEXT_BYTES = 200
 const MIN_FILE_LIFETIME_MS = 86_400_000
-/** PicoShare's way to say forever: a hundred years. */
-const FOREVER_MS = 876_000 * 3_600_000
 const tags = ['guest links']
-
-const newLinkBody = closedObject({
-  label: z.string().nullish().describe('For the owner alone; at most 200 bytes'),
-  greeting: z.string().nullish().describe('What the guest reads; at most 200 bytes'),
-  urlExpirationTime: z.string().describe('RFC 3339, at least an hour ahead'),
-  fileLifetime: z.string().describe('At least 24h; 876000h0m0s is forever'),
-  maxFileBytes: z.int().min(1_048_576).nullish(),
-  maxFileUploads: z.int().min(1).nullish(),
-}).meta({ id: 'NewGuestLink' })
 
 const guestView = guestLinkView
   .pick({ id: true, greeting: true, isActive: true, maxFileBytes: true, fileLifetime: true })

@@ -1,19 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { closedObject } from '../../base/index.ts'
 import { invalid } from '../fields.ts'
 import type { Settings, ShareSettings } from '../settings.ts'
+import { settingsBody, settingsView } from './picoshare.ts'
 
 const tags = ['settings']
-const days = z.int().min(1).max(3650)
-const settingsView = z.object({ defaultExpirationDays: days, defaultNeverExpire: z.boolean() }).meta({ id: 'Settings' })
-/** PicoShare's page sends either. */
-const settingsBody = closedObject({
-  defaultExpirationDays: days.optional().describe('Alone: files expire after so many days'),
-  defaultNeverExpire: z.boolean().optional().describe('Alone: the days stay as they are'),
-})
-
 export function settingsRoutes(instance: FastifyInstance, settings: Settings): void {
   const app = instance.withTypeProvider<ZodTypeProvider>()
 

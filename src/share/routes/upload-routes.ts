@@ -15,6 +15,7 @@ import type { Uploads } from '../uploads.ts'
 import { requireBareFile, requireWholeFile } from '../whole-file.ts'
 import { guestExpiration, guestsFile, ownersExpiration, ownersFile, smaller } from './describe-file.ts'
 import { requireFile, requireGuestLink, guestLinkIdParams } from './params.ts'
+import { GUESTS_FIELDS, OWNERS_FIELDS, uploaded } from './picoshare.ts'
 import { fileView, viewFile } from './views.ts'
 
 export interface UploadRoutesDependencies {
@@ -40,13 +41,8 @@ const guestQuery = closedObject({
   upload: query.shape.upload,
 })
 
-/** Fields of the forms besides `file`. */
-const OWNERS_FIELDS = ['note', 'maxDownloads', 'downloadPassphrase']
-const GUESTS_FIELDS = ['note']
-
 /** The answer to `Accept: application/json` is the first, to anything else the link as a line of text. */
 const linkText = z.string().describe('text/plain: the link, for clients that do not ask for JSON')
-const uploaded = z.object({ id: z.string() }).meta({ id: 'Uploaded' })
 type ZodApp = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 
 const form = { consumes: ['multipart/form-data'], tags: ['upload'] }
