@@ -27,7 +27,7 @@ import { removeTempFolder } from './temp-folder.ts'
 import { MARKER_LINE } from './template/index.ts'
 import { BuildError } from './errors.ts'
 
-/** How long what a dead Packer left behind may take to end, ms. */
+/** Time that the processes of a dead Packer have to end, ms. */
 const LEFTOVER_GRACE_MS = 2000
 
 /** Free bytes below which a failure is put down to the disk. */

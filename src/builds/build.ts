@@ -316,7 +316,7 @@ async function publish(
   }
 }
 
-/** A lock that was lost has been reported by whoever noticed it. */
+/** The code that noticed the loss of a lock has reported it. */
 async function letGo(lock: Lock): Promise<void> {
   if (!lock.signal.aborted) await lock.release()
 }

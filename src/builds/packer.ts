@@ -31,8 +31,8 @@ export interface PackerInput {
 }
 
 /**
- * What became of one expression: a JSON value, or Packer's words why there is none, `sensitive` when it only hides
- * it.
+ * The result of one expression: a JSON value; Packer's reason why there is none; `sensitive` when Packer hides the
+ * value.
  */
 export type Evaluated = { readonly value: unknown } | { readonly error: string; readonly sensitive: boolean }
 
@@ -264,7 +264,7 @@ export function packerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, ...home, CHECKPOINT_DISABLE: '1' }
 }
 
-/** As the system has it; a user of a container may not be known to it. */
+/** From the system, which may not know the user of a container. */
 function homeFolder(): string {
   try {
     return userInfo().homedir

@@ -50,7 +50,7 @@ const metadataSchema = z.object({
   invocation: invocationSchema.exactOptional(),
   /** When each artifact was last written, ms since 1970, by its path, as it was when it was hashed. */
   artifactTimes: z.record(z.string(), z.number()),
-  /** What the last complete build left, while another one is on its way: its outputs are ours to overwrite. */
+  /** The outputs of the last complete build while another build runs: Holdfast may overwrite them. */
   replaces: z.array(
     z.object({ path: z.string(), sizeBytes: z.number(), sha256: z.string(), url: z.string().nullable() }),
   ),

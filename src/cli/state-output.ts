@@ -41,7 +41,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   for (const line of tableLines([header, ...rows.map((row) => row.map(printable))])) log(line)
 }
 
-/** Without what would break a line or command the terminal: names may hold any character. */
+/** Removes characters that break a line or control the terminal: a name may hold any character. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }

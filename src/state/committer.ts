@@ -14,7 +14,7 @@ import { StateError } from './errors.ts'
 
 /** A save that always finds the state changed meets a process that saves without the lock. */
 const MAX_ATTEMPTS = 10
-/** How many records of saves can be looked through in the time that it takes to read a build again. */
+/** The records of saves that can be read in the time that reading a build again takes. */
 const SAVES_PER_BUILD = 4
 /** When more builds than these have changed, the whole state is read anew, if it is asked for. */
 const MAX_CATCH_UP = 1000
@@ -85,7 +85,7 @@ export class Committer {
     const names = await this.#store.changedSince(serial)
     const news = names && (await this.#store.changesSince(serial, MAX_CATCH_UP))
     if (!news) return null
-    // Builds that are not among the news were removed.
+    // A name without a new build: the build was removed.
     const changes = new Map<string, Build | null>([...names].map((name) => [name, null]))
     for (const { name, body } of news.builds) changes.set(name, JSON.parse(body) as Build)
     const later = builds.with(changes)

@@ -20,7 +20,7 @@ type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 const buildStatuses: ReadonlySet<unknown> = new Set(BUILD_STATUSES)
 const provisionerStatuses: ReadonlySet<unknown> = new Set(PROVISIONER_STATUSES)
 
-/** A copy of a value that has all fields of a build, no others, and in each what belongs there; else null. */
+/** A copy of a value that has exactly the fields of a build, each of its type; else null. */
 export function copyOfPlainBuild(value: unknown): Build | null {
   if (!isObject(value)) return null
   const { name, source, status, templateHash, instance, error, createdAt, startedAt, endedAt, metadata } = value

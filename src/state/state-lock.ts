@@ -8,7 +8,7 @@ import type { StateStore } from './state-store.ts'
 import type { Turn } from './update-queue.ts'
 
 export interface StateLockParts {
-  /** Of the state. */
+  /** The state's name. */
   name: string
   store: StateStore
   locks: LocksOnDemand

@@ -11,8 +11,7 @@ const layerSchema = z.object({
    */
   name: z.string().regex(NAME),
   /**
-   * The hash of the fingerprint's steps that led to it. Empty: another build has begun anew, so the layer is never
-   * looked up.
+   * The hash of the fingerprint's steps up to the layer. Empty: another build has started over, and nothing finds it.
    */
   key: z.string(),
   /** The backing layer, which has all bytes that this image lacks; null: the image has all bytes. */

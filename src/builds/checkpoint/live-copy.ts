@@ -61,7 +61,7 @@ export async function copyDisk(qmp: QmpClient, store: LayerStore, key: string, s
   }
 }
 
-/** A bitmap bears the name of the layer that it began with, so it and the layer's image belong together for certain. */
+/** A bitmap has the name of the layer that it began with: so it belongs to that layer's image for certain. */
 function scopeOf(disk: Disk, layers: readonly Layer[]): Scope {
   const last = layers.find(({ name }) => disk.bitmaps.has(PREFIX + name))
   if (last) {

@@ -3,14 +3,14 @@ import type { FileHandle } from 'node:fs/promises'
 import { chunks, openLog, tailStart } from './log-file.ts'
 import { ReadableLog } from './readable-log.ts'
 
-/** The most of a log that is shown when a look begins, or sent at once. */
+/** Bytes of a log that a reader gets at first, or at once, at most. */
 const MAX_BYTES = 128 * 1024
 
 export interface LogNews {
   text: string
   /** It takes the place of all that came before: the first look, or another run's log. */
   isNew: boolean
-  /** Something before it was left out. */
+  /** Whether text before this was left out. */
   isCut: boolean
 }
 

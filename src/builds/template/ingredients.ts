@@ -36,7 +36,7 @@ export interface SourceIngredients {
 const INPUT = /^(scripts?|sources?|iso_urls?|playbook\w*|\w*_(files?|paths?|dirs?|directory|directories|templates?))$/
 const OUTPUT = /^(output|target|dest|remote|staging|iso_target|guest|vm|temp|tmp)/
 
-/** Whether an attribute of this name takes paths that are read. Goes by the habits of Packer's plugins. */
+/** Whether an attribute of this name takes paths of files to read, by the conventions of Packer's plugins. */
 export function namesInputFiles(attribute: string): boolean {
   return INPUT.test(attribute) && !OUTPUT.test(attribute)
 }

@@ -72,7 +72,7 @@ export interface DeriveOptions {
   readonly tmpdir?: string
   /** For qemu. */
   readonly qemu?: {
-    /** The disk image (qcow2) to go on from, in the place of the source's own. Absolute. */
+    /** The disk image (qcow2) that the build starts from, instead of the source's own. An absolute path. */
     readonly baseImage?: string
     /** What QEMU reads with `-readconfig`: where it listens for QMP. Absolute. */
     readonly monitorFile: string

@@ -9,7 +9,7 @@ import { ChildShell, quote } from './shell.ts'
 
 const STOP_TIMEOUT_MS = 20_000
 
-/** @param commandPrefix see {@link Machine.commandPrefix}. @param afterwards more to do once the server is gone. */
+/** @param commandPrefix see {@link Machine.commandPrefix}. @param afterwards runs once the server has ended. */
 export function localMachine(
   { folder, program, reaper }: BootRequest,
   commandPrefix: readonly string[] = [],

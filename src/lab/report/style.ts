@@ -1,6 +1,6 @@
 /**
- * The report's looks, for light and dark, wide and narrow. Colours of targets: Okabe and Ito's, told apart by all
- * eyes.
+ * The report's looks, for light and dark, wide and narrow. Colours of targets: Okabe and Ito's, which
+ * colour-blind readers can tell apart too.
  */
 export const STYLE = `
 :root{--bg:#fbfbfa;--panel:#fff;--ink:#1d1f23;--soft:#62666d;--line:#e3e4e6;--heat:#2f7ed8;--bad:#c0392b;--warn:#8a5a00;--warnbg:#fff6e0;

@@ -74,7 +74,7 @@ export class ServerUnderTest {
     })
   }
 
-  /** Makes of an error while the server was being used the reason for it. */
+  /** Turns an error that a request met into the reason why the server failed it. */
   async explain(error: unknown): Promise<Failure> {
     const deadline = performance.now() + DEATH_NEWS_MS
     const isNewsDue = () => performance.now() < deadline || this.#process?.isEnding === true
@@ -88,7 +88,7 @@ export class ServerUnderTest {
     )
   }
 
-  /** What it has used so far, oldest first; empty when unknown. */
+  /** Samples of the server's resource use so far, oldest first; empty when unknown. */
   get usage(): readonly Usage[] {
     return this.#process?.usage ?? this.#polled
   }

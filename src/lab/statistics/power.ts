@@ -48,7 +48,7 @@ function neededZ(cells: number): number {
   return normalQuantile(SIGNIFICANCE / 2 / cells)
 }
 
-/** Of the logarithm of the ratio, by the width of its 95 % interval. */
+/** The standard error of the ratio's logarithm, from the width of its 95 % interval. */
 function standardError([low, high]: Estimate['interval']): number {
   return (Math.log(high) - Math.log(low)) / 2 / normalQuantile(0.025)
 }

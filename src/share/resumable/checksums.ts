@@ -13,7 +13,7 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 type Algorithm = (typeof CHECKSUM_ALGORITHMS)[number]
 
-/** Takes the bytes of one part as they come, and tells in the end whether they are the right ones. */
+/** Takes the bytes of one part as they arrive, and in the end compares them with the checksum. */
 export interface PartCheck {
   update(chunk: Uint8Array): void
   /** @throws CHECKSUM_MISMATCH, DIGEST_MISMATCH */

@@ -112,7 +112,7 @@ export class Outcomes {
   /** Forgets an upload whose row went with its guest link: its watchers and its writer. */
   async abandon(id: string): Promise<void> {
     await this.#deps.writers.abandon(id)
-    this.#end(id, { error: new ShareError('UPLOAD_INTERRUPTED', 'its guest link was removed') })
+    this.#end(id, { error: new ShareError('UPLOAD_INTERRUPTED', 'the guest link of the upload was removed') })
   }
 
   #begin(upload: Omit<ResumableRow, 'blob_key'>, watchId: string): TrackedUpload {

@@ -38,7 +38,7 @@ export class Fences {
     return Math.max(own, newest?.token ?? 0)
   }
 
-  /** Whether a holder of the state's own lock has them. */
+  /** Whether one of the fences is of the state's own lock. */
   isOwnAmong(fences: readonly Fence[]): boolean {
     return fences.some(({ lock }) => lock === this.#ownLock)
   }
