@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -25,6 +25,20 @@ const STATIC_CHECKS = [
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
   { name: 'prose', command: 'scripts/prose.ts', args: [] },
 ]
+/** Test files that take half a minute or more. */
+const LONGEST = [
+  'test/builds/qemu.test.ts',
+  'test/builds/build.test.ts',
+  'test/share/tus-crash.test.ts',
+  'test/builds/checkpoint.test.ts',
+  'test/lab/faults.test.ts',
+  'test/lab/machines.test.ts',
+  'test/server/slow-clients.test.ts',
+  'test/server/process.test.ts',
+  'test/web/browser.test.ts',
+  'test/web/builds-browser.test.ts',
+]
+
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { soak: { type: 'boolean' } } })
 /** Of one file. Soak runs take as long as they take; the job that runs them has an end. */
 const TEST_TIMEOUT_MS = values.soak ? 3_600_000 : 240_000
@@ -54,12 +68,12 @@ async function runStaticChecks(): Promise<void> {
   }
 }
 
-/** The largest first: they mostly take longest, and none of them should begin last. */
+/** The longest first: none of them should begin when the others have ended. */
 function testFiles(): string[] {
   const paths = positionals.length === 0 ? ['test'] : positionals
   const files = paths.flatMap((path) => (path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.test.ts`)))
   const chosen = values.soak ? files.filter((file) => readFileSync(file, 'utf8').includes('/support/soak.ts')) : files
-  return chosen.toSorted((one, other) => statSync(other).size - statSync(one).size)
+  return chosen.toSorted((one, other) => Number(LONGEST.includes(other)) - Number(LONGEST.includes(one)))
 }
 
 async function runTests(files: string[]): Promise<void> {
