@@ -83,7 +83,7 @@ function registerAcquire(lock: Command): void {
   )
   acquiring
     .usage('[options] <name> [-- <command...>]')
-    .showHelpAfterError('A command goes behind two dashes: holdfast lock acquire NAME -- COMMAND. --help tells more.')
+    .showHelpAfterError('Put the command after --: holdfast lock acquire NAME -- COMMAND. See --help.')
     .addOption(
       new Option('--wait <duration>', 'how long to stand in line, such as 30s; 0 for not at all')
         .argParser(duration)

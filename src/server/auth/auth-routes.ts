@@ -128,7 +128,8 @@ export function tokenRoutes(instance: FastifyInstance, tokens: ApiTokens, clock:
     async (request) => {
       const { name, scopes, expiresAt } = request.body
       const end = expiresAt === null ? null : Date.parse(expiresAt)
-      if (end !== null && end <= clock.now()) throw new ServerError('INVALID_REQUEST', 'invalid expiresAt: it is in the past')
+      if (end !== null && end <= clock.now())
+        throw new ServerError('INVALID_REQUEST', 'invalid expiresAt: it is in the past')
       const made = await tokens.create(name, { scopes: [...new Set(scopes)], expiresAt: end })
       return { name, scopes, expiresAt: formatOrNull(end), ...made }
     },
