@@ -1,4 +1,4 @@
-/** The errors of the client: they say what was found in place of the answer that a call needs. */
+/** The words of a failed call: what the server answered in place of the answer that the call needs. */
 import { z } from 'zod'
 import type { ErrorOptions, HoldfastError } from '../base/index.ts'
 import { ClientError } from './errors.ts'
