@@ -23,7 +23,7 @@ interface Schema {
 }
 
 interface Document {
-  paths: Record<string, Record<string, { requestBody?: unknown }>>
+  paths: Record<string, Record<string, { requestBody?: unknown; responses?: unknown }>>
   components: { schemas: Record<string, Schema> }
 }
 
@@ -37,11 +37,15 @@ const HEADER = `/**
 /** The text of src/client/api-types.ts. */
 export async function apiTypes(): Promise<string> {
   const { paths, components } = await openApiDocument()
-  const bodies = JSON.stringify(Object.values(paths).flatMap((path) => Object.values(path).map((it) => it.requestBody)))
+  const operations = Object.values(paths).flatMap((path) => Object.values(path))
+  const bodies = JSON.stringify(operations.map(({ requestBody }) => requestBody ?? null))
+  const answers = JSON.stringify(operations.map(({ responses }) => responses ?? null))
   // Each schema is listed as an answer and, with this suffix, as a body, where fields with a default may be absent.
   const names = Object.keys(components.schemas).filter((name) => !name.endsWith(INPUT))
   const types = names.toSorted().map((name) => {
     const asBody = `${name}${INPUT}`
+    if (bodies.includes(`/${asBody}"`) && answers.includes(`/${name}"`))
+      throw new Error(`the schema ${name} is a body and an answer: give each an id of its own`)
     const schema = components.schemas[bodies.includes(`/${asBody}"`) ? asBody : name] ?? {}
     return declare(name, schema)
   })

@@ -67,7 +67,11 @@ export class HoldfastClient {
   /** Removes a file of the share; absent is not an error. */
   async remove(id: string): Promise<void> {
     const url = this.#connection.at(`api/entry/${encodeURIComponent(id)}`)
-    await this.#retrying(async () => this.#connection.ask('DELETE', url))
+    await this.#retrying(async () => {
+      const answer = await this.#connection.ask('DELETE', url)
+      if (answer.status !== HTTP.ok && answer.status !== HTTP.notFound)
+        throw this.#connection.refused(answer, 'the removal')
+    })
   }
 
   /**

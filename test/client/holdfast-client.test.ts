@@ -61,6 +61,12 @@ describe('HoldfastClient', () => {
     await client().remove(id)
   })
 
+  it('fails when a file is not removed', async () => {
+    const id = await client().upload(makeFile('stays.img', 1000))
+    await assert.rejects(client({ token: new Secret('unknown') }).remove(id), { code: 'PUBLISH_FAILED' })
+    assert.equal((await client().file(id))?.id, id)
+  })
+
   it('resumes an upload that was ended, and answers with the file once it is whole', async () => {
     const file = makeFile('ended.img', 20 * MIB)
     const stop = new AbortController()
