@@ -22,6 +22,8 @@ const MAX_REPEATS = 5
 const SMALL_BYTES = 1_048_576
 const DISK_CODES = ['NO_SPACE', 'DATA_FOLDER_UNUSABLE']
 const MAX_CLIENTS = 10_000
+/** Of one client for one file: a client that downloads it often continues one of its last downloads. */
+const MAX_GRANTS = 16
 const MAX_USER_AGENT_LENGTH = 500
 
 export interface DownloadRequest {
@@ -92,7 +94,7 @@ export class Downloads {
       const known = client.grants.find((grant) => continues(grant, request, now))
       if (known) return known
       const grant = await this.#count(request, now)
-      client.grants = [grant, ...client.grants.filter(({ beganAt, active }) => active > 0 || now - beganAt < WINDOW_MS)]
+      client.grants = [grant, ...remembered(client.grants, now)]
       return grant
     })
     client.turn = decision.catch(() => {})
@@ -191,7 +193,7 @@ export class Downloads {
       .where('client_ip', '=', clientIp)
       .where('began_at', '>', this.#clock.now() - WINDOW_MS)
       .orderBy('began_at', 'desc')
-      .limit(16)
+      .limit(MAX_GRANTS)
       .execute()
     return rows.map((row) => ({
       id: row.id,
@@ -214,6 +216,16 @@ export class Downloads {
       this.#log.warn({ reason: messageOf(error) }, 'what a client has had of a file was not noted')
     }
   }
+}
+
+/** Running grants, and the newest of the finished. @param grants the newest first. */
+function remembered(grants: readonly Grant[], now: number): Grant[] {
+  let resting = 0
+  return grants.filter(({ beganAt, active }) => {
+    if (active > 0) return true
+    resting += 1
+    return resting < MAX_GRANTS && now - beganAt < WINDOW_MS
+  })
 }
 
 /**

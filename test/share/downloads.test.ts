@@ -279,6 +279,25 @@ describe('the access log', () => {
     assert.equal((await server.owner('/api/files/abc/downloads')).status, 400)
   })
 
+  it('has every one of many downloads that begin at once, of files with a limit and without', async () => {
+    const [free, limited] = [
+      await server.put('free.txt', 'free'),
+      await server.put('two.txt', 'two', '?maxDownloads=2'),
+    ]
+    const urls = Array.from({ length: 60 }, (_, index) => `/-${index % 10 === 0 ? limited.id : free.id}`)
+    const agent = (index: number) => ({ headers: { 'user-agent': `agent ${index}` } })
+    const answers = await Promise.all(urls.map(async (url, index) => server.guest(url, agent(index))))
+    assert.equal(answers.filter(({ status }) => status === 200).length, 56)
+    for (const [{ id }, count] of [
+      [free, 54],
+      [limited, 2],
+    ] as const) {
+      const log = (await server.owner(`/api/files/${id}/downloads`)).json<{ downloads: { userAgent: string }[] }>()
+      assert.equal(new Set(log.downloads.map(({ userAgent }) => userAgent)).size, count)
+      assert.equal((await server.owner(`/api/files/${id}`)).json<FileView>().downloadCount, count)
+    }
+  })
+
   it('has a line in the log of the server for each request, downloads too', async () => {
     const { id } = await server.put('line.bin', CONTENT)
     await server.guest(`/-${id}`)
