@@ -25,12 +25,16 @@ const STATIC_CHECKS = [
   { name: 'dead code', command: 'knip', args: ['--no-progress'] },
   { name: 'prose', command: 'scripts/prose.ts', args: [] },
 ]
-/** Test files that take half a minute or more. */
+/** Test files that take twenty seconds or more. */
 const LONGEST = [
   'test/builds/qemu.test.ts',
   'test/builds/build.test.ts',
   'test/share/tus-crash.test.ts',
   'test/builds/checkpoint.test.ts',
+  'test/builds/kills.test.ts',
+  'test/builds/manifest.test.ts',
+  'test/builds/temp-folder.test.ts',
+  'test/cli/state.test.ts',
   'test/lab/faults.test.ts',
   'test/lab/machines.test.ts',
   'test/server/slow-clients.test.ts',

@@ -63,8 +63,9 @@ function spawnHoldfast(args: string[], env: Record<string, string> = {}, cwd?: s
 }
 
 function launch(command: string, args: string[], env: Record<string, string>, cwd?: string): Program {
+  const { PATH = '', NODE_COMPILE_CACHE } = process.env
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH ?? '', TZ: 'UTC', ...env },
+    env: { PATH, TZ: 'UTC', ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
   })
