@@ -1,4 +1,5 @@
 export { AttemptThrottle } from './attempt-throttle.ts'
+export { byScheme } from './by-scheme.ts'
 export { formatBytes, parseBytes } from './bytes.ts'
 export { closest } from './closest.ts'
 export { closedObject, describeUnknownName } from './closed-object.ts'

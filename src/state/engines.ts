@@ -1,6 +1,6 @@
 /** Chooses the engine by its location. A new engine is a driver in a folder of its own and a line here. */
+import { byScheme } from '../base/index.ts'
 import type { Engine } from './engine.ts'
-import { StateError } from './errors.ts'
 
 type Open = (location: string) => Promise<Engine>
 
@@ -19,11 +19,6 @@ export const ENGINE_NAMES: readonly string[] = Object.keys(ENGINES)
  * @throws INVALID_REQUEST for a scheme that no engine has.
  */
 export async function openEngine(location: string): Promise<Engine> {
-  // Two letters at least: C:\data is a folder.
-  const scheme = /^([a-z][a-z0-9+.-]+):/.exec(location)?.[1] ?? 'sqlite'
-  const open = ENGINES[scheme]
-  if (open) return open(location)
-  throw new StateError('INVALID_REQUEST', `there is no engine for ${scheme}: URLs`, {
-    hint: `Give a data folder, or a URL that begins with ${ENGINE_NAMES.map((name) => `${name}:`).join(', ')}`,
-  })
+  const open = byScheme(location, { drivers: ENGINES, fallback: 'sqlite', kind: 'engine' })
+  return open(location)
 }

@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MAIN } from '../helpers/holdfast-main.ts'
+import type { SharedFile } from '../../src/client/api-types.ts'
 
 /** Far more than anything takes: only what hangs meets it, not what is slow. */
 const DEADLINE_MS = 60_000
@@ -217,21 +218,8 @@ export class TestServer implements AsyncDisposable {
   }
 }
 
-export interface FileView {
-  id: string
-  filename: string
-  contentType: string
-  sizeBytes: number
-  sha256: string
-  uploadedAt: string
-  expiresAt: string | null
-  note: string | null
-  guestLink: { id: string; label: string | null } | null
-  downloadCount: number
-  maxDownloads: number | null
-  hasPassphrase: boolean
-  url: string
-}
+/** A file as the API shows it. */
+export type FileView = SharedFile
 
 /** Starts a server, logged in as its owner. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {

@@ -1,6 +1,6 @@
 /** Chooses the blob store by its location. A new store is a driver in a folder of its own and a line here. */
+import { byScheme } from '../../base/index.ts'
 import type { BlobStore, BlobStoreOptions } from './blob-store.ts'
-import { StorageError } from '../errors.ts'
 
 type Open = (location: string, options: BlobStoreOptions) => Promise<BlobStore>
 
@@ -17,13 +17,6 @@ const BLOB_STORES: Readonly<Record<string, Open>> = {
  * @throws INVALID_REQUEST for a scheme that no store has.
  */
 export async function openBlobs(location: string, options: BlobStoreOptions): Promise<BlobStore> {
-  // Two letters at least: C:\data is a folder.
-  const scheme = /^([a-z][a-z0-9+.-]+):/.exec(location)?.[1] ?? 'file'
-  const open = BLOB_STORES[scheme]
-  if (open) return open(location, options)
-  throw new StorageError('INVALID_REQUEST', `there is no blob store for ${scheme}: URLs`, {
-    hint: `Give a data folder, or a URL that begins with ${Object.keys(BLOB_STORES)
-      .map((name) => `${name}:`)
-      .join(', ')}`,
-  })
+  const open = byScheme(location, { drivers: BLOB_STORES, fallback: 'file', kind: 'blob store' })
+  return open(location, options)
 }

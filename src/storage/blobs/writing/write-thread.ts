@@ -128,7 +128,7 @@ class WriteThread {
     next()
   }
 
-  /** Writes what is queued as far as the device keeps up; finishes when all is written and flushed. */
+  /** Writes queued segments while the device keeps up. Finishes once all bytes are written and flushed. */
   #advance(job: Job): void {
     const share = this.#setup.unflushedBytes / this.#jobs.size
     const limit = Math.min(Math.max(share, MIN_UNFLUSHED_BYTES), MAX_UNFLUSHED_BYTES)
