@@ -1,6 +1,6 @@
 /** Keeps uploads from filling the disk: what cannot fit is refused before a byte of it is read. */
 import { formatBytes } from '../base/index.ts'
-import type { BlobStore } from '../storage/index.ts'
+import type { BlobStore, Database } from '../storage/index.ts'
 import type { Trash } from './trash.ts'
 import { ShareError } from './errors.ts'
 
@@ -15,14 +15,21 @@ export interface Reservation extends Disposable {
 
 export class FreeSpace {
   readonly #blobs: BlobStore
+  readonly #database: Pick<Database, 'missingBytes'>
   readonly #trash: Pick<Trash, 'removableBytes' | 'removeOldest'>
   readonly #minFreeBytes: number
   /** Bytes still to come, by upload. */
   readonly #promised = new Map<object, number>()
 
   /** @param minFreeBytes what stays free whatever is uploaded. */
-  constructor(blobs: BlobStore, trash: Pick<Trash, 'removableBytes' | 'removeOldest'>, minFreeBytes: number) {
+  constructor(
+    blobs: BlobStore,
+    database: Pick<Database, 'missingBytes'>,
+    trash: Pick<Trash, 'removableBytes' | 'removeOldest'>,
+    minFreeBytes: number,
+  ) {
     this.#blobs = blobs
+    this.#database = database
     this.#trash = trash
     this.#minFreeBytes = minFreeBytes
   }
@@ -51,7 +58,7 @@ export class FreeSpace {
     const space = await this.#blobs.space()
     if (space === null) return null
     const promised = this.#promised.values().reduce((sum, bytes) => sum + bytes, 0)
-    return space.freeBytes - this.#minFreeBytes - promised
+    return space.freeBytes - this.#minFreeBytes - this.#database.missingBytes() - promised
   }
 
   /**

@@ -67,7 +67,7 @@ export class Share {
     this.uptime = uptime
     this.trash = new Trash({ database, blobs, clock, uptime, metrics, keepMs: deps.keepDeletedMs })
     this.#guestLinks = new GuestLinks({ database, clock, uptime, keepMs: deps.keepDeletedMs })
-    this.freeSpace = new FreeSpace(blobs, this.trash, deps.minFreeBytes)
+    this.freeSpace = new FreeSpace(blobs, database, this.trash, deps.minFreeBytes)
     this.tracker = new UploadTracker(clock, metrics)
     this.transfers = new Transfers(metrics)
     this.#uploads = new Uploads({ blobs, files: this.files, freeSpace: this.freeSpace, tracker: this.tracker, log })

@@ -17,7 +17,7 @@ export class Ballast {
 
   /** Takes the space unless it is taken. @returns false when there is no room. */
   take(): boolean {
-    if ((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) >= SIZE_BYTES) return true
+    if (this.missingBytes() === 0) return true
     try {
       const file = openSync(this.#path, 'w', 0o600)
       try {
@@ -33,14 +33,23 @@ export class Ballast {
     }
   }
 
+  /** The bytes of it that are given up, or were never had. */
+  missingBytes(): number {
+    return Math.max(0, SIZE_BYTES - this.#size())
+  }
+
   /** Gives the space up. @returns whether there was any. */
   release(): boolean {
-    const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
+    const size = this.#size()
     try {
       rmSync(this.#path, { force: true })
       return size > 0
     } catch {
       return false
     }
+  }
+
+  #size(): number {
+    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -60,6 +61,8 @@ describe('a disk that another program fills', () => {
       const ready = await readiness(server)
       assert.equal(ready.status, 503)
       assert.doesNotMatch(ready.text, new RegExp(disk))
+      // The database gives its reserve up for the next sweep; no upload may take that.
+      await eventually(() => !existsSync(join(data, 'reserve')))
       assert.equal((await server.owner('/api/files/more', { method: 'PUT', body: 'more' })).status, 507)
       await server.login()
       assert.equal((await server.guest(`/-${id}`)).status, 200)

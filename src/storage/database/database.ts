@@ -15,6 +15,8 @@ export interface Database {
   each<Row>(query: CompiledQuery<Row>, visit: (row: Row) => void): Promise<void>
   /** Answers when a write has reached the disk. @throws whatever the driver says when it cannot. */
   ping(): Promise<void>
+  /** Bytes that the database keeps for writes on a full disk and does not have now: uploads leave them free. */
+  missingBytes(): number
   /** Waits for running queries, writes back what is only in the log, and closes. Idempotent. */
   close(): Promise<void>
 }

@@ -60,6 +60,7 @@ export async function openSqlite(path: string, options: SqliteOptions): Promise<
       await sql`pragma user_version = 0`.execute(kysely)
       ballast?.take()
     },
+    missingBytes: () => ballast?.missingBytes() ?? 0,
     async close() {
       if (!connection.isOpen) return
       if (!readOnly) writeBack(connection)

@@ -64,6 +64,7 @@ describe('the conformance suite', () => {
         tables: one.tables.bind(one),
         each: one.each.bind(one),
         ping: one.ping.bind(one),
+        missingBytes: () => one.missingBytes(),
         close: one.close.bind(one),
         ...change(one),
       }
